@@ -1,1 +1,3 @@
 //! neonrep.
+
+pub mod framework;

@@ -1,0 +1,81 @@
+//! Attribute paths: where in a resource a message belongs.
+
+use std::fmt;
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// An attribute of an object.
+    Attribute(String),
+    /// An element of a list.
+    Index(i64),
+    /// An element of a map.
+    Key(String),
+}
+
+/// The way from the root of a resource, data source or provider block to one of its values.
+/// The empty path is the block itself. A path cannot step into a set (protocol.md C2.10): it ends at the set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AttributePath(Vec<Step>);
+
+impl AttributePath {
+    /// The block itself.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// The path one attribute deeper.
+    #[must_use]
+    pub fn attribute(mut self, name: impl Into<String>) -> Self {
+        self.0.push(Step::Attribute(name.into()));
+        self
+    }
+
+    /// The path to an element of this list.
+    #[must_use]
+    pub fn index(mut self, index: i64) -> Self {
+        self.0.push(Step::Index(index));
+        self
+    }
+
+    /// The path to an element of this map.
+    #[must_use]
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.0.push(Step::Key(key.into()));
+        self
+    }
+
+    /// The steps, outermost first.
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// Whether this is the block itself.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for AttributePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Attribute(name) if position == 0 => write!(f, "{name}")?,
+                Step::Attribute(name) => write!(f, ".{name}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Key(key) => write!(f, "[{key:?}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The path to an attribute: `path!(tables)`, `path!(timeouts.create)`.
+#[macro_export]
+macro_rules! path {
+    ($first:ident $(. $rest:ident)*) => {
+        $crate::framework::path::AttributePath::root()
+            .attribute(stringify!($first))
+            $(.attribute(stringify!($rest)))*
+    };
+}

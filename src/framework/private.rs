@@ -1,0 +1,39 @@
+//! Private state: what a resource remembers beside its attributes, unseen by the user.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Key and JSON value. Stored by Terraform as opaque bytes; another provider's bytes (after `moved`) are discarded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Private(BTreeMap<String, serde_json::Value>);
+
+impl Private {
+    /// Reads what Terraform kept; bytes of another form are an empty state, not an error.
+    pub fn decode(bytes: &[u8]) -> Self {
+        Self(serde_json::from_slice(bytes).unwrap_or_default())
+    }
+
+    /// The bytes for Terraform to keep.
+    pub fn encode(&self) -> Vec<u8> {
+        if self.0.is_empty() { Vec::new() } else { serde_json::to_vec(&self.0).unwrap_or_default() }
+    }
+
+    /// The value under a key, if it is there and of that form.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        self.0.get(key).and_then(|value| serde_json::from_value(value.clone()).ok())
+    }
+
+    /// Keeps a value under a key. A value that has no JSON form is not kept.
+    pub fn set<T: Serialize>(&mut self, key: &str, value: &T) {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.0.insert(key.to_owned(), value);
+        }
+    }
+
+    /// Forgets a key.
+    pub fn remove(&mut self, key: &str) {
+        self.0.remove(key);
+    }
+}
