@@ -1,3 +1,5 @@
 //! neonrep.
 
 pub mod framework;
+pub mod neon;
+pub mod secret;

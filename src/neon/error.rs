@@ -1,0 +1,243 @@
+//! What can go wrong with Neon's API: a kind to branch on, and everything a person needs to find the cause.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ids::InvalidId;
+use super::request::Method;
+
+/// How a call ended; by HTTP status, never by message (`neon.md` A.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// 404 or 410 in Neon's own form: the object or one above it is absent, or the key may not see it.
+    NotFound,
+    /// 401: the key is wrong, revoked or missing.
+    Unauthorized,
+    /// 403: the key is known and may not do this.
+    Forbidden,
+    /// 409: such an object exists.
+    Conflict,
+    /// 423 until the time was over: another operation runs on the project.
+    Locked,
+    /// 429 until the time was over.
+    RateLimited,
+    /// 412: the project does not store passwords, so none can be shown.
+    PasswordsNotStored,
+    /// 400, 422 and other refusals of what was asked, or a name that cannot be sent.
+    Rejected,
+    /// 5xx: the API is not well.
+    Unavailable,
+    /// The answer is not the API's: a page for people, a redirect, or JSON of another shape. Often a wrong base URL or a proxy.
+    NotJson,
+    /// A call that changes something may have worked, but its answer did not arrive: read to find out.
+    AnswerLost,
+    /// No connection, or one that broke on a call that changes nothing.
+    Network,
+    /// An operation that the call started has failed or was cancelled.
+    OperationFailed,
+    /// The caller's deadline passed.
+    TimedOut,
+    /// The caller gave up.
+    Cancelled,
+}
+
+/// A failed call to Neon's API. Cheap to clone: those who wait for one load share its error.
+#[derive(Clone)]
+pub struct Error(Arc<Parts>);
+
+#[derive(Clone, Debug)]
+struct Parts {
+    kind: Kind,
+    call: Option<(Method, String)>,
+    status: Option<u16>,
+    request_id: Option<String>,
+    code: Option<String>,
+    message: String,
+    retry_after: Option<Duration>,
+    tries: u32,
+    context: Vec<String>,
+}
+
+impl Error {
+    /// An error that no call has caused.
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Arc::new(Parts {
+            kind,
+            call: None,
+            status: None,
+            request_id: None,
+            code: None,
+            message: message.into(),
+            retry_after: None,
+            tries: 1,
+            context: Vec::new(),
+        }))
+    }
+
+    fn with(self, change: impl FnOnce(&mut Parts)) -> Self {
+        let mut parts = Arc::unwrap_or_clone(self.0);
+        change(&mut parts);
+        Self(Arc::new(parts))
+    }
+
+    pub(crate) fn at(self, method: Method, path: &str) -> Self {
+        self.with(|parts| parts.call = Some((method, path.to_owned())))
+    }
+
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        self.with(|parts| parts.status = Some(status))
+    }
+
+    pub(crate) fn with_api_fields(self, request_id: Option<String>, code: Option<String>) -> Self {
+        self.with(|parts| {
+            parts.request_id = request_id.filter(|text| !text.is_empty());
+            parts.code = code.filter(|text| !text.is_empty());
+        })
+    }
+
+    pub(crate) fn with_retry_after(self, wait: Option<Duration>) -> Self {
+        self.with(|parts| parts.retry_after = wait)
+    }
+
+    pub(crate) fn with_tries(self, tries: u32) -> Self {
+        self.with(|parts| parts.tries = tries)
+    }
+
+    pub(crate) fn with_kind(self, kind: Kind) -> Self {
+        self.with(|parts| parts.kind = kind)
+    }
+
+    /// Says what the call was for; the newest context stands first.
+    pub(crate) fn context(self, doing: impl Into<String>) -> Self {
+        self.with(|parts| parts.context.insert(0, doing.into()))
+    }
+
+    /// What to branch on.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The HTTP status, if there was an answer.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// Neon's id of the request, for its support.
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// The API's own code; often absent.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// What the API said, unchanged, or what happened to the call.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The shortest wait that the API asked for.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// How often the call was sent.
+    pub fn tries(&self) -> u32 {
+        self.0.tries
+    }
+
+    /// Shorthand for the kind that callers ask for most.
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == Kind::NotFound
+    }
+}
+
+/// Absent is an answer to a read: `NotFound` becomes `None`. Whether the object is gone depends on whether its container answers.
+pub fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl From<InvalidId> for Error {
+    fn from(wrong: InvalidId) -> Self {
+        Self::new(Kind::Rejected, wrong.to_string())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = &*self.0;
+        for doing in &parts.context {
+            write!(f, "{doing}: ")?;
+        }
+        match (&parts.call, parts.status) {
+            (Some((method, path)), Some(status)) => {
+                write!(f, "`{method} {path}` was answered {status}: ")?
+            }
+            (Some((method, path)), None) => write!(f, "`{method} {path}`: ")?,
+            (None, _) => {}
+        }
+        f.write_str(&parts.message)?;
+        let mut notes = Vec::new();
+        if let Some(code) = &parts.code {
+            notes.push(format!("code `{code}`"));
+        }
+        if let Some(id) = &parts.request_id {
+            notes.push(format!("request id `{id}`"));
+        }
+        if parts.tries > 1 {
+            notes.push(format!("{} tries", parts.tries));
+        }
+        if !notes.is_empty() {
+            write!(f, " ({})", notes.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind())
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_carries_all_that_support_asks_for() {
+        let error = Error::new(
+            Kind::Locked,
+            "project already has running conflicting operations",
+        )
+        .at(Method::Post, "/projects/p/branches/br-1/roles")
+        .with_status(423)
+        .with_api_fields(Some("r-1".to_owned()), Some(String::new()))
+        .with_tries(4)
+        .context("creating role `r`");
+        assert_eq!(
+            error.to_string(),
+            "creating role `r`: `POST /projects/p/branches/br-1/roles` was answered 423: \
+             project already has running conflicting operations (request id `r-1`, 4 tries)"
+        );
+        assert_eq!(error.code(), None);
+    }
+
+    #[test]
+    fn absent_is_an_answer_and_the_rest_an_error() {
+        assert_eq!(found(Ok(1)).ok(), Some(Some(1)));
+        assert_eq!(
+            found::<u8>(Err(Error::new(Kind::NotFound, "x"))).ok(),
+            Some(None)
+        );
+        assert!(found::<u8>(Err(Error::new(Kind::Forbidden, "x"))).is_err());
+    }
+}
