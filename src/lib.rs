@@ -2,4 +2,5 @@
 
 pub mod framework;
 pub mod neon;
+pub mod postgres;
 pub mod secret;

@@ -1,34 +1,48 @@
-//! A text that never reaches a log, an error or a plan by accident.
+//! A text that must not be shown: passwords and API keys.
 
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
-/// A password or key. It has no `Display`, its `Debug` shows nothing, and it is wiped when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+/// A secret text. It has no `Display` and no serde, its `Debug` is stars, and its memory is wiped when it is dropped,
+/// so that it reaches a log, a state or a message only where somebody wrote [`Secret::expose`] on purpose.
+#[derive(Clone, Default)]
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes the text over.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself; every use of it is a place to look at.
+    /// The text itself. Each call is a place to look at in a review.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether the text is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
+        f.write_str("***")
     }
 }
 
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
     }
 }
 
@@ -37,7 +51,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing() {
-        assert_eq!(format!("{:?}", Secret::new("npg_abc")), "Secret(…)");
+    fn debug_shows_stars() {
+        let secret = Secret::new("hunter2");
+        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");
+        assert_eq!(secret.expose(), "hunter2");
     }
 }

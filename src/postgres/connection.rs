@@ -1,0 +1,375 @@
+//! One connection: the only file that touches the driver's client. Two doors: [`Connection::fetch`] for reads, whose text
+//! is a constant, and [`Connection::run`] for [`Statement`]s.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rustls::ClientConfig;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::{Error, Kind, Result};
+use super::names::{DatabaseName, RoleName};
+use super::sql::Statement;
+use super::tls::Tls;
+use super::version::ServerVersion;
+use crate::secret::Secret;
+
+/// How sessions present themselves in `pg_stat_activity`.
+pub const APPLICATION_NAME: &str = "terraform-provider-neonrep";
+
+/// Statements that are sent before the first one is answered.
+const PIPELINE: usize = 16;
+
+/// Set once per session. Without a search path nothing can shadow catalog names and operators, and names come back qualified;
+/// `statement_timeout` bounds what a lost client would leave behind, transactions set their own.
+const SESSION: &str = "SET search_path = ''; SET statement_timeout = '10min'; SET idle_in_transaction_session_timeout = '5min'; \
+                       SET lock_timeout = 0; SET datestyle = 'ISO'; SET client_min_messages = 'notice'";
+
+/// Where a database is and who connects. The direct host, never the pooler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Host name; TLS verifies it and Neon routes by it.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The database.
+    pub database: DatabaseName,
+    /// The role that connects.
+    pub user: RoleName,
+    /// Its password, if the server asks for one.
+    pub password: Option<Secret>,
+    /// Encryption and trust.
+    pub tls: Tls,
+}
+
+impl Address {
+    /// Whether this is the pooled host of a Neon endpoint, by its first label: session settings do not survive there.
+    pub fn is_pooled(&self) -> bool {
+        self.host.split('.').next().is_some_and(|label| label.ends_with("-pooler"))
+    }
+}
+
+/// A notice or warning that the server sent along, such as 01007 `no privileges were granted`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// `NOTICE`, `WARNING` …
+    pub severity: String,
+    /// Five characters.
+    pub sqlstate: String,
+    /// The text.
+    pub message: String,
+}
+
+impl Notice {
+    /// Whether a GRANT or REVOKE did nothing, or not all (01007, 01006).
+    pub fn is_privilege_not_changed(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "01007" | "01006")
+    }
+}
+
+/// A parameter of a read. Its type is sent along, so that a read takes one round trip.
+#[derive(Clone, Copy, Debug)]
+pub enum Param<'a> {
+    /// `text`
+    Text(&'a str),
+    /// `text`, or NULL
+    OptionalText(Option<&'a str>),
+    /// `text[]`
+    Texts(&'a [&'a str]),
+    /// `oid`
+    Oid(u32),
+    /// `oid[]`
+    Oids(&'a [u32]),
+    /// `int4`
+    Int(i32),
+    /// `bool`
+    Bool(bool),
+}
+
+impl Param<'_> {
+    fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
+        match self {
+            Self::Text(it) => (it, Type::TEXT),
+            Self::OptionalText(it) => (it, Type::TEXT),
+            Self::Texts(it) => (it, Type::TEXT_ARRAY),
+            Self::Oid(it) => (it, Type::OID),
+            Self::Oids(it) => (it, Type::OID_ARRAY),
+            Self::Int(it) => (it, Type::INT4),
+            Self::Bool(it) => (it, Type::BOOL),
+        }
+    }
+}
+
+/// A row of a read.
+#[derive(Debug)]
+pub struct Row(tokio_postgres::Row);
+
+impl Row {
+    /// The value of a column; an error of kind `Decode` if it is not there or of another type.
+    pub fn get<'a, T: FromSql<'a>>(&'a self, column: &str) -> Result<T> {
+        self.0.try_get(column).map_err(|e| {
+            let cause = std::error::Error::source(&e).map_or_else(String::new, |cause| format!(": {cause}"));
+            Error::new(Kind::Decode, format!("cannot read column `{column}` of a catalog query: {e}{cause}"))
+        })
+    }
+
+    /// A text column through a parser, such as that of a name.
+    pub fn parse<T, E: std::fmt::Display>(&self, column: &str, parser: impl Fn(&str) -> Result<T, E>) -> Result<T> {
+        let text: &str = self.get(column)?;
+        parser(text).map_err(|e| Error::new(Kind::Decode, format!("cannot read column `{column}` of a catalog query: {e}")))
+    }
+
+    /// The same for a column that may be NULL.
+    pub fn parse_optional<T, E: std::fmt::Display>(&self, column: &str, parser: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>> {
+        match self.get::<Option<&str>>(column)? {
+            Some(_) => self.parse(column, parser).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// An open connection.
+pub struct Connection {
+    client: Client,
+    canceller: Canceller,
+    version: ServerVersion,
+    notices: Arc<Mutex<Vec<Notice>>>,
+    first_error: Mutex<Option<Error>>,
+}
+
+impl Connection {
+    /// Opens a connection; tries again until `until` while the server cannot be reached or is starting.
+    pub(super) async fn open(address: &Address, tls: Option<Arc<ClientConfig>>, until: Instant) -> Result<Self> {
+        let begun = Instant::now();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let refused = match timeout_at(until, Self::open_once(address, tls.clone())).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => error,
+                Err(_) => Error::new(Kind::Timeout, "no answer"),
+            };
+            let again = match refused.kind() {
+                Kind::ConnectionLost => until,
+                // Right after a role was made or its password reset, the compute may not know it yet.
+                Kind::AuthFailed => until.min(begun + Duration::from_secs(2)),
+                _ => begun,
+            };
+            if Instant::now() + pause >= again {
+                let waited = begun.elapsed().as_secs();
+                let after = if waited > 0 { format!(" (tried for {waited} s)") } else { String::new() };
+                return Err(refused.while_doing(&format!(
+                    "cannot connect to database `{}` at {}:{} as `{}`{after}",
+                    address.database, address.host, address.port, address.user
+                )));
+            }
+            tracing::debug!(host = %address.host, port = address.port, error = %refused, "connection refused, trying again");
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    async fn open_once(address: &Address, tls: Option<Arc<ClientConfig>>) -> Result<Self> {
+        let mut config = Config::new();
+        config
+            .host(&address.host)
+            .port(address.port)
+            .dbname(address.database.as_str())
+            .user(address.user.as_str())
+            .application_name(APPLICATION_NAME)
+            .keepalives_idle(Duration::from_secs(30))
+            .tcp_user_timeout(Duration::from_secs(60));
+        if let Some(password) = &address.password {
+            config.password(password.expose());
+        }
+        match tls {
+            None => {
+                config.ssl_mode(SslMode::Disable);
+                Self::start(config, NoTls, None).await
+            }
+            Some(tls) => {
+                config.ssl_mode(SslMode::Require);
+                let connector = MakeRustlsConnect::new((*tls).clone());
+                Self::start(config, connector.clone(), Some(connector)).await
+            }
+        }
+    }
+
+    async fn start<T>(config: Config, tls: T, for_cancel: Option<MakeRustlsConnect>) -> Result<Self>
+    where
+        T: MakeTlsConnect<Socket>,
+        T::Stream: Send + 'static,
+    {
+        let (client, mut wire) = config.connect(tls).await.map_err(|e| Error::of_driver(&e))?;
+        let version = wire.parameter("server_version").and_then(ServerVersion::parse);
+        let version = version.ok_or_else(|| Error::new(Kind::Decode, "the server does not tell its version"))?;
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let collected = Arc::clone(&notices);
+        tokio::spawn(async move {
+            loop {
+                match std::future::poll_fn(|cx| wire.poll_message(cx)).await {
+                    Some(Ok(AsyncMessage::Notice(notice))) => collected.lock().unwrap_or_else(PoisonError::into_inner).push(Notice {
+                        severity: notice.severity().to_owned(),
+                        sqlstate: notice.code().code().to_owned(),
+                        message: notice.message().to_owned(),
+                    }),
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
+                        tracing::debug!(error = %Error::of_driver(&error), "connection ended");
+                        break;
+                    }
+                    None => break,
+                }
+            }
+        });
+        let canceller = Canceller { token: client.cancel_token(), tls: for_cancel };
+        let connection = Self { client, canceller, version, notices, first_error: Mutex::new(None) };
+        connection.command(SESSION).await?;
+        Ok(connection)
+    }
+
+    /// The server's version, known without a question.
+    pub fn version(&self) -> ServerVersion {
+        self.version
+    }
+
+    /// Whether the connection is known to be gone.
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// A handle that cancels what this connection is doing.
+    pub fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
+    /// Reads rows. One round trip.
+    pub async fn fetch(&self, query: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+        let typed: Vec<_> = params.iter().map(Param::typed).collect();
+        let rows = self.client.query_typed(query, &typed).await.map_err(|e| self.note(Error::of_driver(&e).in_query(query)))?;
+        tracing::trace!(query, rows = rows.len(), "read");
+        Ok(rows.into_iter().map(Row).collect())
+    }
+
+    /// Reads the first row, if there is one.
+    pub async fn fetch_optional(&self, query: &'static str, params: &[Param<'_>]) -> Result<Option<Row>> {
+        Ok(self.fetch(query, params).await?.into_iter().next())
+    }
+
+    /// Reads the one row that must be there.
+    pub async fn fetch_one(&self, query: &'static str, params: &[Param<'_>]) -> Result<Row> {
+        let row = self.fetch_optional(query, params).await?;
+        row.ok_or_else(|| Error::new(Kind::Decode, "a catalog query gave no row").in_query(query))
+    }
+
+    /// Runs statements in their order, several per round trip; stops at the first that fails, if this is in a transaction. Gives back
+    /// what the server had to say meanwhile.
+    pub async fn run(&self, statements: &[Statement]) -> Result<Vec<Notice>> {
+        self.take_notices();
+        for batch in statements.chunks(PIPELINE) {
+            for statement in batch {
+                tracing::debug!(%statement, "run");
+            }
+            // Each future queues its statement when it is polled first, and `join_all` polls in order.
+            let answers = join_all(batch.iter().map(|it| self.client.batch_execute(it.as_sql()))).await;
+            for (statement, answer) in batch.iter().zip(answers) {
+                answer.map_err(|e| self.note(Error::of_driver(&e).in_statement(statement)))?;
+            }
+        }
+        Ok(self.take_notices())
+    }
+
+    /// A command of this layer without names or values of others.
+    pub(super) async fn command(&self, text: &str) -> Result<()> {
+        self.client.batch_execute(text).await.map_err(|e| self.note(Error::of_driver(&e)))
+    }
+
+    /// Notices since the last time.
+    pub(super) fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The first error since the last time: a transaction in which something failed cannot be committed, whoever swallowed that.
+    pub(super) fn take_error(&self) -> Option<Error> {
+        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note(&self, error: Error) -> Error {
+        self.first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| error.clone());
+        error
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+/// Cancels the statement that a connection is running, over a connection of its own that no pool counts.
+#[derive(Clone)]
+pub struct Canceller {
+    token: CancelToken,
+    tls: Option<MakeRustlsConnect>,
+}
+
+impl Canceller {
+    /// Sends the request; the statement then fails with `QueryCancelled`, or has ended before. Waits 5 s at most.
+    pub async fn cancel(&self) {
+        let request = async {
+            match &self.tls {
+                Some(tls) => self.token.cancel_query(tls.clone()).await,
+                None => self.token.cancel_query(NoTls).await,
+            }
+        };
+        match timeout(Duration::from_secs(5), request).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(error = %Error::of_driver(&error), "cancel request failed"),
+            Err(_) => tracing::debug!("cancel request was not answered"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Canceller")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(host: &str, port: u16) -> Address {
+        Address {
+            host: host.to_owned(),
+            port,
+            database: DatabaseName::parse("d").unwrap(),
+            user: RoleName::parse("u").unwrap(),
+            password: Some(Secret::new("hunter2")),
+            tls: Tls::Disable,
+        }
+    }
+
+    #[test]
+    fn pooled_hosts_are_told_by_their_first_label() {
+        assert!(address("ep-cool-1-pooler.c-2.us-east-1.aws.neon.tech", 5432).is_pooled());
+        assert!(!address("ep-cool-1.eu-pooler.aws.neon.tech", 5432).is_pooled());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_an_error_that_names_it_and_no_password() {
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let until = Instant::now() + Duration::from_millis(50);
+        let error = Connection::open(&address("127.0.0.1", nobody), None, until).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::ConnectionLost);
+        let start = format!("cannot connect to database `d` at 127.0.0.1:{nobody} as `u`: ");
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(!format!("{error:?} {:?}", address("h", 1)).contains("hunter2"));
+    }
+}

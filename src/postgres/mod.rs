@@ -1,0 +1,29 @@
+//! One Postgres server, 14 to 18: its objects as values, the statements that make and change them, and connections.
+//!
+//! No Terraform words and nothing of Neon's API. Per object one file: the value, pure functions that yield statements
+//! (`create`, `alter`, `drop`), `read` by name and `read_all` for a snapshot of the family. Only `connection` talks.
+
+pub mod connection;
+pub mod database;
+pub mod error;
+pub mod grant;
+pub mod names;
+pub mod pool;
+pub mod publication;
+pub mod role;
+pub mod session;
+pub mod settings;
+pub mod slot;
+pub mod sql;
+pub mod table;
+pub mod tls;
+pub mod version;
+
+pub use connection::{Address, Connection, Notice, Param, Row};
+pub use error::{Error, Kind};
+pub use names::{DatabaseName, IndexName, InvalidName, PublicationName, RoleName, SchemaName, SlotName, TableName};
+pub use pool::{Pool, PoolSettings};
+pub use session::Session;
+pub use sql::Statement;
+pub use tls::{Roots, Tls};
+pub use version::ServerVersion;
