@@ -45,6 +45,13 @@ impl AttributePath {
         self
     }
 
+    /// The same place, seen from one step further out.
+    #[must_use]
+    pub(super) fn inside(mut self, outer: Step) -> Self {
+        self.0.insert(0, outer);
+        self
+    }
+
     /// The steps, outermost first.
     pub fn steps(&self) -> &[Step] {
         &self.0

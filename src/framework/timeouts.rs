@@ -1,8 +1,12 @@
 //! The `timeouts` attribute that every resource has: how long its operations may take.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::attr::Attr;
+use super::path::AttributePath;
+use super::value::Value;
 
 /// `timeouts = { create, read, update, delete }`: durations as Go writes them, `30s`, `2h45m`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +22,138 @@ pub struct Timeouts {
     pub delete: Attr<String>,
 }
 
+/// What a timeout is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Making an object.
+    Create,
+    /// Reading one, and judging a plan.
+    Read,
+    /// Changing one.
+    Update,
+    /// Removing one.
+    Delete,
+}
+
+impl Operation {
+    /// The attribute in `timeouts`.
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// What holds when nothing is said: 2 minutes to read, 10 for all else.
+    pub fn default_timeout(self) -> Duration {
+        match self {
+            Self::Read => Duration::from_mins(2),
+            Self::Create | Self::Update | Self::Delete => Duration::from_mins(10),
+        }
+    }
+
+    /// `timeouts.create`
+    pub fn path(self) -> AttributePath {
+        AttributePath::root().attribute("timeouts").attribute(self.attribute())
+    }
+
+    /// The timeout that an object says, or the default. One that is not known yet, or no duration (an old state), is
+    /// the default too.
+    pub fn timeout(self, object: &Value) -> Duration {
+        object
+            .get("timeouts")
+            .and_then(|timeouts| timeouts.get(self.attribute()))
+            .and_then(Value::as_str)
+            .and_then(|text| parse_duration(text).ok())
+            .unwrap_or_else(|| self.default_timeout())
+    }
+}
+
+/// Nanoseconds of a Go unit.
+fn nanoseconds(unit: &str) -> Option<u128> {
+    match unit {
+        "ns" => Some(1),
+        // Go takes the micro sign and the Greek letter.
+        "us" | "µs" | "μs" => Some(1_000),
+        "ms" => Some(1_000_000),
+        "s" => Some(1_000_000_000),
+        "m" => Some(60_000_000_000),
+        "h" => Some(3_600_000_000_000),
+        _ => None,
+    }
+}
+
 /// Parses a positive Go duration such as `300ms`, `30s`, `1.5h` or `2h45m`.
-pub fn parse_duration(_text: &str) -> Result<std::time::Duration, String> {
-    unreachable!("written by the framework helper")
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let refuse = || format!("`{text}` is not a positive duration such as `30s`, `1.5h` or `2h45m`");
+    let mut rest = text;
+    let mut total: u128 = 0;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|it: char| !it.is_ascii_digit() && it != '.').ok_or_else(refuse)?);
+        let (unit, after) = after.split_at(after.find(|it: char| it.is_ascii_digit() || it == '.').unwrap_or(after.len()));
+        let unit = nanoseconds(unit).ok_or_else(refuse)?;
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+            return Err(refuse());
+        }
+        // Twelve digits of a whole part are 31,000 years, and more than twelve of a fraction are below a nanosecond.
+        if whole.len() > 12 {
+            return Err(refuse());
+        }
+        let fraction = &fraction[..fraction.len().min(12)];
+        let digits = |digits: &str| if digits.is_empty() { Ok(0) } else { digits.parse::<u128>() };
+        let whole = digits(whole).map_err(|_| refuse())?;
+        let part = digits(fraction).map_err(|_| refuse())?;
+        let scale = 10_u128.pow(u32::try_from(fraction.len()).unwrap_or_default());
+        total += whole * unit + part * unit / scale;
+        rest = after;
+    }
+    match u64::try_from(total) {
+        Ok(0) | Err(_) => Err(refuse()),
+        Ok(total) => Ok(Duration::from_nanos(total)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_durations_are_read() {
+        for (text, milliseconds) in [
+            ("30s", 30_000),
+            ("2h45m", 9_900_000),
+            ("1.5h", 5_400_000),
+            ("300ms", 300),
+            (".5s", 500),
+            ("1.s", 1_000),
+            ("1h1h", 7_200_000),
+            ("1500000us", 1_500),
+            ("1500µs1500μs", 3),
+            ("2000000ns", 2),
+            ("0h1m", 60_000),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_positive_go_duration_is_refused() {
+        for text in
+            ["", "0", "0s", "10", "-5s", "+5s", "5 s", "1d", "s", ".s", "1..5s", "1.5.1s", "5S", "1e3s", "9999999999999h", "300000000000h", "5m ", "٣s"]
+        {
+            assert!(parse_duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_says_its_timeout_or_the_default_holds() {
+        let object = Value::object([("timeouts", Value::object([("create", "5s".into()), ("read", Value::Unknown)]))]);
+        assert_eq!(Operation::Create.timeout(&object), Duration::from_secs(5));
+        assert_eq!(Operation::Read.timeout(&object), Duration::from_secs(120));
+        assert_eq!(Operation::Delete.timeout(&Value::Null), Duration::from_secs(600));
+        assert_eq!(Operation::Delete.path().to_string(), "timeouts.delete");
+    }
 }

@@ -2,6 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value as Json, json};
+
+use super::path::AttributePath;
+use super::value::{SetValue, Value};
+
+/// How deep a type that comes over the wire may be nested. Ours are three deep; a hostile one must not end the stack.
+const MAX_DEPTH: usize = 32;
+
 /// A type of Terraform's language (cty).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Type {
@@ -23,4 +31,220 @@ pub enum Type {
     Object(BTreeMap<String, Type>),
     /// `tuple([T, …])`
     Tuple(Vec<Type>),
+}
+
+/// A value that does not have the wanted type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message}", place(path))]
+pub struct NotOfType {
+    /// Where in the value.
+    pub path: AttributePath,
+    /// What is wrong there.
+    pub message: String,
+}
+
+fn place(path: &AttributePath) -> String {
+    if path.is_root() { String::new() } else { format!("`{path}`: ") }
+}
+
+/// JSON that is no type constraint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a type: {0}")]
+pub struct NotAType(String);
+
+impl Type {
+    /// The JSON type constraint that the protocol carries: `["set","string"]`, `["object",{"a":"bool"}]`.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Bool => json!("bool"),
+            Self::Number => json!("number"),
+            Self::String => json!("string"),
+            Self::Dynamic => json!("dynamic"),
+            Self::List(element) => json!(["list", element.to_json()]),
+            Self::Set(element) => json!(["set", element.to_json()]),
+            Self::Map(element) => json!(["map", element.to_json()]),
+            Self::Object(attributes) => {
+                let attributes: serde_json::Map<String, Json> =
+                    attributes.iter().map(|(name, it)| (name.clone(), it.to_json())).collect();
+                json!(["object", attributes])
+            }
+            Self::Tuple(elements) => json!(["tuple", elements.iter().map(Self::to_json).collect::<Vec<_>>()]),
+        }
+    }
+
+    /// Reads a JSON type constraint. The list of optional attributes of an object is read over: values have them all.
+    pub fn from_json(json: &Json) -> Result<Self, NotAType> {
+        Self::from_json_within(json, MAX_DEPTH)
+    }
+
+    fn from_json_within(json: &Json, depth: usize) -> Result<Self, NotAType> {
+        let refuse = || NotAType(json.to_string().chars().take(80).collect());
+        let depth = depth.checked_sub(1).ok_or_else(|| NotAType(format!("nested more than {MAX_DEPTH} deep")))?;
+        let inner = |it: &Json| Self::from_json_within(it, depth).map(Box::new);
+        match json {
+            Json::String(name) => match name.as_str() {
+                "bool" => Ok(Self::Bool),
+                "number" => Ok(Self::Number),
+                "string" => Ok(Self::String),
+                "dynamic" => Ok(Self::Dynamic),
+                _ => Err(refuse()),
+            },
+            Json::Array(parts) => match (parts.first().and_then(Json::as_str), parts.get(1)) {
+                (Some("list"), Some(element)) => Ok(Self::List(inner(element)?)),
+                (Some("set"), Some(element)) => Ok(Self::Set(inner(element)?)),
+                (Some("map"), Some(element)) => Ok(Self::Map(inner(element)?)),
+                (Some("object"), Some(Json::Object(attributes))) => attributes
+                    .iter()
+                    .map(|(name, it)| Ok((name.clone(), Self::from_json_within(it, depth)?)))
+                    .collect::<Result<_, _>>()
+                    .map(Self::Object),
+                (Some("tuple"), Some(Json::Array(elements))) => {
+                    elements.iter().map(|it| Self::from_json_within(it, depth)).collect::<Result<_, _>>().map(Self::Tuple)
+                }
+                _ => Err(refuse()),
+            },
+            _ => Err(refuse()),
+        }
+    }
+
+    /// The value in the form of this type: sequences become sets where the type says so, maps become objects.
+    /// An object has exactly the attributes of its type.
+    pub fn conform(&self, value: Value) -> Result<Value, NotOfType> {
+        self.conform_at(value, &AttributePath::root())
+    }
+
+    fn conform_at(&self, value: Value, path: &AttributePath) -> Result<Value, NotOfType> {
+        let refuse = |message: String| NotOfType { path: path.clone(), message };
+        match (self, value) {
+            (_, value @ (Value::Null | Value::Unknown))
+            | (Self::Bool, value @ Value::Bool(_))
+            | (Self::Number, value @ Value::Number(_))
+            | (Self::String, value @ Value::String(_)) => Ok(value),
+            (Self::List(element), Value::List(items)) => items
+                .into_iter()
+                .zip(0..)
+                .map(|(item, index)| element.conform_at(item, &path.clone().index(index)))
+                .collect::<Result<_, _>>()
+                .map(Value::List),
+            (Self::Set(element), value @ (Value::List(_) | Value::Set(_))) => {
+                let items = match value {
+                    Value::List(items) => items,
+                    Value::Set(items) => items.into_iter().collect(),
+                    _ => Vec::new(),
+                };
+                items
+                    .into_iter()
+                    .map(|item| element.conform_at(item, path))
+                    .collect::<Result<SetValue, _>>()
+                    .map(Value::Set)
+            }
+            (Self::Map(element), Value::Map(items) | Value::Object(items)) => items
+                .into_iter()
+                .map(|(key, item)| Ok((key.clone(), element.conform_at(item, &path.clone().key(key))?)))
+                .collect::<Result<_, _>>()
+                .map(Value::Map),
+            (Self::Object(attributes), Value::Object(mut items) | Value::Map(mut items)) => {
+                let mut all = BTreeMap::new();
+                for (name, it) in attributes {
+                    let item = items.remove(name).ok_or_else(|| refuse(format!("attribute `{name}` is missing")))?;
+                    all.insert(name.clone(), it.conform_at(item, &path.clone().attribute(name))?);
+                }
+                match items.keys().next() {
+                    Some(name) => Err(refuse(format!("there is no attribute `{name}`"))),
+                    None => Ok(Value::Object(all)),
+                }
+            }
+            (Self::Tuple(elements), Value::List(items)) if elements.len() == items.len() => elements
+                .iter()
+                .zip(items)
+                .zip(0..)
+                .map(|((element, item), index)| element.conform_at(item, &path.clone().index(index)))
+                .collect::<Result<_, _>>()
+                .map(Value::List),
+            (Self::Dynamic, Value::Dynamic(inner)) => {
+                let (inner_type, inner_value) = *inner;
+                let inner_value = inner_type.conform_at(inner_value, path)?;
+                Ok(Value::Dynamic(Box::new((inner_type, inner_value))))
+            }
+            (wanted, value) => Err(refuse(format!("wanted {}, found {}", wanted.name(), value.kind_name()))),
+        }
+    }
+
+    /// The type in a few words, for messages and documentation: `string`, `set of string`, `object`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Bool => "bool".into(),
+            Self::Number => "number".into(),
+            Self::String => "string".into(),
+            Self::Dynamic => "any type".into(),
+            Self::List(element) => format!("list of {}", element.name()),
+            Self::Set(element) => format!("set of {}", element.name()),
+            Self::Map(element) => format!("map of {}", element.name()),
+            Self::Object(_) => "object".into(),
+            Self::Tuple(elements) => format!("tuple of {}", elements.len()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(attributes: &[(&str, Type)]) -> Type {
+        Type::Object(attributes.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect())
+    }
+
+    #[test]
+    fn wire_form_round_trips() {
+        let all = Type::Tuple(vec![
+            Type::Bool,
+            Type::Number,
+            Type::Dynamic,
+            Type::List(Box::new(Type::String)),
+            Type::Set(Box::new(object(&[("a", Type::Map(Box::new(Type::Bool)))]))),
+        ]);
+        let json = all.to_json();
+        assert_eq!(
+            json.to_string(),
+            r#"["tuple",["bool","number","dynamic",["list","string"],["set",["object",{"a":["map","bool"]}]]]]"#
+        );
+        assert_eq!(Type::from_json(&json), Ok(all));
+    }
+
+    #[test]
+    fn optional_attributes_of_an_object_are_read_over() {
+        let json: Json = serde_json::from_str(r#"["object",{"a":"string"},["a"]]"#).unwrap();
+        assert_eq!(Type::from_json(&json), Ok(object(&[("a", Type::String)])));
+    }
+
+    #[test]
+    fn what_is_no_type_is_refused() {
+        for text in [r#""text""#, "1", "[]", r#"["list"]"#, r#"["object",[]]"#, r#"["tuple","string"]"#, "null"] {
+            let json: Json = serde_json::from_str(text).unwrap();
+            assert!(Type::from_json(&json).is_err(), "{text}");
+        }
+        let deep = (0..60).fold(json!("string"), |inner, _| json!(["list", inner]));
+        assert!(Type::from_json(&deep).unwrap_err().to_string().contains("deep"));
+    }
+
+    #[test]
+    fn sequences_become_sets_at_any_depth() {
+        let wanted = object(&[("s", Type::Set(Box::new(Type::Set(Box::new(Type::String)))))]);
+        let list = |items: Vec<Value>| Value::List(items);
+        let value = Value::object([("s", list(vec![list(vec!["b".into(), "a".into(), "b".into()])]))]);
+        let inner = Value::string_set(["a", "b"]);
+        assert_eq!(wanted.conform(value), Ok(Value::object([("s", Value::Set([inner].into_iter().collect()))])));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_with_its_place() {
+        let wanted = object(&[("a", object(&[("b", Type::List(Box::new(Type::Number)))]))]);
+        let message = |value: Value| wanted.conform(value).unwrap_err().to_string();
+        let b = |value: Value| Value::object([("a", Value::object([("b", value)]))]);
+        assert_eq!(message(b(Value::List(vec!["x".into()]))), "`a.b[0]`: wanted number, found string");
+        assert_eq!(message(Value::object([("a", Value::object::<&str>([]))])), "`a`: attribute `b` is missing");
+        let extra = Value::object([("a", Value::Null), ("c", Value::Null)]);
+        assert_eq!(message(extra), "there is no attribute `c`");
+        assert_eq!(message(Value::Bool(true)), "wanted object, found bool");
+    }
 }

@@ -117,6 +117,46 @@ impl Value {
         }
     }
 
+    /// The value with all its unknown parts set to null: what may be stored of a half-made object.
+    #[must_use]
+    pub fn unknown_as_null(self) -> Self {
+        match self {
+            Self::Unknown => Self::Null,
+            Self::List(items) => Self::List(items.into_iter().map(Self::unknown_as_null).collect()),
+            Self::Set(items) => Self::Set(items.into_iter().map(Self::unknown_as_null).collect()),
+            Self::Map(items) => Self::Map(items.into_iter().map(|(key, it)| (key, it.unknown_as_null())).collect()),
+            Self::Object(items) => {
+                Self::Object(items.into_iter().map(|(name, it)| (name, it.unknown_as_null())).collect())
+            }
+            Self::Dynamic(inner) => Self::Dynamic(Box::new((inner.0, inner.1.unknown_as_null()))),
+            known => known,
+        }
+    }
+
+    /// What kind of value this is, in a word, for messages.
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Unknown => "unknown",
+            Self::Bool(_) => "bool",
+            Self::Number(_) => "number",
+            Self::String(_) => "string",
+            Self::List(_) => "list",
+            Self::Set(_) => "set",
+            Self::Map(_) => "map",
+            Self::Object(_) => "object",
+            Self::Dynamic(_) => "dynamic value",
+        }
+    }
+
+    /// The attributes of an object.
+    pub fn as_object(&self) -> Option<&BTreeMap<String, Value>> {
+        match self {
+            Self::Object(attributes) => Some(attributes),
+            _ => None,
+        }
+    }
+
     /// The attribute of an object, or nothing when this is no object or has no such attribute.
     pub fn get(&self, attribute: &str) -> Option<&Value> {
         match self {
