@@ -1,1 +1,3 @@
-//! it
+//! One binary for all tests that need more than values.
+
+mod generated;
