@@ -1,0 +1,4 @@
+import {
+  to = neonrep_grant.schema
+  id = "lively-voice-12345678/br-cool-rain-a1b2c3d4/neondb/databricks_replication/public"
+}

@@ -1,0 +1,1 @@
+terraform import neonrep_logical_replication.this lively-voice-12345678

@@ -1,0 +1,3 @@
+resource "neonrep_logical_replication" "this" {
+  project_id = "lively-voice-12345678"
+}

@@ -1,0 +1,1 @@
+terraform import neonrep_role.databricks lively-voice-12345678/br-cool-rain-a1b2c3d4/databricks_replication

@@ -1,0 +1,11 @@
+resource "neonrep_logical_replication" "this" {
+  project_id = "lively-voice-12345678"
+}
+
+resource "neonrep_role" "databricks" {
+  project_id = neonrep_logical_replication.this.id
+  name       = "databricks_replication"
+
+  # Another value gives the role a new password; the consumer has to connect anew with it.
+  rotate_when_changed = { quarter = "2026-4" }
+}
