@@ -1,3 +1,10 @@
-//! One binary for all tests that need more than values.
+//! All tests that need more than values, in one binary: the wire, the real CLI, the generated files, the architecture.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read their environment and are clients of the servers they watch"
+)]
 
+mod acceptance;
+mod architecture;
 mod generated;
+mod support;

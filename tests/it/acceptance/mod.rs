@@ -1,0 +1,1 @@
+//! Stories that a user lives through, on the real CLI.

@@ -1,0 +1,27 @@
+//! What tests stand on: the stand-in, the real CLI, SQL of their own, consumers.
+#![allow(dead_code, reason = "the demo shares these files and uses a part of them; some wait for their first story")]
+
+pub(crate) mod cli;
+pub(crate) mod consumer;
+pub(crate) mod outcome;
+pub(crate) mod sql;
+pub(crate) mod stand_in;
+pub(crate) mod terraform;
+
+use stand_in::StandIn;
+
+/// The major versions of Postgres that are supported.
+pub(crate) const VERSIONS: [u16; 5] = [14, 15, 16, 17, 18];
+
+/// Lives the story on each major version of Postgres; the version stands in the panic message.
+pub(crate) fn on_every_postgres(story: impl Fn(&StandIn) + Sync) {
+    std::thread::scope(|scope| {
+        let running = VERSIONS.map(|major| {
+            let story = &story;
+            (major, scope.spawn(move || story(&StandIn::start(major))))
+        });
+        let failed: Vec<u16> =
+            running.into_iter().filter_map(|(major, it)| it.join().is_err().then_some(major)).collect();
+        assert!(failed.is_empty(), "failed on Postgres {failed:?}, see above");
+    });
+}
