@@ -20,7 +20,7 @@ pub mod tls;
 pub mod version;
 
 pub use connection::{Address, Connection, Notice, Param, Row};
-pub use error::{Error, Kind};
+pub use error::{Error, Kind, Result};
 pub use names::{DatabaseName, IndexName, InvalidName, PublicationName, RoleName, SchemaName, SlotName, TableName};
 pub use pool::{Pool, PoolSettings};
 pub use session::Session;

@@ -1,0 +1,75 @@
+//! What can go wrong on the way into a database, beside what the API and the server say themselves.
+
+use crate::neon::{self, ProjectId};
+use crate::postgres;
+
+use super::place::Place;
+
+/// Something that holds objects and is absent, although what holds it was read: then its objects are gone too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// The branch; the project answers.
+    Branch,
+    /// The database; the branch answers.
+    Database,
+}
+
+/// Why there is no answer from a database.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The container is gone: what it held is gone, and nothing can be made in it.
+    #[error("{} is not there", match container { Container::Branch => format!("branch `{}` of project `{}`", place.branch, place.project), Container::Database => format!("{place}") })]
+    Gone {
+        /// What is absent.
+        container: Container,
+        /// Where it was looked for.
+        place: Box<Place>,
+    },
+    /// The API answers 404 for the project: it is gone, or the key may not see it. No object's state may be dropped for it.
+    #[error("{source}")]
+    ProjectNotFound {
+        /// The project.
+        project: ProjectId,
+        /// The API's answer.
+        source: neon::Error,
+    },
+    /// The API gave a pooled host although a direct one was asked for.
+    #[error("the API gives the pooled host `{host}`, through which replication cannot be set up")]
+    PooledHost {
+        /// The host.
+        host: String,
+    },
+    /// The project stores no passwords, so none can be had for a login.
+    #[error("the project stores no passwords, so the provider cannot log in as `{role}`")]
+    NoPassword {
+        /// Whose.
+        role: String,
+    },
+    /// The read-write endpoint is missing or disabled: no connection can wake it.
+    #[error("{what}")]
+    NoCompute {
+        /// A sentence without its period.
+        what: String,
+    },
+    /// What the API said.
+    #[error("{0}")]
+    Neon(#[from] neon::Error),
+    /// What the server said, or why it was not reached.
+    #[error("{0}")]
+    Postgres(#[from] postgres::Error),
+}
+
+impl Error {
+    /// Whether an object of the container is gone with it.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone { .. })
+    }
+
+    /// The kind of a server's refusal.
+    pub fn postgres_kind(&self) -> Option<postgres::Kind> {
+        match self {
+            Self::Postgres(error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+}

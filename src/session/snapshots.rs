@@ -1,0 +1,136 @@
+//! One catalogue snapshot per object family and database, shared by all reads of a refresh.
+//!
+//! A refresh is a point in time: 1,000 publications of one database are one statement. A write drops the families of
+//! its place; a load that began before a write serves those who waited for it and is not kept.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::error::Error;
+use super::place::Place;
+use super::Session;
+use crate::neon::Budget;
+use crate::postgres::PublicationName;
+use crate::postgres::publication::{self, Publication};
+use crate::postgres::settings::{self, Settings};
+use crate::postgres::{self, Connection};
+
+/// A load that is done or under way.
+type Load<V> = Arc<OnceCell<Arc<V>>>;
+
+/// The loads of one family.
+#[derive(Debug)]
+struct Family<V>(Mutex<BTreeMap<Place, Load<V>>>);
+
+impl<V> Default for Family<V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<V> Family<V> {
+    fn load(&self, place: &Place) -> Load<V> {
+        let mut loads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(loads.entry(place.clone()).or_default())
+    }
+
+    fn forget(&self, place: &Place) {
+        // A slot is seen from every database of its branch, and a read of one may have gone through another.
+        let mut loads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        loads.retain(|of, _| (&of.project, &of.branch) != (&place.project, &place.branch));
+    }
+}
+
+/// All families.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots {
+    publications: Family<BTreeMap<PublicationName, Publication>>,
+    settings: Family<Settings>,
+}
+
+impl Snapshots {
+    pub(super) fn forget(&self, place: &Place) {
+        self.publications.forget(place);
+        self.settings.forget(place);
+    }
+}
+
+impl Session {
+    /// All publications of a database.
+    pub async fn publications(
+        &self,
+        place: &Place,
+        budget: &Budget,
+    ) -> Result<Arc<BTreeMap<PublicationName, Publication>>, Error> {
+        let family = &self.0.snapshots.publications;
+        self.shared(family, place, budget, "reading publications", |it| async move { publication::read_all(&it).await })
+            .await
+    }
+
+    /// One publication: out of the snapshot while this process only reads, else by its name.
+    pub async fn publication(
+        &self,
+        place: &Place,
+        name: &PublicationName,
+        budget: &Budget,
+    ) -> Result<Option<Publication>, Error> {
+        if !self.is_writing() {
+            return Ok(self.publications(place, budget).await?.get(name).cloned());
+        }
+        self.read(place, budget, "reading a publication", |it| async move { publication::read(&it, name).await }).await
+    }
+
+    /// The server's settings that replication depends on.
+    pub async fn server_settings(&self, place: &Place, budget: &Budget) -> Result<Arc<Settings>, Error> {
+        let family = &self.0.snapshots.settings;
+        self.shared(family, place, budget, "reading settings", |it| async move { settings::read(&it).await }).await
+    }
+
+    /// Reads something of a database as its owner.
+    pub async fn read<T, W, F>(&self, place: &Place, budget: &Budget, purpose: &str, reads: W) -> Result<T, Error>
+    where
+        W: Fn(Arc<Connection>) -> F,
+        F: Future<Output = postgres::Result<T>>,
+    {
+        // One failed connect is enough: it may have taken a minute.
+        if let Some(error) = self.unreachable().get(place) {
+            return Err(error.clone());
+        }
+        let mut session = match self.connect(place, budget, purpose).await {
+            Ok(session) => session,
+            Err(error) => {
+                let lasting = matches!(error.postgres_kind(), Some(kind) if kind != postgres::Kind::SessionsBusy);
+                if lasting && budget.ended().is_none() {
+                    self.unreachable().insert(place.clone(), error.clone());
+                }
+                return Err(error);
+            }
+        };
+        match budget.run(session.read(reads)).await {
+            Ok(result) => Ok(result?),
+            Err(_) => {
+                let message = format!("interrupted while {purpose}");
+                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
+            }
+        }
+    }
+
+    async fn shared<V, W, F>(
+        &self,
+        family: &Family<V>,
+        place: &Place,
+        budget: &Budget,
+        purpose: &str,
+        reads: W,
+    ) -> Result<Arc<V>, Error>
+    where
+        W: Fn(Arc<Connection>) -> F,
+        F: Future<Output = postgres::Result<V>>,
+    {
+        let load = family.load(place);
+        let loaded = load.get_or_try_init(|| async { self.read(place, budget, purpose, reads).await.map(Arc::new) });
+        loaded.await.cloned()
+    }
+}
