@@ -1,1 +1,187 @@
-fn main() {}
+//! `neon-stand-in`: Neon's control plane over HTTP in front of a real Postgres server, for tests and demos.
+
+mod allowed_ips;
+mod announcement;
+mod app;
+mod cli;
+mod faults;
+mod folder;
+mod front;
+mod journal;
+mod knobs;
+mod names;
+mod operations;
+mod postgres;
+mod server;
+mod world;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use nix::unistd::getppid;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use announcement::Announcement;
+use app::App;
+use cli::Cli;
+use postgres::archive;
+use postgres::cluster::Cluster;
+use postgres::process;
+use postgres::tls;
+use postgres::user::RunAs;
+use world::World;
+
+/// How often we look whether our parent is still there.
+const PARENT_CHECK: Duration = Duration::from_millis(300);
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let done = if arguments
+        .get(1)
+        .is_some_and(|first| first == process::BECOME)
+    {
+        process::become_program(&arguments[2..]).map(|_| ())
+    } else {
+        run(&Cli::parse())
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "neon-stand-in: {error:#}"); // nowhere else to say it
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("NEON_STAND_IN_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("neon_stand_in=info,warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    // One thread, this one, for all: the server's processes end with the thread that started them.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(stand_in(cli))
+}
+
+async fn stand_in(cli: &Cli) -> Result<()> {
+    let parent = getppid();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let asked_to_end = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            () = parent_is_gone(parent, cli.detached) => {}
+        }
+    };
+    let user = RunAs::choose();
+    // Dropped last: the data goes when nothing uses it any more.
+    let mut folder = None;
+    let mut started = None;
+    let outcome = tokio::select! {
+        outcome = serve(cli, user, &mut folder, &mut started) => outcome,
+        () = asked_to_end => Ok(()),
+    };
+    if let Some(app) = started {
+        app.close().await?;
+    }
+    if let Some(folder) = folder {
+        folder.close().context("removing the data")?;
+    }
+    outcome
+}
+
+async fn parent_is_gone(parent: nix::unistd::Pid, detached: bool) {
+    loop {
+        tokio::time::sleep(PARENT_CHECK).await;
+        if !detached && getppid() != parent {
+            return;
+        }
+    }
+}
+
+async fn serve(
+    cli: &Cli,
+    user: RunAs,
+    folder: &mut Option<tempfile::TempDir>,
+    started: &mut Option<std::sync::Arc<App>>,
+) -> Result<()> {
+    let cache = cli
+        .cache_dir
+        .clone()
+        .unwrap_or_else(|| archive::default_cache(user));
+    let cache = std::path::absolute(cache)?;
+    let installation = archive::install(cli.postgres, &cache, user).await?;
+    if cli.prepare_only {
+        return Ok(());
+    }
+    let api = TcpListener::bind(cli.listen)
+        .await
+        .with_context(|| format!("listening on {}", cli.listen))?;
+    let front = TcpListener::bind(("127.0.0.1", cli.postgres_port))
+        .await
+        .with_context(|| format!("listening on port {}", cli.postgres_port))?;
+    let port = front.local_addr()?.port();
+    let made = folder.insert(folder::make(user)?);
+    let certificates = tls::make(made.path(), user)?;
+    let cluster = Cluster::prepare(
+        installation,
+        made.path(),
+        &certificates,
+        user,
+        &cli.settings,
+    )?;
+    let world = World::new(cli.postgres, cli.logical);
+    let api_key = cli.api_key.clone().unwrap_or_else(names::api_key);
+    let app = App::start(cluster, world, api_key, port).await?;
+    *started = Some(app.clone());
+
+    tokio::spawn(front::serve(
+        app.clone(),
+        front,
+        front::acceptor(&certificates)?,
+    ));
+    let base = format!("http://{}", api.local_addr()?);
+    announce(cli.env, &announcement(&app, &base, &certificates))?;
+    server::serve(app, api).await
+}
+
+fn announcement(app: &App, base: &str, certificates: &tls::Certificates) -> Announcement {
+    let world = app.world();
+    Announcement {
+        api_url: format!("{base}{}", server::API),
+        api_key: app.api_key.clone(),
+        project_id: world.project_id.clone(),
+        branch_id: world.branch_id.clone(),
+        endpoint_id: world.endpoint.id.clone(),
+        host: tls::HOST.to_owned(),
+        port: app.port,
+        database: app::DATABASE.to_owned(),
+        owner_role: app::OWNER.to_owned(),
+        superuser_dsn: app.access().dsn(app::DATABASE),
+        sslrootcert: certificates.authority.display().to_string(),
+        admin_url: format!("{base}/admin"),
+    }
+}
+
+fn announce(exports: bool, announcement: &Announcement) -> Result<()> {
+    let text = if exports {
+        announcement.exports()
+    } else {
+        announcement.line()?
+    };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()?;
+    Ok(())
+}

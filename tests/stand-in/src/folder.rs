@@ -1,0 +1,83 @@
+//! The folder of one run: data, certificates, log. Removed at the end; what a killed run left is removed at the next start.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::kill;
+use nix::unistd::{Pid, Uid};
+use tempfile::TempDir;
+
+use crate::postgres::user::RunAs;
+
+const PREFIX: &str = "neon-stand-in-";
+
+/// Makes the folder where the server's user gets to it.
+pub(crate) fn make(user: RunAs) -> Result<TempDir> {
+    let wanted = std::env::temp_dir();
+    let base = if user.reaches(&wanted) {
+        wanted
+    } else {
+        PathBuf::from("/tmp")
+    };
+    sweep(&base);
+    let folder = tempfile::Builder::new()
+        .prefix(&format!("{PREFIX}{}-", std::process::id()))
+        .permissions(fs::Permissions::from_mode(0o755))
+        .tempdir_in(&base)
+        .with_context(|| format!("making a folder in {}", base.display()))?;
+    // The umask may have closed it.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+    Ok(folder)
+}
+
+/// Removes our own folders whose process has gone.
+fn sweep(base: &Path) {
+    let Ok(entries) = fs::read_dir(base) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = entry
+            .metadata()
+            .is_ok_and(|found| found.is_dir() && found.uid() == Uid::effective().as_raw());
+        if ours && name.to_str().and_then(process_of).is_some_and(gone) {
+            let _ = fs::remove_dir_all(entry.path()); // another start may be at it as well
+        }
+    }
+}
+
+fn process_of(name: &str) -> Option<i32> {
+    name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok()
+}
+
+fn gone(process: i32) -> bool {
+    kill(Pid::from_raw(process), None) == Err(nix::errno::Errno::ESRCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_is_in_the_name() {
+        assert_eq!(process_of("neon-stand-in-123-abc"), Some(123));
+        assert_eq!(process_of("neon-stand-in-x-abc"), None);
+        assert_eq!(process_of("another-123-abc"), None);
+    }
+
+    #[test]
+    fn only_folders_of_gone_processes_are_swept() {
+        let base = tempfile::tempdir().expect("temp dir");
+        let ours = base
+            .path()
+            .join(format!("{PREFIX}{}-abc", std::process::id()));
+        let left = base.path().join(format!("{PREFIX}{}-abc", i32::MAX)); // beyond the largest pid
+        fs::create_dir(&ours).expect("folder");
+        fs::create_dir(&left).expect("folder");
+        sweep(base.path());
+        assert!(ours.exists());
+        assert!(!left.exists());
+    }
+}

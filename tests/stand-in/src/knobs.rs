@@ -1,0 +1,118 @@
+//! What a test may turn while the stand-in runs: `PATCH /admin/settings`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::postgres::admin::Dropped;
+
+/// Which kind of key the one API key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KeyKind {
+    /// A user's key.
+    Personal,
+    /// An organization's key: `/users/me` and `/regions` answer 404.
+    Organization,
+    /// A key for this project only: listing projects answers 403 as well.
+    Project,
+}
+
+/// The settings, with their defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub(crate) struct Knobs {
+    /// How long an operation takes by itself, in milliseconds.
+    pub(crate) operation_ms: u64,
+    /// Instead of the time: how often an operation must have been seen unfinished before it finishes.
+    pub(crate) operation_polls: Option<u32>,
+    /// Whom the end of a role's operation sends away.
+    pub(crate) dropped_connections: Dropped,
+    /// The project's `store_passwords`.
+    pub(crate) store_passwords: bool,
+    /// The project's `effective_project_permission`; VIEWER may not change anything.
+    pub(crate) permission: Option<String>,
+    /// The kind of the API key.
+    pub(crate) key_kind: KeyKind,
+    /// The endpoint is disabled: connections are refused and do not wake it.
+    pub(crate) endpoint_disabled: bool,
+    /// The branch has no endpoint at all.
+    pub(crate) endpoint_missing: bool,
+    /// The default branch is protected.
+    pub(crate) branch_protected: bool,
+    /// The default branch's state: `ready`, `archived`, `init`, `resetting`.
+    pub(crate) branch_state: String,
+    /// The default branch's parent.
+    pub(crate) branch_parent: Option<String>,
+    /// Refuse all connections inside TLS with this text and SQLSTATE XX000, as Neon's proxy does.
+    pub(crate) refuse_connections: Option<String>,
+    /// How many connections are refused so; null means all.
+    pub(crate) refuse_times: Option<u32>,
+    /// How long each new connection is held before the server sees it, in milliseconds: a cold start.
+    pub(crate) connect_delay_ms: u64,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            operation_ms: 120,
+            operation_polls: None,
+            dropped_connections: Dropped::Clients,
+            store_passwords: true,
+            permission: Some("ADMIN".to_owned()),
+            key_kind: KeyKind::Personal,
+            endpoint_disabled: false,
+            endpoint_missing: false,
+            branch_protected: false,
+            branch_state: "ready".to_owned(),
+            branch_parent: None,
+            refuse_connections: None,
+            refuse_times: None,
+            connect_delay_ms: 0,
+        }
+    }
+}
+
+impl Knobs {
+    /// The settings with the sent keys replaced; the error names an unknown key or a wrong value.
+    pub(crate) fn patched(&self, sent: Map<String, Value>) -> Result<Self, serde_json::Error> {
+        let mut all = serde_json::to_value(self)?;
+        if let Value::Object(all) = &mut all {
+            all.extend(sent);
+        }
+        serde_json::from_value(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn patch(sent: Value) -> Result<Knobs, serde_json::Error> {
+        let Value::Object(sent) = sent else {
+            panic!("an object");
+        };
+        Knobs::default().patched(sent)
+    }
+
+    #[test]
+    fn only_sent_keys_change() {
+        let patched =
+            patch(json!({"store_passwords": false, "operation_polls": 3})).expect("legal");
+        assert_eq!(
+            patched,
+            Knobs {
+                store_passwords: false,
+                operation_polls: Some(3),
+                ..Knobs::default()
+            }
+        );
+    }
+
+    #[test]
+    fn unknown_keys_and_values_are_refused() {
+        assert!(patch(json!({"store_password": false})).is_err());
+        assert!(patch(json!({"dropped_connections": "some"})).is_err());
+    }
+}

@@ -1,0 +1,335 @@
+//! One running cluster: data copied from the seed, settings as Neon's computes have them, start, stop and restart.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rand::Rng;
+use tokio::process::Child;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::archive::Installation;
+use super::process;
+use super::tls::Certificates;
+use super::user::RunAs;
+
+/// Ports that Linux never gives to outgoing connections by itself, so that a restart finds its port free.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// How long a fast shutdown may take before the immediate one: a walsender waits for its consumer.
+const FAST_SHUTDOWN: Duration = Duration::from_secs(3);
+
+/// How long a start may take on a busy machine.
+const START: Duration = Duration::from_mins(1);
+
+/// The server's `wal_level`: the two values that Neon knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WalLevel {
+    /// A project without logical replication.
+    Replica,
+    /// Logical replication enabled.
+    Logical,
+}
+
+impl WalLevel {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Replica => "replica",
+            Self::Logical => "logical",
+        }
+    }
+}
+
+/// A cluster and its process.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    installation: Installation,
+    user: RunAs,
+    data: PathBuf,
+    log: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Cluster {
+    /// Copies the seed into `folder` and writes the settings; `extra` are further lines of `postgresql.conf`.
+    pub(crate) fn prepare(
+        installation: Installation,
+        folder: &Path,
+        certificates: &Certificates,
+        user: RunAs,
+        extra: &[String],
+    ) -> Result<Self> {
+        let data = folder.join("data");
+        copy_tree(&installation.seed, &data, user)
+            .with_context(|| format!("copying the seed of Postgres {}", installation.major))?;
+        let write = |name: &str, text: &str| -> Result<()> {
+            let path = data.join(name);
+            fs::write(&path, text)?;
+            user.own(&path)
+        };
+        let mut settings = settings(certificates);
+        for line in extra {
+            settings.push_str(line);
+            settings.push('\n');
+        }
+        write("stand-in.conf", &settings)?;
+        write("postgresql.conf", "include 'stand-in.conf'\n")?;
+        write("pg_hba.conf", ACCESS)?;
+        let log = folder.join("postgres.log");
+        fs::write(&log, "")?;
+        Ok(Self {
+            installation,
+            user,
+            data,
+            log,
+            port: 0,
+            child: None,
+        })
+    }
+
+    /// Loopback port of the server itself; 0 before the first start.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's log.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Process id of the postmaster while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
+    /// Starts the server and waits until it takes connections. Does nothing when it runs.
+    pub(crate) async fn start(&mut self, wal_level: WalLevel) -> Result<()> {
+        if let Some(child) = &mut self.child
+            && child.try_wait()?.is_none()
+        {
+            return Ok(());
+        }
+        // The port is chosen at the first start and kept; only then may another one be tried.
+        let tries = if self.port == 0 { 5 } else { 1 };
+        for attempt in 1..=tries {
+            if tries > 1 {
+                self.port = free_port()?;
+            }
+            self.spawn(wal_level)?;
+            match self.wait_until_up().await {
+                Ok(()) => return Ok(()),
+                Err(error) if attempt == tries => return Err(error),
+                Err(error) => tracing::warn!("{error:#}; trying another port"),
+            }
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, wal_level: WalLevel) -> Result<()> {
+        let log = File::options().append(true).open(&self.log)?;
+        let mut command = process::command(
+            &self.installation.program("postgres"),
+            &self.installation.libraries(),
+            self.user,
+        );
+        command
+            .arg("-D")
+            .arg(&self.data)
+            .arg("-c")
+            .arg(format!("port={}", self.port))
+            .arg("-c")
+            .arg(format!("wal_level={}", wal_level.text()))
+            .stdin(std::process::Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let child = tokio::process::Command::from(command)
+            .kill_on_drop(true)
+            .spawn()
+            .context("starting postgres")?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    async fn wait_until_up(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START;
+        let status_file = self.data.join("postmaster.pid");
+        loop {
+            if let Some(child) = &mut self.child
+                && let Some(status) = child.try_wait()?
+            {
+                self.child = None;
+                bail!("postgres ended with {status}: {}", self.end_of_log());
+            }
+            let status = fs::read_to_string(&status_file).unwrap_or_default();
+            if self.pid().is_some_and(|pid| says_ready(&status, pid)) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("postgres does not take connections: {}", self.end_of_log());
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Stops the server: connections end with 57P01. Does nothing when it does not run.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        let Some(mut child) = self.child.take() else {
+            return Ok(());
+        };
+        let Some(pid) = child.id() else {
+            return Ok(()); // ended by itself and reaped
+        };
+        let pid = Pid::from_raw(i32::try_from(pid)?);
+        for (signal, patience) in [
+            (Signal::SIGINT, FAST_SHUTDOWN),
+            (Signal::SIGQUIT, FAST_SHUTDOWN),
+            (Signal::SIGKILL, START),
+        ] {
+            if kill(pid, signal).is_err() || timeout(patience, child.wait()).await.is_ok() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_of_log(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(8)..].join("\n")
+    }
+}
+
+/// What Neon's computes set (`max_*` = 10, `wal_sender_timeout` 10 s, …), and what makes a throw-away server quick.
+fn settings(certificates: &Certificates) -> String {
+    format!(
+        "listen_addresses = '127.0.0.1'\n\
+         unix_socket_directories = ''\n\
+         ssl = on\n\
+         ssl_cert_file = '{}'\n\
+         ssl_key_file = '{}'\n\
+         max_wal_senders = 10\n\
+         max_replication_slots = 10\n\
+         wal_sender_timeout = 10s\n\
+         wal_keep_size = 0\n\
+         password_encryption = 'scram-sha-256'\n\
+         idle_in_transaction_session_timeout = 300000\n\
+         superuser_reserved_connections = 7\n\
+         max_connections = 112\n\
+         shared_buffers = 16MB\n\
+         fsync = off\n\
+         full_page_writes = off\n\
+         timezone = 'GMT'\n\
+         log_timezone = 'GMT'\n\
+         log_line_prefix = '%m [%p] %q%u@%d '\n",
+        certificates.certificate.display(),
+        certificates.key.display()
+    )
+}
+
+/// TLS and a password for everyone; the superuser may come without TLS, for tests that look from outside.
+const ACCESS: &str = "\
+host    all         cloud_admin  127.0.0.1/32  scram-sha-256
+host    replication cloud_admin  127.0.0.1/32  scram-sha-256
+hostssl all         all          127.0.0.1/32  scram-sha-256
+hostssl replication all          127.0.0.1/32  scram-sha-256
+";
+
+/// What `postmaster.pid` says: the process on line 1, its state on line 8.
+fn says_ready(status: &str, pid: u32) -> bool {
+    let mut lines = status.lines().map(str::trim);
+    lines.next() == Some(pid.to_string().as_str()) && lines.nth(6) == Some("ready")
+}
+
+fn free_port() -> Result<u16> {
+    let mut random = rand::rng();
+    for _ in 0..200 {
+        let port = random.random_range(PORTS);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port between {} and {}", PORTS.start, PORTS.end)
+}
+
+fn copy_tree(from: &Path, to: &Path, user: RunAs) -> Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &target, user)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+            user.own(&target)?;
+        }
+    }
+    fs::set_permissions(to, fs::Permissions::from_mode(0o700))?;
+    user.own(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settings_are_those_of_a_compute() {
+        let certificates = Certificates {
+            authority: "/run/ca.pem".into(),
+            certificate: "/run/server.pem".into(),
+            key: "/run/server.key".into(),
+        };
+        let text = settings(&certificates);
+        for line in [
+            "max_replication_slots = 10",
+            "max_wal_senders = 10",
+            "wal_sender_timeout = 10s",
+            "ssl_key_file = '/run/server.key'",
+        ] {
+            assert!(
+                text.lines().any(|found| found == line),
+                "{line} is missing in\n{text}"
+            );
+        }
+        assert!(
+            !text.contains("wal_level"),
+            "wal_level comes from the command line"
+        );
+    }
+
+    #[test]
+    fn only_the_superuser_may_come_without_tls() {
+        for line in ACCESS.lines().filter(|line| line.starts_with("host ")) {
+            assert!(line.contains("cloud_admin"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_file_left_by_another_process_is_not_ready() {
+        let status = "7\n/data\n1\n20001\n\n127.0.0.1\n 1 2\nready   \n";
+        assert!(says_ready(status, 7));
+        assert!(!says_ready(status, 8));
+        assert!(!says_ready(&status.replace("ready   ", "starting"), 7));
+    }
+
+    #[test]
+    fn a_tree_is_copied_whole() {
+        let from = tempfile::tempdir().expect("temp dir");
+        fs::create_dir(from.path().join("base")).expect("folder");
+        fs::write(from.path().join("base/1"), "x").expect("file");
+        let to = tempfile::tempdir().expect("temp dir");
+        let target = to.path().join("data");
+        copy_tree(from.path(), &target, RunAs::choose()).expect("copy");
+        assert_eq!(
+            fs::read_to_string(target.join("base/1")).expect("copied"),
+            "x"
+        );
+        let mode = fs::metadata(&target).expect("folder").permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
+}

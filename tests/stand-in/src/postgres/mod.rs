@@ -1,0 +1,9 @@
+//! One real Postgres server: its build, its files, its process, and the SQL that Neon's control plane runs on it.
+
+pub(crate) mod admin;
+pub(crate) mod archive;
+pub(crate) mod cluster;
+pub(crate) mod process;
+pub(crate) mod roles;
+pub(crate) mod tls;
+pub(crate) mod user;

@@ -1,0 +1,88 @@
+//! Starts a program of the server so that it never outlives us: our own binary is started first, steps down,
+//! asks the kernel for a signal at its parent's death, and only then becomes the program.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::{Gid, Pid, Uid, getpid, getppid, setgid, setgroups, setuid};
+
+use super::user::RunAs;
+
+/// First argument by which our binary knows that it is to become a server program.
+pub(crate) const BECOME: &str = "__become";
+
+/// The command that becomes `program` as `user`.
+/// It must be spawned from a thread that lives as long as we do: the kernel's signal comes at the thread's end.
+pub(crate) fn command(program: &Path, libraries: &Path, user: RunAs) -> Command {
+    // Linux: the running image, even when the file was rebuilt meanwhile.
+    let own = if cfg!(target_os = "linux") {
+        "/proc/self/exe".into()
+    } else {
+        std::env::current_exe().unwrap_or_else(|_| "neon-stand-in".into())
+    };
+    let mut command = Command::new(own);
+    let identity = if user.steps_down {
+        format!("{}:{}", user.uid, user.gid)
+    } else {
+        "-".to_owned()
+    };
+    command
+        .arg(BECOME)
+        .arg(getpid().to_string())
+        .arg(identity)
+        .arg(program)
+        .env("LD_LIBRARY_PATH", libraries)
+        .env("DYLD_LIBRARY_PATH", libraries)
+        .env("LC_ALL", "C")
+        .env("TZ", "UTC")
+        .current_dir("/")
+        .process_group(0); // a Ctrl-C at the terminal is for us; we stop the server ourselves
+    command
+}
+
+/// What the child does with the arguments after [`BECOME`]. Returns only with an error.
+pub(crate) fn become_program(arguments: &[OsString]) -> Result<std::convert::Infallible> {
+    let [parent, identity, program, rest @ ..] = arguments else {
+        bail!("`{BECOME}` is for internal use");
+    };
+    let parent: i32 = text(parent)?.parse()?;
+    if let Some((uid, gid)) = text(identity)?.split_once(':') {
+        let gid = Gid::from_raw(gid.parse()?);
+        setgroups(&[gid])?;
+        setgid(gid)?;
+        setuid(Uid::from_raw(uid.parse()?))?;
+    }
+    // After the change of user, which clears it. SIGQUIT is Postgres' immediate shutdown.
+    #[cfg(target_os = "linux")]
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGQUIT)?;
+    if getppid() != Pid::from_raw(parent) {
+        bail!("the parent has gone already");
+    }
+    let failed = Command::new(program).args(rest).exec();
+    Err(failed).with_context(|| format!("cannot start {}", program.display()))
+}
+
+fn text(argument: &OsStr) -> Result<&str> {
+    argument.to_str().context("argument is not UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_whose_parent_is_another_refuses() {
+        let arguments = ["1", "-", "/bin/true"].map(OsString::from);
+        // Under a test runner with pid 1 this would become /bin/true; the runner never is.
+        let error = become_program(&arguments).expect_err("our parent is not process 1");
+        assert!(error.to_string().contains("parent"), "{error}");
+    }
+
+    #[test]
+    fn too_few_arguments_are_refused() {
+        assert!(become_program(&[OsString::from("1")]).is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! What every call of the API passes: the journal, the redirect of empty path segments, the key, the faults.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::API;
+use super::answer::Refusal;
+use crate::app::App;
+use crate::faults::{Action, Fate, Reset};
+use crate::journal::{self, Entry};
+use crate::names;
+
+/// Largest body that is read.
+const LARGEST: usize = 1 << 20;
+
+/// How the first operation of this call is to end.
+#[derive(Clone, Copy)]
+pub(crate) struct Destined(pub(crate) Fate);
+
+impl<S: Sync> FromRequestParts<S> for Destined {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts
+            .extensions
+            .get()
+            .copied()
+            .unwrap_or(Self(Fate::Finished)))
+    }
+}
+
+/// The layer around all routes of the API.
+pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST).await else {
+        return Refusal::bad_request("request body is too large").into_response();
+    };
+    // Nesting has cut the folder off already; a path that still has it came another way.
+    let path = parts
+        .uri
+        .path()
+        .strip_prefix(API)
+        .unwrap_or(parts.uri.path())
+        .to_owned();
+    let method = parts.method.to_string();
+    let known = key_is_known(&parts.headers, &app.api_key);
+    // A fault needs no key: the network and the proxies before the API know none.
+    let fault = app
+        .faults
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .apply(&method, &path);
+    let number = note(&app, &parts, &path, &body, fault.as_ref());
+    let action = fault.unwrap_or_default();
+
+    if let Some(delay) = action.delay_ms {
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
+    if action.reset == Some(Reset::Before) {
+        cut();
+    }
+    let answer = if let Some(folded) = without_empty_segments(&path) {
+        redirect(&folded, parts.uri.query())
+    } else if let (Some(status), false) = (action.answer_status(), action.after_effect) {
+        faulty(&action, status)
+    } else if !known {
+        Refusal::new(StatusCode::UNAUTHORIZED, "authentication failed").into_response()
+    } else {
+        parts
+            .extensions
+            .insert(Destined(action.operation.unwrap_or_default()));
+        let done = next.run(Request::from_parts(parts, Body::from(body))).await;
+        match action.answer_status() {
+            Some(status) => faulty(&action, status),
+            None => done,
+        }
+    };
+    if action.reset == Some(Reset::After) {
+        cut();
+    }
+    app.journal
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .answered(number, answer.status().as_u16());
+    answer
+}
+
+fn key_is_known(headers: &HeaderMap, key: &str) -> bool {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .is_some_and(|sent| sent == key)
+}
+
+fn note(app: &App, parts: &Parts, path: &str, body: &Bytes, fault: Option<&Action>) -> u64 {
+    let user_agent = parts.headers.get(header::USER_AGENT);
+    let entry = Entry {
+        number: 0,
+        method: parts.method.to_string(),
+        path: path.to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        user_agent: user_agent
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned(),
+        body: journal::body(body),
+        status: None,
+        fault: fault.cloned(),
+    };
+    app.journal
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .add(entry)
+}
+
+/// Neon answers an empty segment before any handler, with a redirect that keeps the method.
+fn without_empty_segments(path: &str) -> Option<String> {
+    path.contains("//").then(|| {
+        let segments: Vec<_> = path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .collect();
+        format!("{API}/{}", segments.join("/"))
+    })
+}
+
+fn redirect(path: &str, query: Option<&str>) -> Response {
+    let target = match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, target)]).into_response()
+}
+
+fn faulty(action: &Action, status: u16) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = if let Some(html) = &action.html {
+        (status, axum::response::Html(html.clone())).into_response()
+    } else if let Some(body) = &action.body {
+        (status, Json(body)).into_response()
+    } else {
+        let message = action.message.clone();
+        let usual = || match status {
+            StatusCode::LOCKED => Refusal::locked().message,
+            other => other.canonical_reason().unwrap_or("error").to_lowercase(),
+        };
+        Refusal::new(status, message.unwrap_or_else(usual)).into_response()
+    };
+    for (name, value) in &action.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    if let Ok(id) = HeaderValue::try_from(names::uuid()) {
+        answer.headers_mut().entry("x-request-id").or_insert(id);
+    }
+    answer
+}
+
+/// Ends the task of this connection, which closes it without an answer. No panic hook runs.
+fn cut() -> ! {
+    resume_unwind(Box::new("connection cut on request of the test"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_segments_are_folded() {
+        for (path, folded) in [
+            ("/projects//branches", Some("/api/v2/projects/branches")),
+            ("/projects/p//", Some("/api/v2/projects/p")),
+            ("/projects/p", None),
+        ] {
+            assert_eq!(without_empty_segments(path).as_deref(), folded, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_whole_key_is_known() {
+        let with = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
+            key_is_known(&headers, "napi_x")
+        };
+        assert!(with("Bearer napi_x"));
+        assert!(!with("Bearer napi_xy"));
+        assert!(!with("napi_x"));
+        assert!(!key_is_known(&HeaderMap::new(), "napi_x"));
+    }
+}
