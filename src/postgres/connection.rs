@@ -82,6 +82,8 @@ pub enum Param<'a> {
     OptionalText(Option<&'a str>),
     /// `text[]`
     Texts(&'a [&'a str]),
+    /// `text[]`, NULL
+    NoTexts,
     /// `oid`
     Oid(u32),
     /// `oid[]`
@@ -98,6 +100,7 @@ impl Param<'_> {
             Self::Text(it) => (it, Type::TEXT),
             Self::OptionalText(it) => (it, Type::TEXT),
             Self::Texts(it) => (it, Type::TEXT_ARRAY),
+            Self::NoTexts => (&None::<&[&str]>, Type::TEXT_ARRAY),
             Self::Oid(it) => (it, Type::OID),
             Self::Oids(it) => (it, Type::OID_ARRAY),
             Self::Int(it) => (it, Type::INT4),

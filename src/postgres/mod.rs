@@ -3,21 +3,26 @@
 //! No Terraform words and nothing of Neon's API. Per object one file: the value, pure functions that yield statements
 //! (`create`, `alter`, `drop`), `read` by name and `read_all` for a snapshot of the family. Only `connection` talks.
 
+pub mod blocker;
 pub mod connection;
 pub mod database;
 pub mod error;
 pub mod grant;
 pub mod names;
 pub mod pool;
+pub mod privilege;
 pub mod publication;
+pub mod replica_identity;
 pub mod role;
 pub mod session;
 pub mod settings;
 pub mod slot;
+pub mod slot_creation;
 pub mod sql;
 pub mod table;
 pub mod tls;
 pub mod version;
+pub mod walsender;
 
 pub use connection::{Address, Connection, Notice, Param, Row};
 pub use error::{Error, Kind, Result};

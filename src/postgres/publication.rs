@@ -45,6 +45,17 @@ impl Operation {
         Self::ALL.into_iter().find(|it| it.as_str() == word)
     }
 
+    /// From the four columns of `pg_publication`.
+    pub(super) fn of_row(row: &Row) -> Result<BTreeSet<Self>> {
+        let mut publish = BTreeSet::new();
+        for (column, operation) in ["pubinsert", "pubupdate", "pubdelete", "pubtruncate"].into_iter().zip(Self::ALL) {
+            if row.get(column)? {
+                publish.insert(operation);
+            }
+        }
+        Ok(publish)
+    }
+
     /// Whether a subscriber must find the old row, so that the table needs a replica identity.
     pub const fn needs_identity(self) -> bool {
         matches!(self, Self::Update | Self::Delete)
@@ -331,14 +342,6 @@ fn from_rows(rows: &[Row]) -> Result<BTreeMap<PublicationName, Publication>> {
 }
 
 fn head(row: &Row, name: PublicationName) -> Result<Publication> {
-    let mut publish = BTreeSet::new();
-    for (column, operation) in
-        ["pubinsert", "pubupdate", "pubdelete", "pubtruncate"].into_iter().zip(Operation::ALL)
-    {
-        if row.get(column)? {
-            publish.insert(operation);
-        }
-    }
     Ok(Publication {
         name,
         oid: row.get("oid")?,
@@ -346,7 +349,7 @@ fn head(row: &Row, name: PublicationName) -> Result<Publication> {
         tables: BTreeMap::new(),
         schemas: BTreeSet::new(),
         all_tables: row.get("puballtables")?,
-        publish,
+        publish: Operation::of_row(row)?,
         via_partition_root: row.get("pubviaroot")?,
         comment: row.get("comment")?,
     })

@@ -67,6 +67,11 @@ impl Session {
         self.deadline
     }
 
+    /// Puts the deadline off, so that at least this much time is left: for finding out what has become of work that ran into it.
+    pub fn allow(&mut self, time: Duration) {
+        self.deadline = self.deadline.max(Instant::now() + time);
+    }
+
     /// Runs reads, again if the connection is lost. Each statement sees the state of its own moment.
     pub async fn read<T, W, F>(&mut self, reads: W) -> Result<T>
     where
@@ -122,8 +127,8 @@ impl Session {
         let guard = InUse(connection.canceller(), true);
         let done = work(Arc::clone(&connection)).await;
         connection.take_error();
-        guard.finished();
         if !done.as_ref().is_err_and(|e| e.kind().leaves_it_unknown()) {
+            guard.finished();
             self.connection = Some(connection);
         }
         done

@@ -50,6 +50,11 @@ impl ServerVersion {
         self.major() >= 16
     }
 
+    /// `ALTER DEFAULT PRIVILEGES FOR ROLE x` asks for the privileges of x, not for membership alone (16).
+    pub const fn defaults_need_privileges_of_owner(self) -> bool {
+        self.major() >= 16
+    }
+
     /// Privilege MAINTAIN on tables (17).
     pub const fn has_maintain(self) -> bool {
         self.major() >= 17

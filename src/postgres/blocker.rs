@@ -1,0 +1,117 @@
+//! Open write transactions. The creation of a slot waits for all of them, in whatever database (tried on 14 to 18).
+
+use std::fmt;
+
+use super::connection::Connection;
+use super::error::Result;
+
+/// A transaction that has written and is still open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocker {
+    /// One of a session.
+    Session {
+        /// Its process.
+        pid: i32,
+        /// Its role.
+        user: String,
+        /// Its database.
+        database: String,
+        /// `application_name`.
+        application: String,
+        /// Seconds since the transaction began, where it can be read.
+        age: Option<i64>,
+        /// What it runs or ran last, where it can be read.
+        query: Option<String>,
+    },
+    /// One left behind by PREPARE TRANSACTION: it has no session, only COMMIT PREPARED or ROLLBACK PREPARED ends it.
+    Prepared {
+        /// Its name.
+        gid: String,
+        /// Its role.
+        owner: String,
+        /// Its database.
+        database: String,
+    },
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session { pid, user, database, application, age, query } => {
+                write!(f, "process {pid} of role `{user}` in database `{database}`")?;
+                if !application.is_empty() {
+                    write!(f, ", application `{application}`")?;
+                }
+                if let Some(age) = age {
+                    write!(f, ", open for {age} s")?;
+                }
+                match query {
+                    Some(query) => write!(f, ", query: {query}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Prepared { gid, owner, database } => {
+                write!(f, "prepared transaction `{gid}` of role `{owner}` in database `{database}`")
+            }
+        }
+    }
+}
+
+// `backend_xid` is shown to everyone; state, start and query only to members of the role and of pg_read_all_stats.
+const READ: &str = "
+SELECT a.pid, coalesce(a.usename::text, '') AS owner, coalesce(a.datname::text, '') AS database,
+       coalesce(a.application_name, '') AS application, extract(epoch FROM now() - a.xact_start)::int8 AS age,
+       CASE WHEN a.xact_start IS NOT NULL THEN left(a.query, 200) END AS query, NULL::text AS gid
+FROM pg_stat_activity a
+WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid()
+UNION ALL
+SELECT NULL, p.owner::text, p.database::text, '', NULL, NULL, p.gid
+FROM pg_prepared_xacts p
+ORDER BY 5 DESC NULLS LAST, 1, 7";
+
+/// Reads them, the oldest first.
+pub async fn read_all(connection: &Connection) -> Result<Vec<Blocker>> {
+    let rows = connection.fetch(READ, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let (owner, database) = (row.get("owner")?, row.get("database")?);
+            Ok(match row.get("gid")? {
+                Some(gid) => Blocker::Prepared { gid, owner, database },
+                None => Blocker::Session {
+                    pid: row.get("pid")?,
+                    user: owner,
+                    database,
+                    application: row.get("application")?,
+                    age: row.get("age")?,
+                    query: row.get("query")?,
+                },
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_is_known() {
+        let mut blocker = Blocker::Session {
+            pid: 7,
+            user: "app".into(),
+            database: "d".into(),
+            application: "psql".into(),
+            age: Some(90),
+            query: Some("INSERT INTO t VALUES (1)".into()),
+        };
+        assert_eq!(
+            blocker.to_string(),
+            "process 7 of role `app` in database `d`, application `psql`, open for 90 s, query: INSERT INTO t VALUES (1)"
+        );
+        if let Blocker::Session { application, age, query, .. } = &mut blocker {
+            application.clear();
+            (*age, *query) = (None, None);
+        }
+        assert_eq!(blocker.to_string(), "process 7 of role `app` in database `d`");
+    }
+}

@@ -1,0 +1,210 @@
+//! Privileges, and which of them a role holds by entries of its own: not through PUBLIC, nor as a member of others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::connection::{Connection, Param, Row};
+use super::error::Result;
+use super::names::{RoleName, SchemaName, TableName};
+use super::sql::{Fragment, Keyword};
+
+/// A privilege on a table (manual, 5.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TablePrivilege {
+    /// SELECT
+    Select,
+    /// INSERT
+    Insert,
+    /// UPDATE
+    Update,
+    /// DELETE
+    Delete,
+    /// TRUNCATE
+    Truncate,
+    /// REFERENCES
+    References,
+    /// TRIGGER
+    Trigger,
+    /// MAINTAIN (17+)
+    Maintain,
+}
+
+impl TablePrivilege {
+    /// All of them, in the order of the manual.
+    pub const ALL: [Self; 8] = [
+        Self::Select,
+        Self::Insert,
+        Self::Update,
+        Self::Delete,
+        Self::Truncate,
+        Self::References,
+        Self::Trigger,
+        Self::Maintain,
+    ];
+
+    /// The word of the grammar.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Select => "SELECT",
+            Self::Insert => "INSERT",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Truncate => "TRUNCATE",
+            Self::References => "REFERENCES",
+            Self::Trigger => "TRIGGER",
+            Self::Maintain => "MAINTAIN",
+        }
+    }
+
+    /// From that word, in capitals.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.as_str() == word)
+    }
+}
+
+impl fmt::Display for TablePrivilege {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Fragment for TablePrivilege {
+    fn write_sql(&self, out: &mut String) {
+        Keyword(self.as_str()).write_sql(out);
+    }
+}
+
+/// Who gave a privilege; only that role, or a member of it, can take it back.
+pub type Grantors = BTreeSet<RoleName>;
+
+/// What a role holds in the connected database, by its own ACL entries. An owner whose object has no ACL yet holds the defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// CONNECT on the database.
+    pub connect: Grantors,
+    /// USAGE of schemas.
+    pub usage: BTreeMap<SchemaName, Grantors>,
+    /// Privileges on tables and what is like them.
+    pub tables: BTreeMap<TableName, BTreeMap<TablePrivilege, Grantors>>,
+    /// Privileges on tables that an owner will make; without a schema: in any.
+    pub future: BTreeMap<(RoleName, Option<SchemaName>), BTreeSet<TablePrivilege>>,
+    /// How many other objects name it in their ACL: sequences, functions, types, columns …; by schema, `None` for those in no schema.
+    pub others: BTreeMap<Option<SchemaName>, u64>,
+}
+
+impl Holdings {
+    /// Whether nothing is held in that schema but its USAGE.
+    pub fn is_empty_beneath(&self, schema: &SchemaName) -> bool {
+        !self.tables.iter().any(|(table, held)| table.schema == *schema && !held.is_empty())
+            && !self.future.iter().any(|((_, within), held)| within.as_ref() == Some(schema) && !held.is_empty())
+            && !self.others.contains_key(&Some(schema.clone()))
+    }
+
+    /// Whether nothing is held but CONNECT.
+    pub fn is_empty_beneath_database(&self) -> bool {
+        self.usage.values().all(BTreeSet::is_empty)
+            && self.tables.values().all(BTreeMap::is_empty)
+            && self.future.values().all(BTreeSet::is_empty)
+            && self.others.is_empty()
+    }
+}
+
+// Texts of ACLs are never parsed: names may hold whatever they use as punctuation. The first branch tells roles that hold nothing from
+// roles that are not there. Owner's default privileges (`acldefault`) count where an ACL is still null.
+const READ: &str = "
+WITH r AS (SELECT oid, rolname FROM pg_roles WHERE $1::text[] IS NULL AND rolname !~ '^pg_' OR rolname = ANY ($1))
+SELECT rolname::text AS role, 'role' AS kind, NULL::text AS schema, NULL::text AS object, '{}'::text[] AS privileges, NULL::text AS grantor,
+       0::int8 AS count
+FROM r
+UNION ALL
+SELECT r.rolname, 'database', NULL, NULL, array_agg(a.privilege_type), pg_get_userbyid(a.grantor), 0
+FROM pg_database d CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a JOIN r ON r.oid = a.grantee
+WHERE d.datname = current_database()
+GROUP BY r.rolname, a.grantor
+UNION ALL
+SELECT r.rolname, 'schema', n.nspname, NULL, array_agg(a.privilege_type), pg_get_userbyid(a.grantor), 0
+FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a JOIN r ON r.oid = a.grantee
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+GROUP BY r.rolname, n.nspname, a.grantor
+UNION ALL
+SELECT r.rolname, 'table', n.nspname, c.relname, array_agg(a.privilege_type), pg_get_userbyid(a.grantor), 0
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+     CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a JOIN r ON r.oid = a.grantee
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+GROUP BY r.rolname, n.nspname, c.relname, a.grantor
+UNION ALL
+SELECT r.rolname, 'future', n.nspname, pg_get_userbyid(d.defaclrole), array_agg(a.privilege_type), NULL, 0
+FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
+     CROSS JOIN LATERAL aclexplode(d.defaclacl) a JOIN r ON r.oid = a.grantee
+WHERE d.defaclobjtype = 'r' AND (d.defaclrole <> r.oid OR d.defaclnamespace <> 0)
+GROUP BY r.rolname, n.nspname, d.defaclrole
+UNION ALL
+SELECT r.rolname, 'other', n.nspname, NULL, '{}', NULL, count(*)
+FROM pg_shdepend s
+     JOIN r ON r.oid = s.refobjid AND s.refclassid = 'pg_authid'::regclass
+     JOIN pg_database b ON b.oid = s.dbid AND b.datname = current_database()
+     LEFT JOIN pg_class c ON s.classid = 'pg_class'::regclass AND c.oid = s.objid
+     LEFT JOIN pg_proc p ON s.classid = 'pg_proc'::regclass AND p.oid = s.objid
+     LEFT JOIN pg_type t ON s.classid = 'pg_type'::regclass AND t.oid = s.objid
+     LEFT JOIN pg_default_acl d ON s.classid = 'pg_default_acl'::regclass AND d.oid = s.objid
+     LEFT JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, p.pronamespace, t.typnamespace, nullif(d.defaclnamespace, 0))
+WHERE s.deptype = 'a' AND s.classid <> 'pg_namespace'::regclass
+      AND NOT (c.oid IS NOT NULL AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND s.objsubid = 0)
+      AND NOT (d.oid IS NOT NULL AND d.defaclobjtype = 'r')
+GROUP BY r.rolname, n.nspname";
+
+/// What one role holds; `None` if there is no such role.
+pub async fn read(connection: &Connection, role: &RoleName) -> Result<Option<Holdings>> {
+    let roles = [role.as_str()];
+    Ok(from_rows(&connection.fetch(READ, &[Param::Texts(&roles)]).await?)?.remove(role))
+}
+
+/// What each role holds, but those of Postgres itself.
+pub async fn read_all(connection: &Connection) -> Result<BTreeMap<RoleName, Holdings>> {
+    from_rows(&connection.fetch(READ, &[Param::NoTexts]).await?)
+}
+
+fn from_rows(rows: &[Row]) -> Result<BTreeMap<RoleName, Holdings>> {
+    let mut all: BTreeMap<RoleName, Holdings> = BTreeMap::new();
+    for row in rows {
+        let held = all.entry(row.parse("role", RoleName::parse)?).or_default();
+        let privileges: Vec<String> = row.get("privileges")?;
+        let grantor = row.parse_optional("grantor", RoleName::parse)?;
+        let schema = row.parse_optional("schema", SchemaName::parse)?;
+        match (row.get::<&str>("kind")?, schema) {
+            ("database", _) if privileges.iter().any(|it| it == "CONNECT") => held.connect.extend(grantor),
+            ("schema", Some(schema)) if privileges.iter().any(|it| it == "USAGE") => {
+                held.usage.entry(schema).or_default().extend(grantor);
+            }
+            ("table", Some(schema)) => {
+                let table = row.parse("object", |name| TableName::parse(schema.as_str(), name))?;
+                let entries = held.tables.entry(table).or_default();
+                for privilege in privileges.iter().filter_map(|it| TablePrivilege::parse(it)) {
+                    entries.entry(privilege).or_default().extend(grantor.clone());
+                }
+            }
+            ("future", schema) => {
+                let owner = row.parse("object", RoleName::parse)?;
+                let entries = held.future.entry((owner, schema)).or_default();
+                entries.extend(privileges.iter().filter_map(|it| TablePrivilege::parse(it)));
+            }
+            ("other", schema) => {
+                let count = u64::try_from(row.get::<i64>("count")?).unwrap_or_default();
+                held.others.insert(schema, count);
+            }
+            _ => {}
+        }
+    }
+    Ok(all)
+}
+
+/// Of these roles, those for whom the connected role may set default privileges: 14 and 15 ask for membership, 16 and newer for its
+/// privileges (SQLSTATE 42501 otherwise).
+pub async fn may_set_defaults_for(connection: &Connection, owners: &BTreeSet<RoleName>) -> Result<BTreeSet<RoleName>> {
+    const MAY: &str = "
+SELECT o.rolname::text AS owner FROM pg_roles o WHERE o.rolname = ANY ($1) AND pg_has_role(current_user, o.oid, $2)";
+    let names: Vec<&str> = owners.iter().map(RoleName::as_str).collect();
+    let right = if connection.version().defaults_need_privileges_of_owner() { "USAGE" } else { "MEMBER" };
+    let rows = connection.fetch(MAY, &[Param::Texts(&names), Param::Text(right)]).await?;
+    rows.iter().map(|row| row.parse("owner", RoleName::parse)).collect()
+}

@@ -1,0 +1,254 @@
+//! Replica identity: what of an old row an UPDATE or DELETE sends along, so that the subscriber finds it (manual, ALTER TABLE).
+
+use std::collections::BTreeMap;
+
+use super::connection::{Connection, Param};
+use super::error::{Error, Kind, Result};
+use super::names::{IndexName, PublicationName, TableName};
+use super::publication::Operation;
+use super::sql::Statement;
+use crate::sql;
+
+/// The four modes (`pg_class.relreplident`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// The primary key; without one the same as `Nothing`.
+    Default,
+    /// The whole old row.
+    Full,
+    /// Nothing: updates and deletes cannot be published.
+    Nothing,
+    /// The columns of a unique index; `None` after that index was dropped.
+    Index(Option<IndexName>),
+}
+
+impl Mode {
+    pub(super) fn of_catalog(relreplident: &str, index: Option<IndexName>) -> Result<Self> {
+        Ok(match relreplident {
+            "d" => Self::Default,
+            "f" => Self::Full,
+            "n" => Self::Nothing,
+            "i" => Self::Index(index),
+            other => return Err(Error::new(Kind::Decode, format!("unknown relreplident `{other}`"))),
+        })
+    }
+
+    /// `default`, `full`, `nothing` or `index`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Full => "full",
+            Self::Nothing => "nothing",
+            Self::Index(_) => "index",
+        }
+    }
+
+    /// Whether a table in this mode can be published with updates or deletes. `index_valid` counts for `Index` only.
+    pub const fn identifies_rows(&self, has_primary_key: bool, index_valid: bool) -> bool {
+        match self {
+            Self::Default => has_primary_key,
+            Self::Full => true,
+            Self::Nothing => false,
+            Self::Index(_) => index_valid,
+        }
+    }
+}
+
+/// Leads from one mode to another; empty if that is the same. Takes a short exclusive lock and only changes the named table, not
+/// its partitions.
+pub fn alter(table: &TableName, have: &Mode, want: &Mode) -> Vec<Statement> {
+    if have == want {
+        return Vec::new();
+    }
+    vec![match want {
+        Mode::Default => sql!("ALTER TABLE {} REPLICA IDENTITY DEFAULT", table),
+        Mode::Full => sql!("ALTER TABLE {} REPLICA IDENTITY FULL", table),
+        Mode::Nothing => sql!("ALTER TABLE {} REPLICA IDENTITY NOTHING", table),
+        Mode::Index(Some(index)) => sql!("ALTER TABLE {} REPLICA IDENTITY USING INDEX {}", table, index),
+        // There is no statement for an index that is gone.
+        Mode::Index(None) => return Vec::new(),
+    }]
+}
+
+/// An index of a table, as far as it may serve as identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are facts of the catalog")]
+pub struct Index {
+    /// UNIQUE
+    pub unique: bool,
+    /// Not deferrable.
+    pub immediate: bool,
+    /// Has a WHERE clause.
+    pub partial: bool,
+    /// Built, and not being dropped.
+    pub valid: bool,
+    /// Has expressions among its keys.
+    pub expressions: bool,
+    /// Each key column is NOT NULL.
+    pub not_null: bool,
+}
+
+impl Index {
+    /// Why it cannot be a replica identity; `None` if it can (`ATExecReplicaIdentity`, SQLSTATE 42809).
+    pub const fn why_unsuitable(&self) -> Option<&'static str> {
+        if !self.unique {
+            Some("it is not unique")
+        } else if !self.immediate {
+            Some("it is deferrable")
+        } else if self.expressions {
+            Some("it has expressions")
+        } else if self.partial {
+            Some("it is partial")
+        } else if !self.not_null {
+            Some("one of its columns may be null")
+        } else if !self.valid {
+            Some("it is not valid")
+        } else {
+            None
+        }
+    }
+}
+
+const INDEXES: &str = "
+SELECT ic.relname::text AS name, i.indisunique, i.indimmediate, i.indpred IS NOT NULL AS partial, i.indisvalid AND i.indislive AS valid,
+       0 = ANY (i.indkey) AS expressions,
+       NOT EXISTS (SELECT FROM generate_series(0, i.indnkeyatts - 1) AS k
+                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] WHERE NOT a.attnotnull) AS not_null
+FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
+WHERE i.indrelid = $1
+ORDER BY 1";
+
+/// Indexes of the table of that oid.
+pub async fn indexes(connection: &Connection, table: u32) -> Result<BTreeMap<IndexName, Index>> {
+    let rows = connection.fetch(INDEXES, &[Param::Oid(table)]).await?;
+    rows.iter()
+        .map(|row| {
+            let index = Index {
+                unique: row.get("indisunique")?,
+                immediate: row.get("indimmediate")?,
+                partial: row.get("partial")?,
+                valid: row.get("valid")?,
+                expressions: row.get("expressions")?,
+                not_null: row.get("not_null")?,
+            };
+            Ok((row.parse("name", IndexName::parse)?, index))
+        })
+        .collect()
+}
+
+/// A publication that sends changes of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publisher {
+    /// Its name.
+    pub name: PublicationName,
+    /// What it publishes.
+    pub publish: std::collections::BTreeSet<Operation>,
+    /// It sends some columns of the table only (15+): these must cover the identity, so FULL does not work.
+    pub has_columns: bool,
+    /// It has a row filter on the table (15+): its columns must be part of the identity.
+    pub has_filter: bool,
+}
+
+impl Publisher {
+    /// Why the table cannot get that mode while this publication sends its changes; `None` if it can. Without the columns of filters
+    /// and lists, which the server checks at the next UPDATE.
+    pub fn why_not(&self, mode: &Mode, has_primary_key: bool, index_valid: bool) -> Option<&'static str> {
+        if !self.publish.iter().any(|it| it.needs_identity()) {
+            None
+        } else if !mode.identifies_rows(has_primary_key, index_valid) {
+            Some("it publishes updates or deletes, which would then fail")
+        } else if *mode == Mode::Full && self.has_columns {
+            Some("it publishes some columns of the table only, and updates would then fail")
+        } else {
+            None
+        }
+    }
+}
+
+// A partition is published with what it is a partition of.
+macro_rules! publishers {
+    ($member:literal, $schemas:literal) => {
+        concat!(
+            "
+WITH up AS (SELECT $1::oid AS relid UNION SELECT relid::oid FROM pg_partition_ancestors($1))
+SELECT p.pubname::text AS name, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, m.has_columns, m.has_filter
+FROM pg_publication p
+     CROSS JOIN LATERAL (SELECT count(*) > 0 AS listed, ",
+            $member,
+            " FROM pg_publication_rel r JOIN up ON up.relid = r.prrelid WHERE r.prpubid = p.oid) m
+WHERE p.puballtables OR m.listed",
+            $schemas,
+            "
+ORDER BY 1"
+        )
+    };
+}
+
+const PUBLISHERS_14: &str = publishers!("false AS has_columns, false AS has_filter", "");
+const PUBLISHERS_15: &str = publishers!(
+    "coalesce(bool_or(r.prattrs IS NOT NULL), false) AS has_columns, coalesce(bool_or(r.prqual IS NOT NULL), false) AS has_filter",
+    "
+      OR EXISTS (SELECT FROM pg_publication_namespace s JOIN pg_class c ON c.relnamespace = s.pnnspid JOIN up ON up.relid = c.oid
+                 WHERE s.pnpubid = p.oid)"
+);
+
+/// Publications that send changes of the table of that oid: listed, by its schema, as a partition, or all tables.
+pub async fn publishers(connection: &Connection, table: u32) -> Result<Vec<Publisher>> {
+    let query = if connection.version().has_publication_filters() { PUBLISHERS_15 } else { PUBLISHERS_14 };
+    let rows = connection.fetch(query, &[Param::Oid(table)]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Publisher {
+                name: row.parse("name", PublicationName::parse)?,
+                publish: Operation::of_row(row)?,
+                has_columns: row.get("has_columns")?,
+                has_filter: row.get("has_filter")?,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements() {
+        let table = TableName::parse("pub lic", "t\"1").unwrap();
+        let index = Mode::Index(Some(IndexName::parse("i; --").unwrap()));
+        let shown = |have: &Mode, want: &Mode| alter(&table, have, want).iter().map(ToString::to_string).collect::<String>();
+        assert_eq!(shown(&Mode::Default, &Mode::Full), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY FULL"#);
+        assert_eq!(shown(&Mode::Full, &Mode::Default), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY DEFAULT"#);
+        assert_eq!(shown(&Mode::Full, &Mode::Nothing), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY NOTHING"#);
+        assert_eq!(shown(&Mode::Full, &index), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY USING INDEX "i; --""#);
+        assert_eq!(shown(&Mode::Index(None), &Mode::Default), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY DEFAULT"#);
+        for mode in [Mode::Default, Mode::Full, Mode::Nothing, index] {
+            assert_eq!(shown(&mode, &mode), "");
+        }
+    }
+
+    #[test]
+    fn the_first_reason_against_an_index_is_given() {
+        let good = Index { unique: true, immediate: true, partial: false, valid: true, expressions: false, not_null: true };
+        assert_eq!(good.why_unsuitable(), None);
+        assert_eq!(Index { unique: false, not_null: false, ..good.clone() }.why_unsuitable(), Some("it is not unique"));
+        assert_eq!(Index { not_null: false, ..good.clone() }.why_unsuitable(), Some("one of its columns may be null"));
+        assert_eq!(Index { partial: true, ..good }.why_unsuitable(), Some("it is partial"));
+    }
+
+    #[test]
+    fn a_publication_of_inserts_takes_any_mode() {
+        let inserts = Publisher {
+            name: PublicationName::parse("p").unwrap(),
+            publish: [Operation::Insert, Operation::Truncate].into(),
+            has_columns: true,
+            has_filter: false,
+        };
+        assert_eq!(inserts.why_not(&Mode::Nothing, false, false), None);
+        let updates = Publisher { publish: [Operation::Update].into(), ..inserts };
+        assert!(updates.why_not(&Mode::Nothing, true, false).is_some());
+        assert!(updates.why_not(&Mode::Default, false, false).is_some());
+        assert!(updates.why_not(&Mode::Full, false, false).is_some_and(|it| it.contains("columns")));
+        assert_eq!(updates.why_not(&Mode::Default, true, false), None);
+    }
+}
