@@ -70,7 +70,11 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer(&settings.api_key)?);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder();
+        if is_loopback(&base) {
+            http = http.no_proxy(); // a proxy's loopback is not ours
+        }
+        let http = http
             .user_agent(user_agent(
                 settings.terraform_version.as_deref(),
                 settings.user_agent_suffix.as_deref(),
@@ -136,6 +140,7 @@ impl Client {
                     unsure_before,
                 };
             }
+            tracing::debug!(%error, milliseconds = milliseconds(wait), "Neon API is asked again");
             unsure_before |= retry::effect_unknown(request.method, &error);
             if let Err(ended) = budget.sleep(wait).await {
                 let error = error
@@ -206,7 +211,8 @@ impl Client {
             method = %request.method,
             path = %request.path,
             status = reply.status,
-            milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            request_id = reply.request_id.as_deref(),
+            milliseconds = milliseconds(started.elapsed()),
             "Neon API answered"
         );
         if !(200..300).contains(&reply.status) {
@@ -299,6 +305,19 @@ fn chain(error: &reqwest::Error) -> String {
     parts.join(": ")
 }
 
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn is_loopback(base: &str) -> bool {
+    match Url::parse(base).ok().as_ref().and_then(Url::host) {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
 fn base_url(text: &str) -> Result<String, Error> {
     let wrong = |why: &str| {
         Err(Error::new(
@@ -351,4 +370,71 @@ fn user_agent(terraform: Option<&str>, suffix: Option<&str>) -> String {
     }
     agent.retain(|c| c == ' ' || c.is_ascii_graphic());
     agent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_url_is_checked() {
+        let given = |text| base_url(text).map_err(|error| error.to_string());
+        assert_eq!(
+            given(" https://x.example/api/v2/ "),
+            Ok("https://x.example/api/v2".to_owned())
+        );
+        assert_eq!(
+            given("http://127.0.0.1:8080/api/v2"),
+            Ok("http://127.0.0.1:8080/api/v2".to_owned())
+        );
+        for (bad, why) in [
+            ("", "is not a URL"),
+            ("x.example/api/v2", "is not a URL"),
+            ("ftp://x.example", "begins with `ftp:`"),
+            ("https://u:pw@x.example", "holds a user or password"),
+            ("https://x.example?a=1", "ends in a query"),
+        ] {
+            let error = given(bad).expect_err(bad);
+            assert!(error.contains(why) && !error.contains("pw"), "{error}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_known() {
+        for (base, loopback) in [
+            ("http://127.0.0.1:1/x", true),
+            ("http://[::1]/x", true),
+            ("http://localhost:80", true),
+            ("https://console.neon.tech/api/v2", false),
+            ("https://localhost.example", false),
+        ] {
+            assert_eq!(is_loopback(base), loopback, "{base}");
+        }
+    }
+
+    #[test]
+    fn the_key_is_sensitive_and_never_repeated() {
+        let key = bearer(&Secret::new("napi_x\n")).expect("legal");
+        assert!(key.is_sensitive());
+        assert_eq!(key.to_str().ok(), Some("Bearer napi_x"));
+        let error = bearer(&Secret::new("napi_\u{7}")).expect_err("a bell");
+        assert_eq!(
+            (error.kind(), error.to_string().contains("napi_")),
+            (Kind::Unauthorized, false)
+        );
+        assert_eq!(
+            bearer(&Secret::new(" ")).expect_err("empty").kind(),
+            Kind::Unauthorized
+        );
+    }
+
+    #[test]
+    fn the_user_agent_names_all_who_take_part() {
+        let own = concat!("terraform-provider-neonrep/", env!("CARGO_PKG_VERSION"));
+        assert_eq!(user_agent(None, None), own);
+        assert_eq!(
+            user_agent(Some("1.11.4"), Some("x/1\r\ny: z")),
+            format!("{own} (terraform 1.11.4) x/1y: z")
+        );
+    }
 }

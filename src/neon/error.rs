@@ -177,7 +177,7 @@ impl fmt::Display for Error {
         }
         match (&parts.call, parts.status) {
             (Some((method, path)), Some(status)) => {
-                write!(f, "`{method} {path}` was answered {status}: ")?
+                write!(f, "`{method} {path}` was answered {status}: ")?;
             }
             (Some((method, path)), None) => write!(f, "`{method} {path}`: ")?,
             (None, _) => {}
