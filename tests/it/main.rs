@@ -8,3 +8,4 @@ mod acceptance;
 mod architecture;
 mod generated;
 mod support;
+mod wire;

@@ -4,6 +4,7 @@
 pub(crate) mod cli;
 pub(crate) mod consumer;
 pub(crate) mod outcome;
+pub(crate) mod plugin_client;
 pub(crate) mod sql;
 pub(crate) mod stand_in;
 pub(crate) mod terraform;

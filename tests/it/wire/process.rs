@@ -1,0 +1,147 @@
+//! Start, handshake line, signals, end.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use neonrep::protocol::generated::plugin::grpc_broker_client::GrpcBrokerClient;
+use neonrep::protocol::generated::plugin::grpc_stdio_client::GrpcStdioClient;
+use neonrep::protocol::generated::tfplugin6::{configure_provider, get_provider_schema, stop_provider};
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::support::plugin_client::{Plugin, command};
+
+fn printed(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = command().args(arguments).output().expect("the provider runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn by_hand_it_explains_itself() {
+    let (code, stdout, stderr) = printed(&[]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.contains("`neonrep/neonrep`") && stderr.lines().count() == 1, "{stderr}");
+}
+
+#[test]
+fn version_and_help() {
+    let version = concat!("terraform-provider-neonrep ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(printed(&["--version"]), (Some(0), version.to_owned(), String::new()));
+    let (code, stdout, stderr) = printed(&["--help"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(stdout.contains("--debug"), "{stdout}");
+}
+
+#[test]
+fn a_broken_client_certificate_is_refused_not_ignored() {
+    let output = command()
+        .env("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2")
+        .env("PLUGIN_CLIENT_CERT", "-----BEGIN CERTIFICATE-----")
+        .output()
+        .expect("the provider runs");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("PLUGIN_CLIENT_CERT"));
+}
+
+#[tokio::test]
+async fn the_handshake_line_is_go_plugins() {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let path = folder.path().to_str().expect("text");
+    let mut plugin = Plugin::start_with(&[("PLUGIN_UNIX_SOCKET_DIR", path), ("PLUGIN_PROTOCOL_VERSIONS", "6,5")]);
+    let fields = &plugin.line.fields;
+    assert_eq!(fields.len(), 6);
+    assert_eq!([&fields[0], &fields[1], &fields[2], &fields[4]], ["1", "6", "unix", "grpc"]);
+    assert_eq!(Path::new(plugin.line.socket()).parent(), Some(folder.path()));
+    assert!(fields[5].len() > 50);
+    assert!(plugin.shut_down().await.success());
+    assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "the socket file is left");
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_multiplexing_is_told_no() {
+    let plugin = Plugin::start_with(&[("PLUGIN_MULTIPLEX_GRPC", "true")]);
+    assert_eq!(plugin.line.fields.get(6).map(String::as_str), Some("false"));
+}
+
+#[tokio::test]
+async fn shutdown_ends_the_process_though_streams_are_open() {
+    let mut plugin = Plugin::start();
+    let channel = plugin.channel().await;
+    let stdio = GrpcStdioClient::new(channel.clone()).stream_stdio(()).await.expect("a stream");
+    let broker = GrpcBrokerClient::new(channel).start_stream(tokio_stream::pending()).await.expect("a stream");
+    let idle = plugin.silent().await;
+    let status = plugin.shut_down().await;
+    assert!(status.success(), "{status}; stderr: {}", plugin.stderr());
+    assert!(!Path::new(plugin.line.socket()).exists());
+    drop((stdio, broker, idle));
+}
+
+#[tokio::test]
+async fn nothing_is_printed_after_the_line() {
+    let mut plugin = Plugin::start();
+    let mut client = plugin.client().await;
+    client.get_provider_schema(get_provider_schema::Request {}).await.expect("a schema");
+    assert!(plugin.shut_down().await.success());
+    assert_eq!(plugin.rest_of_stdout(), "");
+}
+
+#[tokio::test]
+async fn stop_provider_keeps_serving() {
+    let mut plugin = Plugin::start();
+    let mut client = plugin.client().await;
+    for _ in 0..2 {
+        let answer = client.stop_provider(stop_provider::Request {}).await.expect("an answer").into_inner();
+        assert_eq!(answer.error, "");
+        client.get_provider_schema(get_provider_schema::Request {}).await.expect("a schema");
+    }
+    assert!(plugin.shut_down().await.success());
+}
+
+#[tokio::test]
+async fn ctrl_c_is_terraforms_business() {
+    let mut plugin = Plugin::start_with(&[("TF_LOG", "DEBUG")]);
+    let mut client = plugin.client().await;
+    plugin.interrupt();
+    // The signal is noted before it is answered for: once the line is there, it did no harm.
+    while !plugin.stderr().contains("interrupt ignored") {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        client.get_provider_schema(get_provider_schema::Request {}).await.expect("a schema");
+    }
+    client.get_provider_schema(get_provider_schema::Request {}).await.expect("a schema");
+    assert!(plugin.shut_down().await.success());
+}
+
+#[tokio::test]
+async fn health_is_served_under_go_plugins_name() {
+    let plugin = Plugin::start();
+    let mut client = HealthClient::new(plugin.channel().await);
+    let answer = client.check(HealthCheckRequest { service: "plugin".to_owned() }).await.expect("an answer");
+    assert_eq!(answer.into_inner().status(), ServingStatus::Serving);
+}
+
+#[tokio::test]
+async fn debug_serves_many_runs_until_ctrl_c() {
+    let (mut plugin, reattach) = Plugin::start_for_debugger();
+    for address in ["registry.terraform.io/neonrep/neonrep", "registry.opentofu.org/neonrep/neonrep"] {
+        assert_eq!(reattach[address]["Test"], true);
+        assert_eq!(reattach[address]["ProtocolVersion"], 6);
+    }
+    for _run in 0..2 {
+        let mut client = plugin.client().await;
+        client.get_provider_schema(get_provider_schema::Request {}).await.expect("a schema");
+        client.configure_provider(configure_provider::Request::default()).await.expect("an answer");
+        client.stop_provider(stop_provider::Request {}).await.expect("an answer");
+    }
+    plugin.interrupt();
+    assert!(plugin.exit().success());
+    assert!(!Path::new(plugin.line.socket()).exists());
+}
+
+impl Plugin {
+    fn rest_of_stdout(&mut self) -> String {
+        let mut rest = String::new();
+        self.stdout().read_to_string(&mut rest).expect("text");
+        rest
+    }
+}
