@@ -133,8 +133,9 @@ impl StandIn {
     pub(crate) fn superuser_conninfo(&self, database: &str) -> String {
         let config = self.superuser(database);
         let password = String::from_utf8_lossy(config.get_password().unwrap_or_default()).into_owned();
+        let port = config.get_ports().first().copied().unwrap_or(self.ready.port);
         let user = config.get_user().unwrap_or_default();
-        format!("host=127.0.0.1 port={} dbname={database} user={user} password={password}", self.ready.port)
+        format!("host=127.0.0.1 port={port} dbname={database} user={user} password={password} sslmode=disable")
     }
 
     /// One role's statements on the project's database: TLS, verified, the direct host.
