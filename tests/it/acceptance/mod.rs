@@ -1,1 +1,5 @@
 //! Stories that a user lives through, on the real CLI.
+
+mod databricks_guide;
+mod neon_cli;
+mod publication_before_slot;
