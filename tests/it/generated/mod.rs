@@ -1,3 +1,26 @@
 //! Committed artefacts that are made from something else are up to date. `UPDATE=1` rewrites them.
 
+use neonrep::framework::provider::Provider;
+use neonrep::framework::schema::Schema;
+use neonrep::provider::Neonrep;
+
 mod proto;
+mod schema;
+
+/// A type's name and its schema.
+pub(crate) type Named = (&'static str, Schema);
+
+/// All resources, by name.
+pub(crate) fn resources() -> Vec<Named> {
+    let mut found: Vec<Named> = Neonrep::resources().iter().map(|it| (it.type_name(), it.schema().clone())).collect();
+    found.sort_by_key(|(name, _)| *name);
+    found
+}
+
+/// All data sources, by name.
+pub(crate) fn data_sources() -> Vec<Named> {
+    let mut found: Vec<Named> =
+        Neonrep::data_sources().iter().map(|it| (it.type_name(), it.schema().clone())).collect();
+    found.sort_by_key(|(name, _)| *name);
+    found
+}
