@@ -3,7 +3,7 @@
 //! A refresh is a point in time: 1,000 publications of one database are one statement. A write drops the families of
 //! its place; a load that began before a write serves those who waited for it and is not kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -12,9 +12,11 @@ use super::error::Error;
 use super::place::Place;
 use super::Session;
 use crate::neon::Budget;
-use crate::postgres::PublicationName;
+use crate::postgres::names::{PublicationName, SlotName, TableName};
 use crate::postgres::publication::{self, Publication};
 use crate::postgres::settings::{self, Settings};
+use crate::postgres::slot::{self, Slot};
+use crate::postgres::table::{self, Tables};
 use crate::postgres::{self, Connection};
 
 /// A load that is done or under way.
@@ -47,12 +49,16 @@ impl<V> Family<V> {
 #[derive(Debug, Default)]
 pub(super) struct Snapshots {
     publications: Family<BTreeMap<PublicationName, Publication>>,
+    slots: Family<BTreeMap<SlotName, Slot>>,
+    tables: Family<Tables>,
     settings: Family<Settings>,
 }
 
 impl Snapshots {
     pub(super) fn forget(&self, place: &Place) {
         self.publications.forget(place);
+        self.slots.forget(place);
+        self.tables.forget(place);
         self.settings.forget(place);
     }
 }
@@ -80,6 +86,40 @@ impl Session {
             return Ok(self.publications(place, budget).await?.get(name).cloned());
         }
         self.read(place, budget, "reading a publication", |it| async move { publication::read(&it, name).await }).await
+    }
+
+    /// All logical slots of a branch, whatever database they belong to.
+    pub async fn slots(&self, place: &Place, budget: &Budget) -> Result<Arc<BTreeMap<SlotName, Slot>>, Error> {
+        let family = &self.0.snapshots.slots;
+        self.shared(family, place, budget, "reading slots", |it| async move { slot::read_all(&it).await }).await
+    }
+
+    /// One slot, logical or not: out of the snapshot while this process only reads, else by its name.
+    pub async fn slot(&self, place: &Place, name: &SlotName, budget: &Budget) -> Result<Option<Slot>, Error> {
+        if !self.is_writing() {
+            return Ok(self.slots(place, budget).await?.get(name).cloned());
+        }
+        self.read(place, budget, "reading a slot", |it| async move { slot::read(&it, name).await }).await
+    }
+
+    /// All tables, views and the like of a database, without the system's own.
+    pub async fn tables(&self, place: &Place, budget: &Budget) -> Result<Arc<Tables>, Error> {
+        let family = &self.0.snapshots.tables;
+        self.shared(family, place, budget, "reading tables", |it| async move { table::read_all(&it).await }).await
+    }
+
+    /// Some tables, those that are there, with the partitions beneath them: out of the snapshot while this process
+    /// only reads, else by name.
+    pub async fn tables_named(
+        &self,
+        place: &Place,
+        names: &BTreeSet<TableName>,
+        budget: &Budget,
+    ) -> Result<Arc<Tables>, Error> {
+        if !self.is_writing() {
+            return self.tables(place, budget).await;
+        }
+        self.read(place, budget, "reading tables", |it| async move { table::read(&it, names).await }).await.map(Arc::new)
     }
 
     /// The server's settings that replication depends on.
