@@ -9,32 +9,24 @@ pub(crate) fn admits(allowed_ips: &Value, branch_protected: bool, peer: IpAddr) 
     let Some(ips) = allowed_ips.get("ips").and_then(Value::as_array) else {
         return true;
     };
-    let protected_only = allowed_ips
-        .get("protected_branches_only")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
+    let protected_only = allowed_ips.get("protected_branches_only").and_then(Value::as_bool).unwrap_or_default();
     if ips.is_empty() || (protected_only && !branch_protected) {
         return true;
     }
-    ips.iter()
-        .filter_map(Value::as_str)
-        .any(|entry| covers(entry, peer).unwrap_or_default())
+    ips.iter().filter_map(Value::as_str).any(|entry| covers(entry, peer).unwrap_or_default())
 }
 
 /// Whether one entry (address, `a-b` range or CIDR) covers `peer`; none when the entry is none of these.
 fn covers(entry: &str, peer: IpAddr) -> Option<bool> {
     let entry = entry.trim();
     if let Some((first, last)) = entry.split_once('-') {
-        let (first, last): (IpAddr, IpAddr) =
-            (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        let (first, last): (IpAddr, IpAddr) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
         return Some(first.is_ipv4() == peer.is_ipv4() && (first..=last).contains(&peer));
     }
     if let Some((network, length)) = entry.split_once('/') {
         let length: u32 = length.parse().ok()?;
         let (network, peer, width) = match (network.parse().ok()?, peer) {
-            (IpAddr::V4(network), IpAddr::V4(peer)) => {
-                (network.to_bits().into(), peer.to_bits().into(), 32)
-            }
+            (IpAddr::V4(network), IpAddr::V4(peer)) => (network.to_bits().into(), peer.to_bits().into(), 32),
             (IpAddr::V6(network), IpAddr::V6(peer)) => (network.to_bits(), peer.to_bits(), 128),
             _ => return Some(false),
         };

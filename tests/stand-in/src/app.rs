@@ -58,18 +58,10 @@ pub(crate) struct App {
 
 impl App {
     /// Starts the server of a prepared cluster and sets up project, owner role and first database.
-    pub(crate) async fn start(
-        mut cluster: Cluster,
-        world: World,
-        api_key: String,
-        port: u16,
-    ) -> Result<Arc<Self>> {
+    pub(crate) async fn start(mut cluster: Cluster, world: World, api_key: String, port: u16) -> Result<Arc<Self>> {
         cluster.start(wal_level(&world)).await?;
         let password = names::password();
-        let seed = Access {
-            port: cluster.port(),
-            password: SEED_PASSWORD.to_owned(),
-        };
+        let seed = Access { port: cluster.port(), password: SEED_PASSWORD.to_owned() };
         admin::set_up_cluster(&seed.connect("postgres").await?, world.major, &password).await?;
         let access = Access { password, ..seed };
         let app = Arc::new(Self {
@@ -201,10 +193,7 @@ impl App {
         let Ok(client) = self.superuser().await else {
             return;
         };
-        let (Ok(roles), Ok(databases)) = (
-            roles::list(&client).await,
-            roles::list_databases(&client).await,
-        ) else {
+        let (Ok(roles), Ok(databases)) = (roles::list(&client).await, roles::list_databases(&client).await) else {
             return;
         };
         let mut world = self.world();
@@ -215,9 +204,5 @@ impl App {
 }
 
 fn wal_level(world: &World) -> WalLevel {
-    if world.logical() {
-        WalLevel::Logical
-    } else {
-        WalLevel::Replica
-    }
+    if world.logical() { WalLevel::Logical } else { WalLevel::Replica }
 }

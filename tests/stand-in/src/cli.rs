@@ -50,7 +50,7 @@ pub(crate) struct Cli {
 
     /// Fetch and unpack the server, then end: later starts are quick
     #[arg(long)]
-    pub(crate) prepare_only: bool,
+    pub(crate) fetch: bool,
 }
 
 #[cfg(test)]

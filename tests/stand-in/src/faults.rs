@@ -101,10 +101,7 @@ pub(crate) struct Rule {
     pub(crate) action: Action,
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "serde's default needs the field's type"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "serde's default needs the field's type")]
 fn once() -> Option<u32> {
     Some(1)
 }
@@ -132,11 +129,7 @@ impl Faults {
     /// Adds a rule and says its number.
     pub(crate) fn add(&mut self, rule: Rule) -> u32 {
         self.last += 1;
-        self.rules.push(Armed {
-            id: self.last,
-            rule,
-            applied: 0,
-        });
+        self.rules.push(Armed { id: self.last, rule, applied: 0 });
         self.last
     }
 
@@ -161,10 +154,7 @@ impl Faults {
     pub(crate) fn apply(&mut self, method: &str, path: &str) -> Option<Action> {
         for armed in &mut self.rules {
             let rule = &mut armed.rule;
-            let method_matches = rule
-                .method
-                .as_ref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
+            let method_matches = rule.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
             if !method_matches || rule.times == Some(0) || !matches(&rule.path, path) {
                 continue;
             }
@@ -189,17 +179,13 @@ fn matches(pattern: &str, path: &str) -> bool {
     }
     if let Some(rest) = pattern.strip_prefix('*') {
         let segment = path.find('/').unwrap_or(path.len());
-        return (0..=segment)
-            .filter(|&start| path.is_char_boundary(start))
-            .any(|start| matches(rest, &path[start..]));
+        return (0..=segment).filter(|&start| path.is_char_boundary(start)).any(|start| matches(rest, &path[start..]));
     }
     let mut wanted = pattern.chars();
     let mut found = path.chars();
     match (wanted.next(), found.next()) {
         (None, None) => true,
-        (Some(wanted_char), Some(found_char)) => {
-            wanted_char == found_char && matches(wanted.as_str(), found.as_str())
-        }
+        (Some(wanted_char), Some(found_char)) => wanted_char == found_char && matches(wanted.as_str(), found.as_str()),
         _ => false,
     }
 }
@@ -220,16 +206,8 @@ mod tests {
             ("/projects/p", "/projects/p/branches", false),
             ("/projects/*", "/projects/p", true),
             ("/projects/*", "/projects/p/branches", false),
-            (
-                "/projects/*/branches/*/roles",
-                "/projects/p/branches/b/roles",
-                true,
-            ),
-            (
-                "/projects/*/branches/*/roles",
-                "/projects/p/branches/b/roles/r",
-                false,
-            ),
+            ("/projects/*/branches/*/roles", "/projects/p/branches/b/roles", true),
+            ("/projects/*/branches/*/roles", "/projects/p/branches/b/roles/r", false),
             ("/projects/**", "/projects/p/branches/b", true),
             ("**/roles/*", "/projects/p/branches/b/roles/a%20b", true),
             ("**", "/auth", true),
@@ -246,9 +224,7 @@ mod tests {
         faults.add(rule(json!({
             "method": "post", "path": "/x", "skip": 1, "times": 2, "action": {"status": 503}
         })));
-        let seen: Vec<_> = (0..4)
-            .map(|_| faults.apply("POST", "/x").is_some())
-            .collect();
+        let seen: Vec<_> = (0..4).map(|_| faults.apply("POST", "/x").is_some()).collect();
         assert_eq!(seen, [false, true, true, false]);
         assert!(faults.apply("GET", "/x").is_none());
         assert_eq!(faults.list()[0].applied, 2);

@@ -16,11 +16,7 @@ const PREFIX: &str = "neon-stand-in-";
 /// Makes the folder where the server's user gets to it.
 pub(crate) fn make(user: RunAs) -> Result<TempDir> {
     let wanted = std::env::temp_dir();
-    let base = if user.reaches(&wanted) {
-        wanted
-    } else {
-        PathBuf::from("/tmp")
-    };
+    let base = if user.reaches(&wanted) { wanted } else { PathBuf::from("/tmp") };
     sweep(&base);
     let folder = tempfile::Builder::new()
         .prefix(&format!("{PREFIX}{}-", std::process::id()))
@@ -39,9 +35,7 @@ fn sweep(base: &Path) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let ours = entry
-            .metadata()
-            .is_ok_and(|found| found.is_dir() && found.uid() == Uid::effective().as_raw());
+        let ours = entry.metadata().is_ok_and(|found| found.is_dir() && found.uid() == Uid::effective().as_raw());
         if ours && name.to_str().and_then(process_of).is_some_and(gone) {
             let _ = fs::remove_dir_all(entry.path()); // another start may be at it as well
         }
@@ -70,9 +64,7 @@ mod tests {
     #[test]
     fn only_folders_of_gone_processes_are_swept() {
         let base = tempfile::tempdir().expect("temp dir");
-        let ours = base
-            .path()
-            .join(format!("{PREFIX}{}-abc", std::process::id()));
+        let ours = base.path().join(format!("{PREFIX}{}-abc", std::process::id()));
         let left = base.path().join(format!("{PREFIX}{}-abc", i32::MAX)); // beyond the largest pid
         fs::create_dir(&ours).expect("folder");
         fs::create_dir(&left).expect("folder");

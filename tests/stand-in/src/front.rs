@@ -30,14 +30,11 @@ pub(crate) fn acceptor(certificates: &Certificates) -> Result<TlsAcceptor> {
     let chain = CertificateDer::pem_file_iter(&certificates.certificate)
         .context("reading the server's certificate")?
         .collect::<Result<Vec<_>, _>>()?;
-    let key =
-        PrivateKeyDer::from_pem_file(&certificates.key).context("reading the server's key")?;
-    let config = ServerConfig::builder_with_provider(Arc::new(
-        rustls::crypto::aws_lc_rs::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()?
-    .with_no_client_auth()
-    .with_single_cert(chain, key)?;
+    let key = PrivateKeyDer::from_pem_file(&certificates.key).context("reading the server's key")?;
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -61,12 +58,7 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, acceptor: TlsAcc
     }
 }
 
-async fn handle(
-    app: &App,
-    mut client: TcpStream,
-    peer: SocketAddr,
-    acceptor: TlsAcceptor,
-) -> Result<()> {
+async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, acceptor: TlsAcceptor) -> Result<()> {
     client.set_nodelay(true)?;
     let delay = app.world().knobs.connect_delay_ms;
     if delay > 0 {
@@ -74,8 +66,7 @@ async fn handle(
     }
     let refusal = refusal(&mut app.world(), peer.ip());
     let refusal = refusal.or_else(|| {
-        (app.server_state() == ServerState::Stopped)
-            .then(|| "Couldn't connect to compute node".to_owned())
+        (app.server_state() == ServerState::Stopped).then(|| "Couldn't connect to compute node".to_owned())
     });
     if let Some(message) = refusal {
         return refuse(client, acceptor, &message).await;
@@ -188,11 +179,9 @@ mod tests {
     #[test]
     fn a_list_without_this_machine_refuses_and_names_it() {
         let mut world = World::new(17, false);
-        world.settings["allowed_ips"] =
-            json!({"ips": ["192.0.2.1"], "protected_branches_only": false});
+        world.settings["allowed_ips"] = json!({"ips": ["192.0.2.1"], "protected_branches_only": false});
         assert!(refusal(&mut world, HERE).is_some_and(|text| text.contains("127.0.0.1")));
-        world.settings["allowed_ips"] =
-            json!({"ips": ["127.0.0.0/8"], "protected_branches_only": false});
+        world.settings["allowed_ips"] = json!({"ips": ["127.0.0.0/8"], "protected_branches_only": false});
         assert_eq!(refusal(&mut world, HERE), None);
     }
 }

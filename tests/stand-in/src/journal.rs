@@ -36,10 +36,7 @@ impl Journal {
     /// Adds a call and says its number.
     pub(crate) fn add(&mut self, entry: Entry) -> u64 {
         self.last += 1;
-        self.entries.push(Entry {
-            number: self.last,
-            ..entry
-        });
+        self.entries.push(Entry { number: self.last, ..entry });
         self.last
     }
 
@@ -66,8 +63,7 @@ pub(crate) fn body(bytes: &[u8]) -> Value {
     if bytes.is_empty() {
         return Value::Null;
     }
-    serde_json::from_slice(bytes)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
+    serde_json::from_slice(bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()))
 }
 
 #[cfg(test)]

@@ -98,16 +98,8 @@ mod tests {
 
     #[test]
     fn only_sent_keys_change() {
-        let patched =
-            patch(json!({"store_passwords": false, "operation_polls": 3})).expect("legal");
-        assert_eq!(
-            patched,
-            Knobs {
-                store_passwords: false,
-                operation_polls: Some(3),
-                ..Knobs::default()
-            }
-        );
+        let patched = patch(json!({"store_passwords": false, "operation_polls": 3})).expect("legal");
+        assert_eq!(patched, Knobs { store_passwords: false, operation_polls: Some(3), ..Knobs::default() });
     }
 
     #[test]

@@ -40,10 +40,7 @@ const PARENT_CHECK: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
-    let done = if arguments
-        .get(1)
-        .is_some_and(|first| first == process::BECOME)
-    {
+    let done = if arguments.get(1).is_some_and(|first| first == process::BECOME) {
         process::become_program(&arguments[2..]).map(|_| ())
     } else {
         run(&Cli::parse())
@@ -60,15 +57,9 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_env("NEON_STAND_IN_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("neon_stand_in=info,warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     // One thread, this one, for all: the server's processes end with the thread that started them.
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(stand_in(cli))
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(stand_in(cli))
 }
 
 async fn stand_in(cli: &Cli) -> Result<()> {
@@ -116,41 +107,26 @@ async fn serve(
     folder: &mut Option<tempfile::TempDir>,
     started: &mut Option<std::sync::Arc<App>>,
 ) -> Result<()> {
-    let cache = cli
-        .cache_dir
-        .clone()
-        .unwrap_or_else(|| archive::default_cache(user));
+    let cache = cli.cache_dir.clone().unwrap_or_else(|| archive::default_cache(user));
     let cache = std::path::absolute(cache)?;
     let installation = archive::install(cli.postgres, &cache, user).await?;
-    if cli.prepare_only {
+    if cli.fetch {
         return Ok(());
     }
-    let api = TcpListener::bind(cli.listen)
-        .await
-        .with_context(|| format!("listening on {}", cli.listen))?;
+    let api = TcpListener::bind(cli.listen).await.with_context(|| format!("listening on {}", cli.listen))?;
     let front = TcpListener::bind(("127.0.0.1", cli.postgres_port))
         .await
         .with_context(|| format!("listening on port {}", cli.postgres_port))?;
     let port = front.local_addr()?.port();
     let made = folder.insert(folder::make(user)?);
     let certificates = tls::make(made.path(), user)?;
-    let cluster = Cluster::prepare(
-        installation,
-        made.path(),
-        &certificates,
-        user,
-        &cli.settings,
-    )?;
+    let cluster = Cluster::prepare(installation, made.path(), &certificates, user, &cli.settings)?;
     let world = World::new(cli.postgres, cli.logical);
     let api_key = cli.api_key.clone().unwrap_or_else(names::api_key);
     let app = App::start(cluster, world, api_key, port).await?;
     *started = Some(app.clone());
 
-    tokio::spawn(front::serve(
-        app.clone(),
-        front,
-        front::acceptor(&certificates)?,
-    ));
+    tokio::spawn(front::serve(app.clone(), front, front::acceptor(&certificates)?));
     let base = format!("http://{}", api.local_addr()?);
     announce(cli.env, &announcement(&app, &base, &certificates))?;
     server::serve(app, api).await
@@ -175,11 +151,7 @@ fn announcement(app: &App, base: &str, certificates: &tls::Certificates) -> Anno
 }
 
 fn announce(exports: bool, announcement: &Announcement) -> Result<()> {
-    let text = if exports {
-        announcement.exports()
-    } else {
-        announcement.line()?
-    };
+    let text = if exports { announcement.exports() } else { announcement.line()? };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     out.flush()?;

@@ -6,23 +6,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-const ADJECTIVES: [&str; 12] = [
-    "aged", "bold", "calm", "cool", "dawn", "late", "lucky", "muddy", "quiet", "royal", "still",
-    "young",
-];
-const NOUNS: [&str; 12] = [
-    "base", "bird", "brook", "field", "glade", "lake", "moon", "pine", "river", "snow", "sun",
-    "wind",
-];
+const ADJECTIVES: [&str; 12] =
+    ["aged", "bold", "calm", "cool", "dawn", "late", "lucky", "muddy", "quiet", "royal", "still", "young"];
+const NOUNS: [&str; 12] =
+    ["base", "bird", "brook", "field", "glade", "lake", "moon", "pine", "river", "snow", "sun", "wind"];
 const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 const MIXED: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// What need not be escaped anywhere in a URL.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A name, password or database as part of a URL.
 pub(crate) fn escaped(text: &str) -> String {
@@ -31,29 +23,18 @@ pub(crate) fn escaped(text: &str) -> String {
 
 fn characters(alphabet: &[u8], count: usize) -> String {
     let mut random = rand::rng();
-    (0..count)
-        .filter_map(|_| alphabet.choose(&mut random).copied().map(char::from))
-        .collect()
+    (0..count).filter_map(|_| alphabet.choose(&mut random).copied().map(char::from)).collect()
 }
 
 fn two_words() -> String {
     let mut random = rand::rng();
-    let word =
-        |words: &[&'static str], random: &mut _| words.choose(random).copied().unwrap_or("calm");
-    format!(
-        "{}-{}",
-        word(&ADJECTIVES, &mut random),
-        word(&NOUNS, &mut random)
-    )
+    let word = |words: &[&'static str], random: &mut _| words.choose(random).copied().unwrap_or("calm");
+    format!("{}-{}", word(&ADJECTIVES, &mut random), word(&NOUNS, &mut random))
 }
 
 /// A project id: `quiet-river-12345678`.
 pub(crate) fn project_id() -> String {
-    format!(
-        "{}-{}",
-        two_words(),
-        rand::rng().random_range(10_000_000..99_999_999)
-    )
+    format!("{}-{}", two_words(), rand::rng().random_range(10_000_000..99_999_999))
 }
 
 /// A branch id: `br-cool-sun-a1b2c3d4`.
@@ -93,20 +74,12 @@ pub(crate) fn uuid() -> String {
 
 /// Now, as the API writes times: RFC 3339, UTC, whole seconds.
 pub(crate) fn now() -> String {
-    jiff::Timestamp::now()
-        .strftime("%Y-%m-%dT%H:%M:%SZ")
-        .to_string()
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Why the API refuses a role's or database's name, if it does.
 pub(crate) fn refused(name: &str) -> Option<&'static str> {
-    const RESERVED_NAMES: [&str; 5] = [
-        "neon_superuser",
-        "cloud_admin",
-        "zenith_admin",
-        "public",
-        "none",
-    ];
+    const RESERVED_NAMES: [&str; 5] = ["neon_superuser", "cloud_admin", "zenith_admin", "public", "none"];
     if name.is_empty() {
         Some("name must not be empty")
     } else if name.len() > 63 {
@@ -128,18 +101,13 @@ mod tests {
     fn ids_match_the_patterns_of_the_api() {
         let legal = |id: &str| {
             (1..=60).contains(&id.len())
-                && id
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+                && id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         for _ in 0..50 {
             let (project, branch, endpoint) = (project_id(), branch_id(), endpoint_id());
             assert!(legal(&project), "{project}");
             assert!(legal(&branch) && branch.starts_with("br-"), "{branch}");
-            assert!(
-                legal(&endpoint) && endpoint.starts_with("ep-"),
-                "{endpoint}"
-            );
+            assert!(legal(&endpoint) && endpoint.starts_with("ep-"), "{endpoint}");
         }
     }
 

@@ -153,12 +153,7 @@ pub(crate) enum Effect {
 pub(crate) type Link = (&'static str, Effect);
 
 /// Adds a chain to the world and starts it; answers its operations as the API shows them.
-pub(crate) fn schedule(
-    app: &Arc<App>,
-    world: &mut World,
-    chain: Vec<Link>,
-    fate: Fate,
-) -> Vec<Value> {
+pub(crate) fn schedule(app: &Arc<App>, world: &mut World, chain: Vec<Link>, fate: Fate) -> Vec<Value> {
     if chain.is_empty() {
         return Vec::new();
     }
@@ -260,11 +255,7 @@ async fn end(app: &Arc<App>, id: &str, effect: &Effect, fate: Fate) -> bool {
 
 fn update(app: &Arc<App>, id: &str, change: impl FnOnce(&mut Operation)) {
     let mut world = app.world();
-    if let Some(operation) = world
-        .operations
-        .iter_mut()
-        .find(|operation| operation.id == id)
-    {
+    if let Some(operation) = world.operations.iter_mut().find(|operation| operation.id == id) {
         change(operation);
     }
 }
@@ -283,10 +274,7 @@ async fn pass_time(app: &Arc<App>, id: &str, stage: Stage) {
     loop {
         let (half, wanted) = {
             let world = app.world();
-            (
-                Duration::from_millis(world.knobs.operation_ms / 2),
-                world.knobs.operation_polls,
-            )
+            (Duration::from_millis(world.knobs.operation_ms / 2), world.knobs.operation_polls)
         };
         let Some(wanted) = wanted else {
             tokio::time::sleep(half).await;
@@ -369,16 +357,9 @@ mod tests {
     fn an_operation_has_the_fields_that_the_api_requires() {
         let world = World::new(17, false);
         let shown = Operation::new("apply_config").shown(&world);
-        for field in [
-            "id",
-            "project_id",
-            "action",
-            "status",
-            "failures_count",
-            "created_at",
-            "updated_at",
-            "total_duration_ms",
-        ] {
+        for field in
+            ["id", "project_id", "action", "status", "failures_count", "created_at", "updated_at", "total_duration_ms"]
+        {
             assert!(!shown[field].is_null(), "{field} is missing in {shown}");
         }
         assert_eq!(shown["status"], "scheduling");

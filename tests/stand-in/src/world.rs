@@ -131,10 +131,7 @@ impl World {
         let now = names::now();
         let mut settings = Map::new();
         settings.insert("enable_logical_replication".to_owned(), logical.into());
-        settings.insert(
-            "allowed_ips".to_owned(),
-            serde_json::json!({"ips": [], "protected_branches_only": false}),
-        );
+        settings.insert("allowed_ips".to_owned(), serde_json::json!({"ips": [], "protected_branches_only": false}));
         Self {
             project_id: names::project_id(),
             project_name: "stand-in".to_owned(),
@@ -167,10 +164,7 @@ impl World {
 
     /// Whether logical replication is on for the project.
     pub(crate) fn logical(&self) -> bool {
-        self.settings
-            .get("enable_logical_replication")
-            .and_then(Value::as_bool)
-            .unwrap_or_default()
+        self.settings.get("enable_logical_replication").and_then(Value::as_bool).unwrap_or_default()
     }
 
     /// Notes a role as it was just asked for.
@@ -209,8 +203,7 @@ impl World {
     /// Takes over what the server's catalogue has: roles and databases made, renamed or dropped by SQL,
     /// as Neon's computes report them.
     pub(crate) fn take_over(&mut self, roles: &[FoundRole], databases: &[FoundDatabase]) {
-        self.roles
-            .retain(|name, role| !role.applied || roles.iter().any(|found| found.name == *name));
+        self.roles.retain(|name, role| !role.applied || roles.iter().any(|found| found.name == *name));
         for found in roles {
             if let Some(role) = self.roles.get_mut(&found.name) {
                 role.applied = true;
@@ -222,14 +215,10 @@ impl World {
                 }
             }
         }
-        self.databases.retain(|database| {
-            !database.applied || databases.iter().any(|found| found.name == database.name)
-        });
+        self.databases
+            .retain(|database| !database.applied || databases.iter().any(|found| found.name == database.name));
         for found in databases {
-            let known = self
-                .databases
-                .iter_mut()
-                .find(|database| database.name == found.name);
+            let known = self.databases.iter_mut().find(|database| database.name == found.name);
             if let Some(database) = known {
                 database.applied = true;
                 database.owner.clone_from(&found.owner);
@@ -245,10 +234,7 @@ mod tests {
     use super::*;
 
     fn found(name: &str) -> FoundRole {
-        FoundRole {
-            name: name.to_owned(),
-            login: true,
-        }
+        FoundRole { name: name.to_owned(), login: true }
     }
 
     fn names(world: &World) -> Vec<&str> {
@@ -280,10 +266,7 @@ mod tests {
         let mut world = World::new(17, false);
         world.add_database("neondb", "a", true);
         let id = world.databases[0].id;
-        let owned_by_b = FoundDatabase {
-            name: "neondb".to_owned(),
-            owner: "b".to_owned(),
-        };
+        let owned_by_b = FoundDatabase { name: "neondb".to_owned(), owner: "b".to_owned() };
         world.take_over(&[], &[owned_by_b]);
         assert_eq!(world.databases[0].id, id);
         assert_eq!(world.databases[0].owner, "b");

@@ -75,10 +75,7 @@ pub(crate) async fn set_up_cluster(client: &Client, major: u16, password: &str) 
              GRANT EXECUTE ON FUNCTION pg_catalog.pg_log_standby_snapshot() TO neon_superuser;",
         );
     }
-    client
-        .batch_execute(&script)
-        .await
-        .context("setting up the cluster")?;
+    client.batch_execute(&script).await.context("setting up the cluster")?;
     client
         .batch_execute("SELECT pg_catalog.pg_create_physical_replication_slot('wal_proposer_slot')")
         .await
@@ -94,11 +91,7 @@ pub(crate) async fn create_database(access: &Access, name: &str, owner: &str) ->
         .batch_execute(&format!("CREATE DATABASE {quoted} OWNER {quoted_owner}"))
         .await
         .with_context(|| format!("creating database `{name}`"))?;
-    client
-        .batch_execute(&format!(
-            "GRANT ALL PRIVILEGES ON DATABASE {quoted} TO neon_superuser"
-        ))
-        .await?;
+    client.batch_execute(&format!("GRANT ALL PRIVILEGES ON DATABASE {quoted} TO neon_superuser")).await?;
     access
         .connect(name)
         .await?
@@ -116,10 +109,7 @@ pub(crate) async fn drop_database(access: &Access, name: &str) -> Result<()> {
     access
         .connect("postgres")
         .await?
-        .batch_execute(&format!(
-            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-            identifier(name)
-        ))
+        .batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", identifier(name)))
         .await
         .with_context(|| format!("dropping database `{name}`"))
 }
@@ -159,12 +149,9 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_one_token() {
-        for (name, quoted) in [
-            ("plain", r#""plain""#),
-            (r#"a"b"#, r#""a""b""#),
-            ("a b;--", r#""a b;--""#),
-            ("", r#""""#),
-        ] {
+        for (name, quoted) in
+            [("plain", r#""plain""#), (r#"a"b"#, r#""a""b""#), ("a b;--", r#""a b;--""#), ("", r#""""#)]
+        {
             assert_eq!(identifier(name), quoted);
         }
         assert_eq!(literal("it's"), "'it''s'");
@@ -172,13 +159,7 @@ mod tests {
 
     #[test]
     fn the_dsn_escapes_the_database() {
-        let access = Access {
-            port: 20_001,
-            password: "secret".to_owned(),
-        };
-        assert_eq!(
-            access.dsn("a/b"),
-            "postgresql://cloud_admin:secret@127.0.0.1:20001/a%2Fb?sslmode=disable"
-        );
+        let access = Access { port: 20_001, password: "secret".to_owned() };
+        assert_eq!(access.dsn("a/b"), "postgresql://cloud_admin:secret@127.0.0.1:20001/a%2Fb?sslmode=disable");
     }
 }

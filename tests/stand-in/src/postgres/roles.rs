@@ -30,37 +30,21 @@ pub(crate) async fn create(client: &Client, name: &str, password: Option<&str>) 
         Some(password) => format!("LOGIN PASSWORD {}", literal(password)),
         None => "NOLOGIN".to_owned(),
     };
-    let exists = client
-        .query_opt(
-            "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1",
-            &[&name],
-        )
-        .await?
-        .is_some();
+    let exists = client.query_opt("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1", &[&name]).await?.is_some();
     let role = identifier(name);
     let statement = if exists {
         format!("ALTER ROLE {role} {login}")
     } else {
-        format!(
-            "CREATE ROLE {role} INHERIT CREATEROLE CREATEDB BYPASSRLS REPLICATION IN ROLE neon_superuser {login}"
-        )
+        format!("CREATE ROLE {role} INHERIT CREATEROLE CREATEDB BYPASSRLS REPLICATION IN ROLE neon_superuser {login}")
     };
-    client
-        .batch_execute(&statement)
-        .await
-        .with_context(|| format!("creating role `{name}`"))
+    client.batch_execute(&statement).await.with_context(|| format!("creating role `{name}`"))
 }
 
 /// Removes the role: in each database that it does not own, what it owns goes to the database's owner and its
 /// privileges and default privileges go; then the role itself.
 pub(crate) async fn delete(access: &Access, name: &str) -> Result<()> {
     let client = access.connect("postgres").await?;
-    let exists = client
-        .query_opt(
-            "SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1",
-            &[&name],
-        )
-        .await?;
+    let exists = client.query_opt("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = $1", &[&name]).await?;
     if exists.is_none() {
         return Ok(());
     }
@@ -88,26 +72,13 @@ pub(crate) async fn delete(access: &Access, name: &str) -> Result<()> {
 async fn release(access: &Access, database: &str, name: &str, owner: &str) -> Result<()> {
     let mut client = access.connect(database).await?;
     let role = identifier(name);
-    client
-        .batch_execute(&format!(
-            "REASSIGN OWNED BY {role} TO {}",
-            identifier(owner)
-        ))
-        .await?;
+    client.batch_execute(&format!("REASSIGN OWNED BY {role} TO {}", identifier(owner))).await?;
     // What others than the database's owner granted to it in `public`, each taken back as its grantor.
     let grantors = client
-        .query(
-            "SELECT DISTINCT grantor::text FROM information_schema.role_table_grants WHERE grantee = $1",
-            &[&name],
-        )
+        .query("SELECT DISTINCT grantor::text FROM information_schema.role_table_grants WHERE grantee = $1", &[&name])
         .await?;
-    let has_public = client
-        .query_opt(
-            "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'public'",
-            &[],
-        )
-        .await?
-        .is_some();
+    let has_public =
+        client.query_opt("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = 'public'", &[]).await?.is_some();
     if has_public {
         for row in grantors {
             let grantor = identifier(row.get(0));
@@ -121,9 +92,7 @@ async fn release(access: &Access, database: &str, name: &str, owner: &str) -> Re
             transaction.commit().await?;
         }
     }
-    client
-        .batch_execute(&format!("DROP OWNED BY {role}"))
-        .await?;
+    client.batch_execute(&format!("DROP OWNED BY {role}")).await?;
     Ok(())
 }
 
@@ -136,13 +105,7 @@ pub(crate) async fn list(client: &Client) -> Result<Vec<FoundRole>> {
             &[],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| FoundRole {
-            name: row.get(0),
-            login: row.get(1),
-        })
-        .collect())
+    Ok(rows.iter().map(|row| FoundRole { name: row.get(0), login: row.get(1) }).collect())
 }
 
 /// Databases that the API lists: all but `postgres` and the templates.
@@ -154,11 +117,5 @@ pub(crate) async fn list_databases(client: &Client) -> Result<Vec<FoundDatabase>
             &[],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| FoundDatabase {
-            name: row.get(0),
-            owner: row.get(1),
-        })
-        .collect())
+    Ok(rows.iter().map(|row| FoundDatabase { name: row.get(0), owner: row.get(1) }).collect())
 }

@@ -24,21 +24,13 @@ impl RunAs {
     /// Ourselves, or `nobody` when we are root.
     pub(crate) fn choose() -> Self {
         if !Uid::effective().is_root() {
-            return Self {
-                uid: Uid::effective().as_raw(),
-                gid: Gid::effective().as_raw(),
-                steps_down: false,
-            };
+            return Self { uid: Uid::effective().as_raw(), gid: Gid::effective().as_raw(), steps_down: false };
         }
         let (uid, gid) = match User::from_name("nobody") {
             Ok(Some(user)) => (user.uid.as_raw(), user.gid.as_raw()),
             _ => (OVERFLOW_ID, OVERFLOW_ID),
         };
-        Self {
-            uid,
-            gid,
-            steps_down: true,
-        }
+        Self { uid, gid, steps_down: true }
     }
 
     /// Gives one file or folder to that user; nothing to do when we are that user already.
@@ -53,13 +45,10 @@ impl RunAs {
     /// Whether that user gets through every folder above `path`.
     pub(crate) fn reaches(self, path: &Path) -> bool {
         !self.steps_down
-            || path
-                .ancestors()
-                .filter_map(|folder| folder.metadata().ok())
-                .all(|found| {
-                    let mode = found.permissions().mode();
-                    mode & 0o001 != 0 || (found.uid() == self.uid && mode & 0o100 != 0)
-                })
+            || path.ancestors().filter_map(|folder| folder.metadata().ok()).all(|found| {
+                let mode = found.permissions().mode();
+                mode & 0o001 != 0 || (found.uid() == self.uid && mode & 0o100 != 0)
+            })
     }
 }
 
@@ -68,11 +57,7 @@ mod tests {
     use super::*;
 
     fn stranger() -> RunAs {
-        RunAs {
-            uid: 4_000_000,
-            gid: 4_000_000,
-            steps_down: true,
-        }
+        RunAs { uid: 4_000_000, gid: 4_000_000, steps_down: true }
     }
 
     #[test]
@@ -84,10 +69,7 @@ mod tests {
 
     #[test]
     fn our_own_user_needs_no_check() {
-        let ourselves = RunAs {
-            steps_down: false,
-            ..stranger()
-        };
+        let ourselves = RunAs { steps_down: false, ..stranger() };
         let folder = tempfile::tempdir().expect("temp dir");
         assert!(ourselves.reaches(folder.path()));
     }

@@ -17,10 +17,7 @@ fn for_users_only(app: &App) -> Result<(), Refusal> {
     if app.world().knobs.key_kind == KeyKind::Personal {
         return Ok(());
     }
-    Err(Refusal::new(
-        StatusCode::NOT_FOUND,
-        "not allowed for organization API keys",
-    ))
+    Err(Refusal::new(StatusCode::NOT_FOUND, "not allowed for organization API keys"))
 }
 
 /// `GET /auth`: answers for every kind of key.

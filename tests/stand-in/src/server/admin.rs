@@ -41,10 +41,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 async fn from_here(request: Request, next: Next) -> Result<Response, Refusal> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     if !peer.is_some_and(|ConnectInfo(address)| address.ip().is_loopback()) {
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            "from this machine only",
-        ));
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "from this machine only"));
     }
     Ok(next.run(request).await)
 }
@@ -62,8 +59,7 @@ async fn faults(State(app): State<Arc<App>>) -> Answer {
 }
 
 async fn add_fault(State(app): State<Arc<App>>, body: Bytes) -> Answer {
-    let rule: Rule =
-        serde_json::from_slice(&body).map_err(|error| Refusal::bad_request(error.to_string()))?;
+    let rule: Rule = serde_json::from_slice(&body).map_err(|error| Refusal::bad_request(error.to_string()))?;
     created(json!({"id": rules(&app).add(rule)}))
 }
 
@@ -109,9 +105,7 @@ async fn patch_settings(State(app): State<Arc<App>>, body: Bytes) -> Answer {
         world.knobs = patched.map_err(|error| Refusal::bad_request(error.to_string()))?;
         // The project says so at once; the server does at its next start.
         if let Some(logical @ Value::Bool(_)) = logical {
-            world
-                .settings
-                .insert("enable_logical_replication".to_owned(), logical);
+            world.settings.insert("enable_logical_replication".to_owned(), logical);
         }
     }
     app.polled.notify_waiters();
@@ -120,16 +114,8 @@ async fn patch_settings(State(app): State<Arc<App>>, body: Bytes) -> Answer {
 
 async fn add_branch(State(app): State<Arc<App>>, body: Bytes) -> Answer {
     let sent = object(&body)?;
-    let name = sent
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or("other")
-        .to_owned();
-    let branch = OtherBranch {
-        id: names::branch_id(),
-        name,
-        created_at: names::now(),
-    };
+    let name = sent.get("name").and_then(Value::as_str).unwrap_or("other").to_owned();
+    let branch = OtherBranch { id: names::branch_id(), name, created_at: names::now() };
     let id = branch.id.clone();
     app.world().other_branches.push(branch);
     created(json!({"id": id}))
@@ -183,9 +169,7 @@ async fn restart(State(app): State<Arc<App>>) -> Answer {
 async fn terminate_backends(State(app): State<Arc<App>>, body: Bytes) -> Answer {
     let whom = match object(&body)?.remove("whom") {
         None => Dropped::Clients,
-        Some(whom) => {
-            serde_json::from_value(whom).map_err(|error| Refusal::bad_request(error.to_string()))?
-        }
+        Some(whom) => serde_json::from_value(whom).map_err(|error| Refusal::bad_request(error.to_string()))?,
     };
     let client = app.superuser().await?;
     let ended = admin::terminate(&client, whom).await?;

@@ -22,10 +22,7 @@ pub(crate) type Answer = Result<Response, Refusal>;
 impl Refusal {
     /// An error with that status and text.
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-        }
+        Self { status, message: message.into() }
     }
 
     /// 404.
@@ -87,9 +84,7 @@ pub(crate) fn object(body: &[u8]) -> Result<serde_json::Map<String, Value>, Refu
     match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Refusal::bad_request("request body must be an object")),
-        Err(error) => Err(Refusal::bad_request(format!(
-            "request body has an error: {error}"
-        ))),
+        Err(error) => Err(Refusal::bad_request(format!("request body has an error: {error}"))),
     }
 }
 
@@ -97,9 +92,7 @@ pub(crate) fn object(body: &[u8]) -> Result<serde_json::Map<String, Value>, Refu
 pub(crate) fn member(body: &[u8], key: &str) -> Result<serde_json::Map<String, Value>, Refusal> {
     match object(body)?.remove(key) {
         Some(Value::Object(member)) => Ok(member),
-        _ => Err(Refusal::bad_request(format!(
-            "[body.{key}] must be an object"
-        ))),
+        _ => Err(Refusal::bad_request(format!("[body.{key}] must be an object"))),
     }
 }
 

@@ -20,21 +20,14 @@ pub(crate) fn with_server(world: &World, project: &str, branch: &str) -> Result<
         return Ok(());
     }
     if world.other_branches.iter().any(|other| other.id == branch) {
-        return Err(Refusal::new(
-            StatusCode::NOT_IMPLEMENTED,
-            "the stand-in has a server for the default branch only",
-        ));
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "the stand-in has a server for the default branch only"));
     }
     Err(Refusal::not_found("branch"))
 }
 
 fn shown(world: &World, id: &str, name: &str, created_at: &str) -> Value {
     let default = id == world.branch_id;
-    let parent = if default {
-        world.knobs.branch_parent.clone()
-    } else {
-        Some(world.branch_id.clone())
-    };
+    let parent = if default { world.knobs.branch_parent.clone() } else { Some(world.branch_id.clone()) };
     let mut shown = json!({
         "id": id,
         "project_id": world.project_id,
@@ -64,19 +57,9 @@ fn shown(world: &World, id: &str, name: &str, created_at: &str) -> Value {
 }
 
 fn all(world: &World) -> Vec<Value> {
-    let others = world
-        .other_branches
-        .iter()
-        .map(|other| shown(world, &other.id, &other.name, &other.created_at));
+    let others = world.other_branches.iter().map(|other| shown(world, &other.id, &other.name, &other.created_at));
     // The default branch last: whoever takes the first one finds out.
-    others
-        .chain([shown(
-            world,
-            &world.branch_id,
-            &world.branch_name,
-            &world.created_at,
-        )])
-        .collect()
+    others.chain([shown(world, &world.branch_id, &world.branch_name, &world.created_at)]).collect()
 }
 
 /// Query of the list.
@@ -88,11 +71,7 @@ pub(crate) struct Page {
 }
 
 /// `GET …/branches`: `pagination.next` is absent on the last page.
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    Path(project): Path<String>,
-    Query(page): Query<Page>,
-) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, Path(project): Path<String>, Query(page): Query<Page>) -> Answer {
     let world = app.world();
     known(&world, &project)?;
     let found: Vec<_> = all(&world)
@@ -105,9 +84,7 @@ pub(crate) async fn list(
         })
         .collect();
     let start: usize = match &page.cursor {
-        Some(cursor) => cursor
-            .parse()
-            .map_err(|_| Refusal::bad_request("cursor is not one of ours"))?,
+        Some(cursor) => cursor.parse().map_err(|_| Refusal::bad_request("cursor is not one of ours"))?,
         None => 0,
     };
     let limit = page.limit.unwrap_or(100).clamp(1, 10_000);
@@ -120,15 +97,10 @@ pub(crate) async fn list(
 }
 
 /// `GET …/branches/{branch}`.
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    Path((project, branch)): Path<(String, String)>,
-) -> Answer {
+pub(crate) async fn get(State(app): State<Arc<App>>, Path((project, branch)): Path<(String, String)>) -> Answer {
     let world = app.world();
     known(&world, &project)?;
-    let found = all(&world)
-        .into_iter()
-        .find(|found| found["id"] == branch.as_str());
+    let found = all(&world).into_iter().find(|found| found["id"] == branch.as_str());
     let Some(found) = found else {
         return Err(Refusal::not_found("branch"));
     };
@@ -157,22 +129,14 @@ pub(crate) async fn patch(
     if let Some(protected) = sent.get("protected").and_then(Value::as_bool) {
         world.knobs.branch_protected = protected;
     }
-    let shown = shown(
-        &world,
-        &world.branch_id,
-        &world.branch_name,
-        &world.created_at,
-    );
+    let shown = shown(&world, &world.branch_id, &world.branch_name, &world.created_at);
     ok(json!({"branch": shown, "operations": []}))
 }
 
 /// `POST …/branches`: there is one server, so no.
 pub(crate) async fn create(State(app): State<Arc<App>>, Path(project): Path<String>) -> Answer {
     known(&app.world(), &project)?;
-    Err(Refusal::new(
-        StatusCode::NOT_IMPLEMENTED,
-        "the stand-in has a server for the default branch only",
-    ))
+    Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "the stand-in has a server for the default branch only"))
 }
 
 #[cfg(test)]
@@ -188,10 +152,7 @@ mod tests {
             name: "other".to_owned(),
             created_at: world.created_at.clone(),
         });
-        let defaults: Vec<_> = all(&world)
-            .iter()
-            .map(|branch| branch["default"].clone())
-            .collect();
+        let defaults: Vec<_> = all(&world).iter().map(|branch| branch["default"].clone()).collect();
         assert_eq!(defaults, [false, true]);
     }
 
@@ -204,11 +165,7 @@ mod tests {
             created_at: world.created_at.clone(),
         });
         let project = world.project_id.clone();
-        let status = |branch: &str| {
-            with_server(&world, &project, branch)
-                .err()
-                .map(|refusal| refusal.status.as_u16())
-        };
+        let status = |branch: &str| with_server(&world, &project, branch).err().map(|refusal| refusal.status.as_u16());
         assert_eq!(status(&world.branch_id), None);
         assert_eq!(status("br-other"), Some(501));
         assert_eq!(status("br-none"), Some(404));

@@ -31,9 +31,7 @@ pub(crate) async fn uri(
 ) -> Answer {
     known(&app.world(), &project)?;
     let missing = |name: &str| Refusal::bad_request(format!("[query.{name}] is required"));
-    let database = wanted
-        .database_name
-        .ok_or_else(|| missing("database_name"))?;
+    let database = wanted.database_name.ok_or_else(|| missing("database_name"))?;
     let role = wanted.role_name.ok_or_else(|| missing("role_name"))?;
     if let Some(branch) = &wanted.branch_id {
         with_server(&app.world(), &project, branch)?;
@@ -50,21 +48,14 @@ pub(crate) async fn uri(
     let Some(role) = world.roles.get(&role) else {
         return Err(Refusal::not_found("role"));
     };
-    let password = role
-        .password
-        .as_deref()
-        .filter(|_| world.knobs.store_passwords);
+    let password = role.password.as_deref().filter(|_| world.knobs.store_passwords);
     let host = host(wanted.pooled.unwrap_or_default());
     ok(json!({"uri": written(&role.name, password, &host, app.port, &database)}))
 }
 
 /// The pooled host has `-pooler` after its first label.
 fn host(pooled: bool) -> String {
-    if pooled {
-        format!("{HOST}-pooler")
-    } else {
-        HOST.to_owned()
-    }
+    if pooled { format!("{HOST}-pooler") } else { HOST.to_owned() }
 }
 
 fn written(role: &str, password: Option<&str>, host: &str, port: u16, database: &str) -> String {

@@ -28,18 +28,11 @@ fn shown(world: &World, database: &Database) -> Value {
 }
 
 /// `GET …/databases`.
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    Path((project, branch)): Path<(String, String)>,
-) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, Path((project, branch)): Path<(String, String)>) -> Answer {
     with_server(&app.world(), &project, &branch)?;
     app.take_over_catalogue().await;
     let world = app.world();
-    let databases: Vec<_> = world
-        .databases
-        .iter()
-        .map(|database| shown(&world, database))
-        .collect();
+    let databases: Vec<_> = world.databases.iter().map(|database| shown(&world, database)).collect();
     ok(json!({"databases": databases}))
 }
 
@@ -77,23 +70,16 @@ pub(crate) async fn create(
     };
     let (name, owner) = (text("name")?, text("owner_name")?);
     if let Some(reason) = names::refused(&name) {
-        return Err(Refusal::bad_request(format!(
-            "[body.database.name] {reason}"
-        )));
+        return Err(Refusal::bad_request(format!("[body.database.name] {reason}")));
     }
     if world.database(&name).is_some() {
-        return Err(Refusal::new(
-            StatusCode::CONFLICT,
-            format!("database already exists; database_name:{name:?}"),
-        ));
+        return Err(Refusal::new(StatusCode::CONFLICT, format!("database already exists; database_name:{name:?}")));
     }
     if !world.roles.contains_key(&owner) {
         return Err(Refusal::not_found("role"));
     }
     world.add_database(&name, &owner, false);
-    let shown = world
-        .database(&name)
-        .map(|database| shown(&world, database));
+    let shown = world.database(&name).map(|database| shown(&world, database));
     let chain = operations::reconfiguration(&world, Effect::CreateDatabase { name, owner });
     let operations = operations::schedule(&app, &mut world, chain, destined.0);
     created(json!({"database": shown, "operations": operations}))
@@ -109,11 +95,7 @@ pub(crate) async fn delete(
     app.take_over_catalogue().await;
     let mut world = app.world();
     changeable(&world, &project)?;
-    let Some(place) = world
-        .databases
-        .iter()
-        .position(|database| database.name == name)
-    else {
+    let Some(place) = world.databases.iter().position(|database| database.name == name) else {
         return nothing();
     };
     let removed = world.databases.remove(place);

@@ -49,10 +49,7 @@ fn shown(world: &World) -> Value {
         "updated_at": endpoint.updated_at,
     });
     overlay(&mut shown, &endpoint.patched);
-    for (key, value) in [
-        ("started_at", &endpoint.started_at),
-        ("suspended_at", &endpoint.suspended_at),
-    ] {
+    for (key, value) in [("started_at", &endpoint.started_at), ("suspended_at", &endpoint.suspended_at)] {
         if let Some(value) = value {
             shown[key] = json!(value);
         }
@@ -64,11 +61,7 @@ fn shown(world: &World) -> Value {
 }
 
 fn all(world: &World) -> Vec<Value> {
-    if world.knobs.endpoint_missing {
-        Vec::new()
-    } else {
-        vec![shown(world)]
-    }
+    if world.knobs.endpoint_missing { Vec::new() } else { vec![shown(world)] }
 }
 
 /// `GET …/endpoints`.
@@ -89,10 +82,7 @@ pub(crate) async fn list_of_branch(
 }
 
 /// `GET …/endpoints/{endpoint}`.
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    Path((project, endpoint)): Path<(String, String)>,
-) -> Answer {
+pub(crate) async fn get(State(app): State<Arc<App>>, Path((project, endpoint)): Path<(String, String)>) -> Answer {
     let world = app.world();
     known(&world, &project)?;
     there(&world, &endpoint)?;
@@ -138,11 +128,7 @@ pub(crate) async fn patch(
 }
 
 /// `POST …/endpoints/{endpoint}/start`.
-pub(crate) async fn start(
-    state: State<Arc<App>>,
-    path: Path<(String, String)>,
-    destined: Destined,
-) -> Answer {
+pub(crate) async fn start(state: State<Arc<App>>, path: Path<(String, String)>, destined: Destined) -> Answer {
     turn(&state, path, destined, |state| match state {
         EndpointState::Active => Vec::new(),
         EndpointState::Idle => vec![("start_compute", Effect::Start)],
@@ -150,11 +136,7 @@ pub(crate) async fn start(
 }
 
 /// `POST …/endpoints/{endpoint}/suspend`.
-pub(crate) async fn suspend(
-    state: State<Arc<App>>,
-    path: Path<(String, String)>,
-    destined: Destined,
-) -> Answer {
+pub(crate) async fn suspend(state: State<Arc<App>>, path: Path<(String, String)>, destined: Destined) -> Answer {
     turn(&state, path, destined, |state| match state {
         EndpointState::Active => vec![("suspend_compute", Effect::Suspend)],
         EndpointState::Idle => Vec::new(),
@@ -162,17 +144,8 @@ pub(crate) async fn suspend(
 }
 
 /// `POST …/endpoints/{endpoint}/restart`.
-pub(crate) async fn restart(
-    state: State<Arc<App>>,
-    path: Path<(String, String)>,
-    destined: Destined,
-) -> Answer {
-    turn(&state, path, destined, |_| {
-        vec![
-            ("suspend_compute", Effect::Suspend),
-            ("start_compute", Effect::Start),
-        ]
-    })
+pub(crate) async fn restart(state: State<Arc<App>>, path: Path<(String, String)>, destined: Destined) -> Answer {
+    turn(&state, path, destined, |_| vec![("suspend_compute", Effect::Suspend), ("start_compute", Effect::Start)])
 }
 
 fn turn(
@@ -185,10 +158,7 @@ fn turn(
     changeable(&world, &project)?;
     there(&world, &endpoint)?;
     if world.knobs.endpoint_disabled {
-        return Err(Refusal::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "endpoint is disabled",
-        ));
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "endpoint is disabled"));
     }
     let chain = chain(world.endpoint.state);
     answer(app, &mut world, chain, destined)

@@ -31,11 +31,7 @@ impl<S: Sync> FromRequestParts<S> for Destined {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(parts
-            .extensions
-            .get()
-            .copied()
-            .unwrap_or(Self(Fate::Finished)))
+        Ok(parts.extensions.get().copied().unwrap_or(Self(Fate::Finished)))
     }
 }
 
@@ -46,20 +42,11 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
         return Refusal::bad_request("request body is too large").into_response();
     };
     // Nesting has cut the folder off already; a path that still has it came another way.
-    let path = parts
-        .uri
-        .path()
-        .strip_prefix(API)
-        .unwrap_or(parts.uri.path())
-        .to_owned();
+    let path = parts.uri.path().strip_prefix(API).unwrap_or(parts.uri.path()).to_owned();
     let method = parts.method.to_string();
     let known = key_is_known(&parts.headers, &app.api_key);
     // A fault needs no key: the network and the proxies before the API know none.
-    let fault = app
-        .faults
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .apply(&method, &path);
+    let fault = app.faults.lock().unwrap_or_else(PoisonError::into_inner).apply(&method, &path);
     let number = note(&app, &parts, &path, &body, fault.as_ref());
     let action = fault.unwrap_or_default();
 
@@ -76,9 +63,7 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
     } else if !known {
         Refusal::new(StatusCode::UNAUTHORIZED, "authentication failed").into_response()
     } else {
-        parts
-            .extensions
-            .insert(Destined(action.operation.unwrap_or_default()));
+        parts.extensions.insert(Destined(action.operation.unwrap_or_default()));
         let done = next.run(Request::from_parts(parts, Body::from(body))).await;
         match action.answer_status() {
             Some(status) => faulty(&action, status),
@@ -88,10 +73,7 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
     if action.reset == Some(Reset::After) {
         cut();
     }
-    app.journal
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .answered(number, answer.status().as_u16());
+    app.journal.lock().unwrap_or_else(PoisonError::into_inner).answered(number, answer.status().as_u16());
     answer
 }
 
@@ -110,27 +92,18 @@ fn note(app: &App, parts: &Parts, path: &str, body: &Bytes, fault: Option<&Actio
         method: parts.method.to_string(),
         path: path.to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        user_agent: user_agent
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .to_owned(),
+        user_agent: user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
         body: journal::body(body),
         status: None,
         fault: fault.cloned(),
     };
-    app.journal
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .add(entry)
+    app.journal.lock().unwrap_or_else(PoisonError::into_inner).add(entry)
 }
 
 /// Neon answers an empty segment before any handler, with a redirect that keeps the method.
 fn without_empty_segments(path: &str) -> Option<String> {
     path.contains("//").then(|| {
-        let segments: Vec<_> = path
-            .split('/')
-            .filter(|segment| !segment.is_empty())
-            .collect();
+        let segments: Vec<_> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         format!("{API}/{}", segments.join("/"))
     })
 }

@@ -30,15 +30,8 @@ pub(crate) const API: &str = "/api/v2";
 
 /// Serves until the process ends.
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) -> Result<()> {
-    let router = Router::new()
-        .nest(API, api(&app))
-        .nest("/admin", admin::routes())
-        .with_state(app);
-    axum::serve(
-        listener,
-        router.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await?;
+    let router = Router::new().nest(API, api(&app)).nest("/admin", admin::routes()).with_state(app);
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
 
@@ -52,9 +45,7 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/projects/shared", get(projects::list_shared))
         .nest("/projects/{project}", project())
         .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "this page does not exist") })
-        .method_not_allowed_fallback(|| async {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed")
-        })
+        .method_not_allowed_fallback(|| async { Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed") })
         .layer(middleware::from_fn_with_state(Arc::clone(app), gate::pass))
 }
 
@@ -65,44 +56,17 @@ fn project() -> Router<Arc<App>> {
         .route("/operations", get(operations::list))
         .route("/operations/{operation}", get(operations::get))
         .route("/endpoints", get(endpoints::list))
-        .route(
-            "/endpoints/{endpoint}",
-            get(endpoints::get).patch(endpoints::patch),
-        )
+        .route("/endpoints/{endpoint}", get(endpoints::get).patch(endpoints::patch))
         .route("/endpoints/{endpoint}/start", post(endpoints::start))
         .route("/endpoints/{endpoint}/suspend", post(endpoints::suspend))
         .route("/endpoints/{endpoint}/restart", post(endpoints::restart))
         .route("/branches", get(branches::list).post(branches::create))
-        .route(
-            "/branches/{branch}",
-            get(branches::get).patch(branches::patch),
-        )
-        .route(
-            "/branches/{branch}/endpoints",
-            get(endpoints::list_of_branch),
-        )
-        .route(
-            "/branches/{branch}/databases",
-            get(databases::list).post(databases::create),
-        )
-        .route(
-            "/branches/{branch}/databases/{database}",
-            get(databases::get).delete(databases::delete),
-        )
-        .route(
-            "/branches/{branch}/roles",
-            get(roles::list).post(roles::create),
-        )
-        .route(
-            "/branches/{branch}/roles/{role}",
-            get(roles::get).delete(roles::delete),
-        )
-        .route(
-            "/branches/{branch}/roles/{role}/reset_password",
-            post(roles::reset_password),
-        )
-        .route(
-            "/branches/{branch}/roles/{role}/reveal_password",
-            get(roles::reveal_password),
-        )
+        .route("/branches/{branch}", get(branches::get).patch(branches::patch))
+        .route("/branches/{branch}/endpoints", get(endpoints::list_of_branch))
+        .route("/branches/{branch}/databases", get(databases::list).post(databases::create))
+        .route("/branches/{branch}/databases/{database}", get(databases::get).delete(databases::delete))
+        .route("/branches/{branch}/roles", get(roles::list).post(roles::create))
+        .route("/branches/{branch}/roles/{role}", get(roles::get).delete(roles::delete))
+        .route("/branches/{branch}/roles/{role}/reset_password", post(roles::reset_password))
+        .route("/branches/{branch}/roles/{role}/reveal_password", get(roles::reveal_password))
 }

@@ -19,29 +19,17 @@ pub(crate) struct Page {
 }
 
 /// `GET …/operations`: newest first.
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    Path(project): Path<String>,
-    Query(page): Query<Page>,
-) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, Path(project): Path<String>, Query(page): Query<Page>) -> Answer {
     let mut world = app.world();
     known(&world, &project)?;
     count_poll(&app, &mut world, |_| true);
     let start: usize = match &page.cursor {
-        Some(cursor) => cursor
-            .parse()
-            .map_err(|_| Refusal::bad_request("cursor is not one of ours"))?,
+        Some(cursor) => cursor.parse().map_err(|_| Refusal::bad_request("cursor is not one of ours"))?,
         None => 0,
     };
     let limit = page.limit.unwrap_or(1000).clamp(1, 1000);
-    let operations: Vec<_> = world
-        .operations
-        .iter()
-        .rev()
-        .skip(start)
-        .take(limit)
-        .map(|operation| operation.shown(&world))
-        .collect();
+    let operations: Vec<_> =
+        world.operations.iter().rev().skip(start).take(limit).map(|operation| operation.shown(&world)).collect();
     let mut answer = json!({"operations": operations});
     if start + limit < world.operations.len() {
         answer["pagination"] = json!({"cursor": (start + limit).to_string()});
@@ -50,10 +38,7 @@ pub(crate) async fn list(
 }
 
 /// `GET …/operations/{operation}`.
-pub(crate) async fn get(
-    State(app): State<Arc<App>>,
-    Path((project, id)): Path<(String, String)>,
-) -> Answer {
+pub(crate) async fn get(State(app): State<Arc<App>>, Path((project, id)): Path<(String, String)>) -> Answer {
     let mut world = app.world();
     known(&world, &project)?;
     count_poll(&app, &mut world, |other| other == id);

@@ -28,10 +28,7 @@ pub(crate) fn known(world: &World, project: &str) -> Result<(), Refusal> {
 pub(crate) fn changeable(world: &World, project: &str) -> Result<(), Refusal> {
     known(world, project)?;
     if world.knobs.permission.as_deref() == Some("VIEWER") {
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            "you do not have permission to perform this action",
-        ));
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "you do not have permission to perform this action"));
     }
     if world.chains > 0 {
         return Err(Refusal::locked());
@@ -97,19 +94,11 @@ pub(crate) struct Page {
 pub(crate) async fn list(State(app): State<Arc<App>>, Query(query): Query<Page>) -> Answer {
     let world = app.world();
     if world.knobs.key_kind == KeyKind::Project {
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            "not allowed for project-scoped API keys",
-        ));
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "not allowed for project-scoped API keys"));
     }
-    let wanted = query
-        .search
-        .as_ref()
-        .is_none_or(|text| world.project_name.contains(text) || world.project_id.contains(text));
-    let ours = query
-        .org_id
-        .as_ref()
-        .is_none_or(|id| *id == world.organization_id);
+    let wanted =
+        query.search.as_ref().is_none_or(|text| world.project_name.contains(text) || world.project_id.contains(text));
+    let ours = query.org_id.as_ref().is_none_or(|id| *id == world.organization_id);
     // A cursor is given with the last page too; what comes after it is empty.
     if query.cursor.is_some() || !wanted || !ours {
         return ok(json!({"projects": [], "applications": {}, "integrations": {}}));
@@ -148,9 +137,7 @@ pub(crate) async fn patch(
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(settings)) => settings,
         Some(_) => {
-            return Err(Refusal::bad_request(
-                "[body.project.settings] must be an object",
-            ));
+            return Err(Refusal::bad_request("[body.project.settings] must be an object"));
         }
     };
     check_settings(&settings, world.logical())?;
@@ -165,17 +152,13 @@ pub(crate) async fn patch(
             world.patched.insert(key.to_owned(), value);
         }
     }
-    let turns_on =
-        !world.logical() && settings.get("enable_logical_replication") == Some(&Value::Bool(true));
+    let turns_on = !world.logical() && settings.get("enable_logical_replication") == Some(&Value::Bool(true));
     world.settings.extend(settings);
     world.updated_at = names::now();
     // Computes that sleep take the new setting up when they wake.
     let chain = if turns_on && world.endpoint.state == EndpointState::Active {
         world.endpoint.pending = Some(EndpointState::Idle);
-        vec![
-            ("suspend_compute", Effect::Suspend),
-            ("start_compute", Effect::Start),
-        ]
+        vec![("suspend_compute", Effect::Suspend), ("start_compute", Effect::Start)]
     } else {
         Vec::new()
     };
@@ -188,14 +171,10 @@ fn check_settings(settings: &Map<String, Value>, logical: bool) -> Result<(), Re
         None | Some(Value::Bool(true)) => {}
         Some(Value::Bool(false)) if !logical => {}
         Some(Value::Bool(false)) => {
-            return Err(Refusal::bad_request(
-                "logical replication cannot be disabled once it has been enabled",
-            ));
+            return Err(Refusal::bad_request("logical replication cannot be disabled once it has been enabled"));
         }
         Some(_) => {
-            return Err(Refusal::bad_request(
-                "[body.project.settings.enable_logical_replication] must be a boolean",
-            ));
+            return Err(Refusal::bad_request("[body.project.settings.enable_logical_replication] must be a boolean"));
         }
     }
     let Some(allowed) = settings.get("allowed_ips") else {
@@ -206,13 +185,9 @@ fn check_settings(settings: &Map<String, Value>, logical: bool) -> Result<(), Re
         Some(Value::Array(ips)) => ips.iter().all(Value::is_string),
         Some(_) => false,
     };
-    let flag_is_bool = allowed
-        .get("protected_branches_only")
-        .is_none_or(Value::is_boolean);
+    let flag_is_bool = allowed.get("protected_branches_only").is_none_or(Value::is_boolean);
     if !allowed.is_object() || !ips_are_texts || !flag_is_bool {
-        return Err(Refusal::bad_request(
-            "[body.project.settings.allowed_ips] has an error",
-        ));
+        return Err(Refusal::bad_request("[body.project.settings.allowed_ips] has an error"));
     }
     Ok(())
 }
@@ -239,10 +214,7 @@ mod tests {
 
     #[test]
     fn allowed_ips_must_be_a_list_of_texts() {
-        assert!(check(
-            json!({"allowed_ips": {"ips": [], "protected_branches_only": true}}),
-            false
-        ));
+        assert!(check(json!({"allowed_ips": {"ips": [], "protected_branches_only": true}}), false));
         assert!(!check(json!({"allowed_ips": {"ips": "10.0.0.1"}}), false));
         assert!(!check(json!({"allowed_ips": {"ips": [1]}}), false));
         assert!(!check(json!({"allowed_ips": []}), false));
@@ -252,11 +224,7 @@ mod tests {
     fn a_change_needs_the_project_the_permission_and_peace() {
         let mut world = World::new(17, false);
         let id = world.project_id.clone();
-        let status = |world: &World, id: &str| {
-            changeable(world, id)
-                .err()
-                .map(|refusal| refusal.status.as_u16())
-        };
+        let status = |world: &World, id: &str| changeable(world, id).err().map(|refusal| refusal.status.as_u16());
         assert_eq!(status(&world, &id), None);
         assert_eq!(status(&world, "other"), Some(404));
         world.chains = 1;

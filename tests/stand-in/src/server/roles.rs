@@ -36,18 +36,11 @@ fn shown(world: &World, role: &Role, with_password: bool) -> Value {
 }
 
 /// `GET …/roles`.
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-    Path((project, branch)): Path<(String, String)>,
-) -> Answer {
+pub(crate) async fn list(State(app): State<Arc<App>>, Path((project, branch)): Path<(String, String)>) -> Answer {
     with_server(&app.world(), &project, &branch)?;
     app.take_over_catalogue().await;
     let world = app.world();
-    let roles: Vec<_> = world
-        .roles
-        .values()
-        .map(|role| shown(&world, role, false))
-        .collect();
+    let roles: Vec<_> = world.roles.values().map(|role| shown(&world, role, false)).collect();
     ok(json!({"roles": roles}))
 }
 
@@ -84,28 +77,16 @@ pub(crate) async fn create(
         return Err(Refusal::bad_request(format!("[body.role.name] {reason}")));
     }
     if world.roles.contains_key(name) {
-        return Err(Refusal::new(
-            StatusCode::CONFLICT,
-            format!("role already exists; role_name:{name:?}"),
-        ));
+        return Err(Refusal::new(StatusCode::CONFLICT, format!("role already exists; role_name:{name:?}")));
     }
     if world.roles.len() >= MOST_ROLES {
-        return Err(Refusal::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "roles limit exceeded",
-        ));
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "roles limit exceeded"));
     }
-    let no_login = sent
-        .get("no_login")
-        .and_then(Value::as_bool)
-        .unwrap_or_default();
+    let no_login = sent.get("no_login").and_then(Value::as_bool).unwrap_or_default();
     let password = (!no_login).then(names::password);
     world.add_role(name, password.clone(), false);
     let shown = world.roles.get(name).map(|role| shown(&world, role, true));
-    let effect = Effect::ApplyRole {
-        name: name.to_owned(),
-        password,
-    };
+    let effect = Effect::ApplyRole { name: name.to_owned(), password };
     let chain = operations::reconfiguration(&world, effect);
     let operations = operations::schedule(&app, &mut world, chain, destined.0);
     created(json!({"role": shown, "operations": operations}))
@@ -125,11 +106,7 @@ pub(crate) async fn delete(
         return nothing();
     };
     let shown = shown(&world, role, false);
-    if let Some(owned) = world
-        .databases
-        .iter()
-        .find(|database| database.owner == name)
-    {
+    if let Some(owned) = world.databases.iter().find(|database| database.owner == name) {
         return Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             format!("role {name:?} owns database {:?}", owned.name),
@@ -156,18 +133,12 @@ pub(crate) async fn reset_password(
         return Err(Refusal::not_found("role"));
     };
     if !role.login {
-        return Err(Refusal::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "role may not log in",
-        ));
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "role may not log in"));
     }
     role.password = Some(password.clone());
     role.updated_at = names::now();
     let role = role.clone();
-    let effect = Effect::ApplyRole {
-        name,
-        password: Some(password),
-    };
+    let effect = Effect::ApplyRole { name, password: Some(password) };
     let chain = operations::reconfiguration(&world, effect);
     let operations = operations::schedule(&app, &mut world, chain, destined.0);
     ok(json!({"role": shown(&world, &role, true), "operations": operations}))
@@ -185,10 +156,7 @@ pub(crate) async fn reveal_password(
         return Err(Refusal::not_found("role"));
     };
     if !world.knobs.store_passwords {
-        return Err(Refusal::new(
-            StatusCode::PRECONDITION_FAILED,
-            "password storage is not enabled for this project",
-        ));
+        return Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "password storage is not enabled for this project"));
     }
     match &role.password {
         Some(password) => ok(json!({"password": password})),
@@ -213,9 +181,6 @@ mod tests {
     fn a_role_that_may_not_log_in_says_so() {
         let mut world = World::new(17, false);
         world.add_role("r", None, true);
-        assert_eq!(
-            shown(&world, &world.roles["r"], true)["authentication_method"],
-            "no_login"
-        );
+        assert_eq!(shown(&world, &world.roles["r"], true)["authentication_method"], "no_login");
     }
 }
