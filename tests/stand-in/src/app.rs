@@ -11,7 +11,6 @@ use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::names;
 use crate::postgres::admin::{self, Access};
-use crate::postgres::archive::SEED_PASSWORD;
 use crate::postgres::cluster::{Cluster, WalLevel};
 use crate::postgres::roles;
 use crate::world::{EndpointState, World};
@@ -61,9 +60,8 @@ impl App {
     pub(crate) async fn start(mut cluster: Cluster, world: World, api_key: String, port: u16) -> Result<Arc<Self>> {
         cluster.start(wal_level(&world)).await?;
         let password = names::password();
-        let seed = Access { port: cluster.port(), password: SEED_PASSWORD.to_owned() };
-        admin::set_up_cluster(&seed.connect("postgres").await?, world.major, &password).await?;
-        let access = Access { password, ..seed };
+        let access = Access { socket: cluster.socket().to_owned(), port: cluster.port(), password };
+        admin::set_up_cluster(&access.connect("postgres").await?, world.major, &access.password).await?;
         let app = Arc::new(Self {
             api_key,
             port,

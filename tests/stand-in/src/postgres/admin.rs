@@ -1,5 +1,7 @@
 //! The superuser's own connections, and what Neon's control plane sets up in a new cluster and database.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -8,6 +10,8 @@ use super::archive::SUPERUSER;
 /// Where and how the superuser connects.
 #[derive(Clone)]
 pub(crate) struct Access {
+    /// Folder of the server's socket: the way we go ourselves.
+    pub(crate) socket: PathBuf,
     /// Port of the server itself.
     pub(crate) port: u16,
     /// The superuser's password.
@@ -18,10 +22,9 @@ impl Access {
     /// A new connection to `database`.
     pub(crate) async fn connect(&self, database: &str) -> Result<Client> {
         let (client, connection) = Config::new()
-            .host("127.0.0.1")
+            .host_path(&self.socket)
             .port(self.port)
             .user(SUPERUSER)
-            .password(&self.password)
             .dbname(database)
             .application_name("neon-stand-in")
             .connect(NoTls)
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_dsn_escapes_the_database() {
-        let access = Access { port: 20_001, password: "secret".to_owned() };
+        let access = Access { socket: PathBuf::new(), port: 20_001, password: "secret".to_owned() };
         assert_eq!(access.dsn("a/b"), "postgresql://cloud_admin:secret@127.0.0.1:20001/a%2Fb?sslmode=disable");
     }
 }

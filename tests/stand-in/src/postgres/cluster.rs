@@ -52,6 +52,7 @@ pub(crate) struct Cluster {
     user: RunAs,
     data: PathBuf,
     log: PathBuf,
+    socket: PathBuf,
     port: u16,
     child: Option<Child>,
 }
@@ -73,7 +74,11 @@ impl Cluster {
             fs::write(&path, text)?;
             user.own(&path)
         };
-        let mut settings = settings(certificates);
+        let socket = folder.join("socket");
+        fs::create_dir(&socket)?;
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o700))?;
+        user.own(&socket)?;
+        let mut settings = settings(certificates, &socket);
         for line in extra {
             settings.push_str(line);
             settings.push('\n');
@@ -83,12 +88,17 @@ impl Cluster {
         write("pg_hba.conf", ACCESS)?;
         let log = folder.join("postgres.log");
         fs::write(&log, "")?;
-        Ok(Self { installation, user, data, log, port: 0, child: None })
+        Ok(Self { installation, user, data, log, socket, port: 0, child: None })
     }
 
     /// Loopback port of the server itself; 0 before the first start.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Folder of the server's socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// The server's log.
@@ -191,10 +201,11 @@ impl Cluster {
 }
 
 /// What Neon's computes set (`max_*` = 10, `wal_sender_timeout` 10 s, …), and what makes a throw-away server quick.
-fn settings(certificates: &Certificates) -> String {
+fn settings(certificates: &Certificates, socket: &Path) -> String {
     format!(
         "listen_addresses = '127.0.0.1'\n\
-         unix_socket_directories = ''\n\
+         unix_socket_directories = '{}'\n\
+         unix_socket_permissions = 0700\n\
          ssl = on\n\
          ssl_cert_file = '{}'\n\
          ssl_key_file = '{}'\n\
@@ -212,13 +223,16 @@ fn settings(certificates: &Certificates) -> String {
          timezone = 'GMT'\n\
          log_timezone = 'GMT'\n\
          log_line_prefix = '%m [%p] %q%u@%d '\n",
+        socket.display(),
         certificates.certificate.display(),
         certificates.key.display()
     )
 }
 
 /// TLS and a password for everyone; the superuser may come without TLS, for tests that look from outside.
+/// The socket's folder is closed to all but the server's user and root: that is us, without the cost of SCRAM.
 const ACCESS: &str = "\
+local   all         cloud_admin                trust
 host    all         cloud_admin  127.0.0.1/32  scram-sha-256
 host    replication cloud_admin  127.0.0.1/32  scram-sha-256
 hostssl all         all          127.0.0.1/32  scram-sha-256
@@ -269,7 +283,7 @@ mod tests {
             certificate: "/run/server.pem".into(),
             key: "/run/server.key".into(),
         };
-        let text = settings(&certificates);
+        let text = settings(&certificates, Path::new("/run/socket"));
         for line in [
             "max_replication_slots = 10",
             "max_wal_senders = 10",
