@@ -97,19 +97,13 @@ struct Pagination {
 impl Page {
     fn cursor(&self) -> Option<String> {
         let pagination = self.pagination.as_ref()?;
-        pagination
-            .next
-            .clone()
-            .or_else(|| pagination.cursor.clone())
-            .filter(|cursor| !cursor.is_empty())
+        pagination.next.clone().or_else(|| pagination.cursor.clone()).filter(|cursor| !cursor.is_empty())
     }
 }
 
 pub(crate) fn get(project: &ProjectId, branch: &BranchId) -> Request<Branch> {
     let path = Path::of("projects").id(project).word("branches").id(branch);
-    Request::new(Method::Get, path, |answer| {
-        json(answer).map(|one: One| one.branch)
-    })
+    Request::new(Method::Get, path, |answer| json(answer).map(|one: One| one.branch))
 }
 
 pub(crate) fn list(project: &ProjectId, cursor: Option<&str>) -> Request<Page> {
@@ -123,21 +117,12 @@ pub(crate) fn list(project: &ProjectId, cursor: Option<&str>) -> Request<Page> {
 
 impl Client {
     /// Reads a branch. `NotFound` means that it is gone only if the project itself answers.
-    pub async fn get_branch(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Branch, Error> {
+    pub async fn get_branch(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<Branch, Error> {
         self.send(&get(project, branch), budget).await
     }
 
     /// All branches of the project, by id.
-    pub async fn list_branches(
-        &self,
-        project: &ProjectId,
-        budget: &Budget,
-    ) -> Result<Vec<Branch>, Error> {
+    pub async fn list_branches(&self, project: &ProjectId, budget: &Budget) -> Result<Vec<Branch>, Error> {
         let mut all = Vec::new();
         self.each_page(project, budget, |page| {
             all.extend(page);
@@ -150,11 +135,7 @@ impl Client {
     }
 
     /// The branch that calls without a branch mean; every project has one.
-    pub async fn default_branch(
-        &self,
-        project: &ProjectId,
-        budget: &Budget,
-    ) -> Result<Branch, Error> {
+    pub async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Branch, Error> {
         let mut default = None;
         self.each_page(project, budget, |page| {
             default = page.into_iter().find(Branch::is_default);
@@ -162,10 +143,7 @@ impl Client {
         })
         .await?;
         default.ok_or_else(|| {
-            Error::new(
-                Kind::NotJson,
-                format!("none of the branches of project `{project}` is its default"),
-            )
+            Error::new(Kind::NotJson, format!("none of the branches of project `{project}` is its default"))
         })
     }
 
@@ -200,14 +178,8 @@ mod tests {
     fn requests() {
         let project = ProjectId::parse("p-1").expect("legal");
         let branch = BranchId::parse("br-1").expect("legal");
-        assert_eq!(
-            format!("{:?}", get(&project, &branch)),
-            "GET /projects/p-1/branches/br-1"
-        );
-        assert_eq!(
-            format!("{:?}", list(&project, None)),
-            "GET /projects/p-1/branches?limit=1000"
-        );
+        assert_eq!(format!("{:?}", get(&project, &branch)), "GET /projects/p-1/branches/br-1");
+        assert_eq!(format!("{:?}", list(&project, None)), "GET /projects/p-1/branches?limit=1000");
         assert_eq!(
             format!("{:?}", list(&project, Some("a/b="))),
             "GET /projects/p-1/branches?limit=1000&cursor=a%2Fb%3D"
@@ -217,14 +189,8 @@ mod tests {
     #[test]
     fn the_cursor_goes_by_two_names() {
         let cursor = |text: &str| serde_json::from_str::<Page>(text).expect("a page").cursor();
-        assert_eq!(
-            cursor(r#"{"branches":[],"pagination":{"next":"n","sort_by":"x"}}"#).as_deref(),
-            Some("n")
-        );
-        assert_eq!(
-            cursor(r#"{"branches":[],"pagination":{"cursor":"c"}}"#).as_deref(),
-            Some("c")
-        );
+        assert_eq!(cursor(r#"{"branches":[],"pagination":{"next":"n","sort_by":"x"}}"#).as_deref(), Some("n"));
+        assert_eq!(cursor(r#"{"branches":[],"pagination":{"cursor":"c"}}"#).as_deref(), Some("c"));
         for last in [
             r#"{"branches":[]}"#,
             r#"{"branches":[],"pagination":{"next":""}}"#,
@@ -240,9 +206,7 @@ mod tests {
         let old = read(r#"{"id":"br-1","primary":true,"current_state":"frozen"}"#);
         assert!(old.is_default());
         assert_eq!(old.current_state, State::Other("frozen".to_owned()));
-        let new = read(
-            r#"{"id":"br-1","name":"main","default":false,"protected":true,"current_state":"archived"}"#,
-        );
+        let new = read(r#"{"id":"br-1","name":"main","default":false,"protected":true,"current_state":"archived"}"#);
         assert!(!new.is_default() && new.protected);
         assert_eq!(new.current_state, State::Archived);
     }

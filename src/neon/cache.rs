@@ -31,12 +31,7 @@ impl<K, V> Default for Flights<K, V> {
 
 impl<K: Ord + Clone + Send, V: Clone + Send + Sync> Flights<K, V> {
     /// The answer, loaded at most once at a time. An error is shared by those who wait for it and is not kept.
-    async fn get<F>(
-        &self,
-        key: (ProjectId, K),
-        budget: &Budget,
-        load: impl Fn() -> F + Send + Sync,
-    ) -> Result<V, Error>
+    async fn get<F>(&self, key: (ProjectId, K), budget: &Budget, load: impl Fn() -> F + Send + Sync) -> Result<V, Error>
     where
         F: Future<Output = Result<V, Error>> + Send,
     {
@@ -53,10 +48,7 @@ impl<K: Ord + Clone + Send, V: Clone + Send + Sync> Flights<K, V> {
                 Ok(Ok(value)) => return Ok(value.clone()),
                 Ok(Err(error)) => error.clone(),
                 Err(ended) => {
-                    return Err(Error::new(
-                        ended.kind(),
-                        format!("waiting for Neon's API, {}", ended.sentence()),
-                    ));
+                    return Err(Error::new(ended.kind(), format!("waiting for Neon's API, {}", ended.sentence())));
                 }
             };
             self.drop_one(&key, &cell);
@@ -128,51 +120,21 @@ impl Client {
 
 impl Shared<'_> {
     /// The project.
-    pub async fn project(
-        &self,
-        project: &ProjectId,
-        budget: &Budget,
-    ) -> Result<Arc<Project>, Error> {
+    pub async fn project(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Project>, Error> {
         let load = || async { self.0.get_project(project, budget).await.map(Arc::new) };
-        self.0
-            .cache()
-            .projects
-            .get((project.clone(), ()), budget, load)
-            .await
+        self.0.cache().projects.get((project.clone(), ()), budget, load).await
     }
 
     /// The project's default branch.
-    pub async fn default_branch(
-        &self,
-        project: &ProjectId,
-        budget: &Budget,
-    ) -> Result<Arc<Branch>, Error> {
+    pub async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Branch>, Error> {
         let load = || async { self.0.default_branch(project, budget).await.map(Arc::new) };
-        self.0
-            .cache()
-            .default_branches
-            .get((project.clone(), ()), budget, load)
-            .await
+        self.0.cache().default_branches.get((project.clone(), ()), budget, load).await
     }
 
     /// A branch.
-    pub async fn branch(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Arc<Branch>, Error> {
-        let load = || async {
-            self.0
-                .get_branch(project, branch, budget)
-                .await
-                .map(Arc::new)
-        };
-        self.0
-            .cache()
-            .branches
-            .get((project.clone(), branch.clone()), budget, load)
-            .await
+    pub async fn branch(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<Arc<Branch>, Error> {
+        let load = || async { self.0.get_branch(project, branch, budget).await.map(Arc::new) };
+        self.0.cache().branches.get((project.clone(), branch.clone()), budget, load).await
     }
 
     /// The endpoint of a branch that writes.
@@ -182,18 +144,8 @@ impl Shared<'_> {
         branch: &BranchId,
         budget: &Budget,
     ) -> Result<Option<Arc<Endpoint>>, Error> {
-        let load = || async {
-            Ok(self
-                .0
-                .read_write_endpoint(project, branch, budget)
-                .await?
-                .map(Arc::new))
-        };
-        self.0
-            .cache()
-            .endpoints
-            .get((project.clone(), branch.clone()), budget, load)
-            .await
+        let load = || async { Ok(self.0.read_write_endpoint(project, branch, budget).await?.map(Arc::new)) };
+        self.0.cache().endpoints.get((project.clone(), branch.clone()), budget, load).await
     }
 
     /// A role, out of one list for all roles of the branch. `None` means gone: the branch was read.
@@ -204,18 +156,8 @@ impl Shared<'_> {
         name: &str,
         budget: &Budget,
     ) -> Result<Option<Role>, Error> {
-        let load = || async {
-            self.0
-                .list_roles(project, branch, budget)
-                .await
-                .map(Arc::new)
-        };
-        let roles = self
-            .0
-            .cache()
-            .roles
-            .get((project.clone(), branch.clone()), budget, load)
-            .await?;
+        let load = || async { self.0.list_roles(project, branch, budget).await.map(Arc::new) };
+        let roles = self.0.cache().roles.get((project.clone(), branch.clone()), budget, load).await?;
         Ok(roles.iter().find(|role| role.name == name).cloned())
     }
 
@@ -227,12 +169,7 @@ impl Shared<'_> {
         name: &str,
         budget: &Budget,
     ) -> Result<Arc<Database>, Error> {
-        let load = || async {
-            self.0
-                .get_database(project, branch, name, budget)
-                .await
-                .map(Arc::new)
-        };
+        let load = || async { self.0.get_database(project, branch, name, budget).await.map(Arc::new) };
         let key = (project.clone(), (branch.clone(), name.to_owned()));
         self.0.cache().databases.get(key, budget, load).await
     }
@@ -246,16 +183,8 @@ impl Shared<'_> {
         role: &str,
         budget: &Budget,
     ) -> Result<Arc<ConnectionUri>, Error> {
-        let load = || async {
-            self.0
-                .connection_uri(project, branch, database, role, budget)
-                .await
-                .map(Arc::new)
-        };
-        let key = (
-            project.clone(),
-            (branch.clone(), database.to_owned(), role.to_owned()),
-        );
+        let load = || async { self.0.connection_uri(project, branch, database, role, budget).await.map(Arc::new) };
+        let key = (project.clone(), (branch.clone(), database.to_owned(), role.to_owned()));
         self.0.cache().uris.get(key, budget, load).await
     }
 }

@@ -52,19 +52,12 @@ impl<T> Pending<T> {
 
     /// Another value, the same operations.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Pending<U> {
-        Pending {
-            value: change(self.value),
-            operations: self.operations,
-            turn: self.turn,
-        }
+        Pending { value: change(self.value), operations: self.operations, turn: self.turn }
     }
 
     /// Waits for the operations to their real end, in order. Errors: `OperationFailed`, `TimedOut`, `Cancelled`, or those of a read.
     pub async fn wait(self, budget: &Budget) -> Result<T, Error> {
-        self.turn
-            .client
-            .wait_for(&self.turn.project, &self.operations, budget)
-            .await?;
+        self.turn.client.wait_for(&self.turn.project, &self.operations, budget).await?;
         Ok(self.value)
     }
 }
@@ -72,20 +65,12 @@ impl<T> Pending<T> {
 impl Client {
     /// Waits for the turn to change a project: Neon answers 423 to a change while the operations of another run.
     pub(crate) async fn turn(&self, project: &ProjectId, budget: &Budget) -> Result<Turn, Error> {
-        let guard = budget
-            .run(self.lock_of(project).lock_owned())
-            .await
-            .map_err(|ended| {
-                Error::new(ended.kind(), ended.sentence()).context(format!(
-                    "waiting for another change of project `{project}` by this provider"
-                ))
-            })?;
+        let guard = budget.run(self.lock_of(project).lock_owned()).await.map_err(|ended| {
+            Error::new(ended.kind(), ended.sentence())
+                .context(format!("waiting for another change of project `{project}` by this provider"))
+        })?;
         self.cache().forget(project);
-        Ok(Turn {
-            client: self.clone(),
-            project: project.clone(),
-            _guard: guard,
-        })
+        Ok(Turn { client: self.clone(), project: project.clone(), _guard: guard })
     }
 
     /// Sends a change. If its answer is lost, `settle` is read and `took_effect` says from it whether the change was made: with `Some` it
@@ -105,11 +90,7 @@ impl Client {
             let sent = self.send_traced(request, budget).await;
             let error = match sent.result {
                 Ok((value, operations)) => {
-                    return Ok(Pending {
-                        value,
-                        operations,
-                        turn,
-                    });
+                    return Ok(Pending { value, operations, turn });
                 }
                 Err(error) => error,
             };
@@ -122,27 +103,17 @@ impl Client {
                 Ok(Some(value)) => {
                     tracing::debug!(method = %request.method, path = %request.path, "the change was made although its answer was lost");
                     let operations = self.unfinished_or_none(&turn.project, &own_time).await;
-                    return Ok(Pending {
-                        value,
-                        operations,
-                        turn,
-                    });
+                    return Ok(Pending { value, operations, turn });
                 }
                 Ok(None) => {}
                 Err(settling) => {
-                    return Err(
-                        error.context(format!("reading back what it did failed too ({settling})"))
-                    );
+                    return Err(error.context(format!("reading back what it did failed too ({settling})")));
                 }
             }
             if error.kind() != Kind::AnswerLost || sends == SENDS {
                 return Err(error);
             }
-            if budget
-                .sleep(retry::delay(sends, None, retry::jitter()))
-                .await
-                .is_err()
-            {
+            if budget.sleep(retry::delay(sends, None, retry::jitter())).await.is_err() {
                 return Err(error);
             }
         }

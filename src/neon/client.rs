@@ -75,26 +75,13 @@ impl Client {
             http = http.no_proxy(); // a proxy's loopback is not ours
         }
         let http = http
-            .user_agent(user_agent(
-                settings.terraform_version.as_deref(),
-                settings.user_agent_suffix.as_deref(),
-            ))
+            .user_agent(user_agent(settings.terraform_version.as_deref(), settings.user_agent_suffix.as_deref()))
             .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .build()
-            .map_err(|error| {
-                Error::new(
-                    Kind::Network,
-                    format!("cannot set up HTTPS: {}", chain(&error)),
-                )
-            })?;
-        Ok(Self(Arc::new(Inner {
-            http,
-            base,
-            changing: Mutex::default(),
-            cache: Cache::default(),
-        })))
+            .map_err(|error| Error::new(Kind::Network, format!("cannot set up HTTPS: {}", chain(&error))))?;
+        Ok(Self(Arc::new(Inner { http, base, changing: Mutex::default(), cache: Cache::default() })))
     }
 
     /// Answers that reads share; a write to a project drops its part.
@@ -115,19 +102,13 @@ impl Client {
             tries += 1;
             let error = match self.try_once(request, budget).await {
                 Ok(value) => {
-                    return Sent {
-                        result: Ok(value),
-                        unsure_before,
-                    };
+                    return Sent { result: Ok(value), unsure_before };
                 }
                 Err(error) => error.at(request.method, &request.path).with_tries(tries),
             };
             let until = match retry::retry(request.method, &error) {
                 Retry::Never => {
-                    return Sent {
-                        result: Err(error),
-                        unsure_before,
-                    };
+                    return Sent { result: Err(error), unsure_before };
                 }
                 Retry::ForAWhile => patience_ends,
                 Retry::UntilDeadline => budget.deadline(),
@@ -135,40 +116,26 @@ impl Client {
             let wait = retry::delay(tries, error.retry_after(), retry::jitter());
             // The cause says more than "timed out": it is returned as soon as the wait cannot end in time.
             if tokio::time::Instant::now() + wait >= until {
-                return Sent {
-                    result: Err(error),
-                    unsure_before,
-                };
+                return Sent { result: Err(error), unsure_before };
             }
             tracing::debug!(%error, milliseconds = milliseconds(wait), "Neon API is asked again");
             unsure_before |= retry::effect_unknown(request.method, &error);
             if let Err(ended) = budget.sleep(wait).await {
-                let error = error
-                    .with_kind(ended.kind())
-                    .context(format!("{} while trying again", ended.sentence()));
-                return Sent {
-                    result: Err(error),
-                    unsure_before,
-                };
+                let error = error.with_kind(ended.kind()).context(format!("{} while trying again", ended.sentence()));
+                return Sent { result: Err(error), unsure_before };
             }
         }
     }
 
     async fn try_once<T>(&self, request: &Request<T>, budget: &Budget) -> Result<T, Error> {
         if let Some(ended) = budget.ended() {
-            return Err(Error::new(
-                ended.kind(),
-                format!("not sent, {}", ended.sentence()),
-            ));
+            return Err(Error::new(ended.kind(), format!("not sent, {}", ended.sentence())));
         }
         let exchange = self.exchange(request);
         if !request.method.changes() {
             return match budget.run(exchange).await {
                 Ok(result) => result,
-                Err(ended) => Err(Error::new(
-                    ended.kind(),
-                    format!("no answer, {}", ended.sentence()),
-                )),
+                Err(ended) => Err(Error::new(ended.kind(), format!("no answer, {}", ended.sentence()))),
             };
         }
         tokio::select! {
@@ -218,35 +185,21 @@ impl Client {
         if !(200..300).contains(&reply.status) {
             return Err(reply.into_error(request.method));
         }
-        let answer = Answer {
-            status: reply.status,
-            body: &reply.body,
-        };
+        let answer = Answer { status: reply.status, body: &reply.body };
         (request.read)(answer).map_err(|unreadable| reply.unreadable(request.method, &unreadable))
     }
 
     /// The lock of one project, the same for all clones.
     pub(crate) fn lock_of(&self, project: &ProjectId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut changing = self
-            .0
-            .changing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut changing = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(changing.entry(project.clone()).or_default())
     }
 }
 
 async fn receive(call: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {
     let mut response = call.send().await?;
-    let header = |name| {
-        response
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
-    let retry_after =
-        header(RETRY_AFTER).and_then(|text| retry::retry_after(&text, jiff::Timestamp::now()));
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let retry_after = header(RETRY_AFTER).and_then(|text| retry::retry_after(&text, jiff::Timestamp::now()));
     let location = header(LOCATION);
     let request_id = header(reqwest::header::HeaderName::from_static("x-request-id"));
     let status = response.status().as_u16();
@@ -257,33 +210,18 @@ async fn receive(call: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error>
             break; // it cannot be read as JSON any more, and is reported so
         }
     }
-    Ok(Reply {
-        status,
-        retry_after,
-        location,
-        request_id,
-        body,
-    })
+    Ok(Reply { status, retry_after, location, request_id, body })
 }
 
 /// A call without an answer. Only a connection that was not made is sure to have changed nothing.
 fn broken(method: Method, error: &reqwest::Error) -> Error {
     let text = chain(error);
     if error.is_connect() || error.is_builder() {
-        Error::new(
-            Kind::Network,
-            format!("no connection to Neon's API: {text}"),
-        )
+        Error::new(Kind::Network, format!("no connection to Neon's API: {text}"))
     } else if method.changes() {
-        Error::new(
-            Kind::AnswerLost,
-            format!("the answer was lost, whether it took effect is not known: {text}"),
-        )
+        Error::new(Kind::AnswerLost, format!("the answer was lost, whether it took effect is not known: {text}"))
     } else {
-        Error::new(
-            Kind::Network,
-            format!("the connection to Neon's API broke: {text}"),
-        )
+        Error::new(Kind::Network, format!("the connection to Neon's API broke: {text}"))
     }
 }
 
@@ -296,11 +234,7 @@ fn chain(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     if parts.is_empty() {
-        return if error.is_timeout() {
-            "no answer in time".to_owned()
-        } else {
-            "the request failed".to_owned()
-        };
+        return if error.is_timeout() { "no answer in time".to_owned() } else { "the request failed".to_owned() };
     }
     parts.join(": ")
 }
@@ -319,21 +253,13 @@ fn is_loopback(base: &str) -> bool {
 }
 
 fn base_url(text: &str) -> Result<String, Error> {
-    let wrong = |why: &str| {
-        Err(Error::new(
-            Kind::Rejected,
-            format!("the API's base URL {why}"),
-        ))
-    };
+    let wrong = |why: &str| Err(Error::new(Kind::Rejected, format!("the API's base URL {why}")));
     let url = match Url::parse(text.trim()) {
         Ok(url) => url,
         Err(error) => return wrong(&format!("is not a URL: {error}")),
     };
     if !matches!(url.scheme(), "http" | "https") {
-        return wrong(&format!(
-            "begins with `{}:`, it must begin with `https://` or `http://`",
-            url.scheme()
-        ));
+        return wrong(&format!("begins with `{}:`, it must begin with `https://` or `http://`", url.scheme()));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return wrong("holds a user or password; the key is set apart from it");
@@ -349,12 +275,8 @@ fn bearer(key: &Secret) -> Result<HeaderValue, Error> {
     if key.is_empty() {
         return Err(Error::new(Kind::Unauthorized, "the API key is empty"));
     }
-    let mut value = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| {
-        Error::new(
-            Kind::Unauthorized,
-            "the API key holds characters that no key has",
-        )
-    })?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
+        .map_err(|_| Error::new(Kind::Unauthorized, "the API key holds characters that no key has"))?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -379,14 +301,8 @@ mod tests {
     #[test]
     fn the_base_url_is_checked() {
         let given = |text| base_url(text).map_err(|error| error.to_string());
-        assert_eq!(
-            given(" https://x.example/api/v2/ "),
-            Ok("https://x.example/api/v2".to_owned())
-        );
-        assert_eq!(
-            given("http://127.0.0.1:8080/api/v2"),
-            Ok("http://127.0.0.1:8080/api/v2".to_owned())
-        );
+        assert_eq!(given(" https://x.example/api/v2/ "), Ok("https://x.example/api/v2".to_owned()));
+        assert_eq!(given("http://127.0.0.1:8080/api/v2"), Ok("http://127.0.0.1:8080/api/v2".to_owned()));
         for (bad, why) in [
             ("", "is not a URL"),
             ("x.example/api/v2", "is not a URL"),
@@ -418,23 +334,14 @@ mod tests {
         assert!(key.is_sensitive());
         assert_eq!(key.to_str().ok(), Some("Bearer napi_x"));
         let error = bearer(&Secret::new("napi_\u{7}")).expect_err("a bell");
-        assert_eq!(
-            (error.kind(), error.to_string().contains("napi_")),
-            (Kind::Unauthorized, false)
-        );
-        assert_eq!(
-            bearer(&Secret::new(" ")).expect_err("empty").kind(),
-            Kind::Unauthorized
-        );
+        assert_eq!((error.kind(), error.to_string().contains("napi_")), (Kind::Unauthorized, false));
+        assert_eq!(bearer(&Secret::new(" ")).expect_err("empty").kind(), Kind::Unauthorized);
     }
 
     #[test]
     fn the_user_agent_names_all_who_take_part() {
         let own = concat!("terraform-provider-neonrep/", env!("CARGO_PKG_VERSION"));
         assert_eq!(user_agent(None, None), own);
-        assert_eq!(
-            user_agent(Some("1.11.4"), Some("x/1\r\ny: z")),
-            format!("{own} (terraform 1.11.4) x/1y: z")
-        );
+        assert_eq!(user_agent(Some("1.11.4"), Some("x/1\r\ny: z")), format!("{own} (terraform 1.11.4) x/1y: z"));
     }
 }

@@ -36,9 +36,7 @@ struct Given {
 
 /// Whether a host is a pooler's: `PgBouncer` in transaction mode cannot replicate, and session settings do not hold on it.
 pub fn is_pooler_host(host: &str) -> bool {
-    host.split('.')
-        .next()
-        .is_some_and(|label| label.ends_with("-pooler"))
+    host.split('.').next().is_some_and(|label| label.ends_with("-pooler"))
 }
 
 /// Takes a URI apart. The error never repeats it: the password is in it.
@@ -49,24 +47,11 @@ fn parse(uri: &str) -> Result<ConnectionUri, Unreadable> {
         return Err(wrong("is not one of Postgres"));
     }
     let plain = |text: &str| {
-        percent_decode_str(text)
-            .decode_utf8()
-            .map(String::from)
-            .map_err(|_| wrong("holds bytes that are not UTF-8"))
+        percent_decode_str(text).decode_utf8().map(String::from).map_err(|_| wrong("holds bytes that are not UTF-8"))
     };
-    let host = url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(|| wrong("names no host"))?;
-    let host = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
-    let password = url
-        .password()
-        .filter(|text| !text.is_empty())
-        .map(plain)
-        .transpose()?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("names no host"))?;
+    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let password = url.password().filter(|text| !text.is_empty()).map(plain).transpose()?;
     Ok(ConnectionUri {
         host: plain(host)?,
         port: url.port().unwrap_or(DEFAULT_PORT),
@@ -106,14 +91,9 @@ impl Client {
         role: &str,
         budget: &Budget,
     ) -> Result<ConnectionUri, Error> {
-        let uri = self
-            .send(&get(project, branch, database, role)?, budget)
-            .await?;
+        let uri = self.send(&get(project, branch, database, role)?, budget).await?;
         if uri.user.is_empty() {
-            return Err(Error::new(
-                Kind::NotJson,
-                "the connection URI that the API gave names no role",
-            ));
+            return Err(Error::new(Kind::NotJson, "the connection URI that the API gave names no role"));
         }
         Ok(uri)
     }
@@ -128,20 +108,11 @@ mod tests {
         let uri = parse("postgresql://al%20ex:p%40ss%2Fw%25@ep-1.c-2.eu.aws.neon.tech/my%2Fdb?sslmode=require&channel_binding=require")
             .expect("legal");
         assert_eq!(uri.host, "ep-1.c-2.eu.aws.neon.tech");
-        assert_eq!(
-            (uri.port, uri.user.as_str(), uri.database.as_str()),
-            (5432, "al ex", "my/db")
-        );
+        assert_eq!((uri.port, uri.user.as_str(), uri.database.as_str()), (5432, "al ex", "my/db"));
         assert_eq!(uri.password.as_ref().map(Secret::expose), Some("p@ss/w%"));
         assert!(!format!("{uri:?}").contains("ss/w"));
-        assert_eq!(
-            parse("postgres://u:p@localhost:54321/db").map(|uri| uri.port),
-            Ok(54321)
-        );
-        assert_eq!(
-            parse("postgres://u@[::1]:1/db").map(|uri| (uri.host, uri.password)),
-            Ok(("::1".to_owned(), None))
-        );
+        assert_eq!(parse("postgres://u:p@localhost:54321/db").map(|uri| uri.port), Ok(54321));
+        assert_eq!(parse("postgres://u@[::1]:1/db").map(|uri| (uri.host, uri.password)), Ok(("::1".to_owned(), None)));
     }
 
     #[test]
@@ -170,10 +141,7 @@ mod tests {
         let project = ProjectId::parse("p-1").expect("legal");
         let branch = BranchId::parse("br-1").expect("legal");
         assert_eq!(
-            format!(
-                "{:?}",
-                get(&project, &branch, "my db", "a&b").expect("legal")
-            ),
+            format!("{:?}", get(&project, &branch, "my db", "a&b").expect("legal")),
             "GET /projects/p-1/connection_uri?branch_id=br-1&database_name=my%20db&role_name=a%26b&pooled=false"
         );
     }

@@ -31,30 +31,13 @@ struct Many {
 }
 
 pub(crate) fn list(project: &ProjectId, branch: &BranchId) -> Request<Vec<Database>> {
-    let path = Path::of("projects")
-        .id(project)
-        .word("branches")
-        .id(branch)
-        .word("databases");
-    Request::new(Method::Get, path, |answer| {
-        json(answer).map(|many: Many| many.databases)
-    })
+    let path = Path::of("projects").id(project).word("branches").id(branch).word("databases");
+    Request::new(Method::Get, path, |answer| json(answer).map(|many: Many| many.databases))
 }
 
-pub(crate) fn get(
-    project: &ProjectId,
-    branch: &BranchId,
-    name: &str,
-) -> Result<Request<Database>, InvalidId> {
-    let path = Path::of("projects")
-        .id(project)
-        .word("branches")
-        .id(branch)
-        .word("databases")
-        .name("database", name)?;
-    Ok(Request::new(Method::Get, path, |answer| {
-        json(answer).map(|one: One| one.database)
-    }))
+pub(crate) fn get(project: &ProjectId, branch: &BranchId, name: &str) -> Result<Request<Database>, InvalidId> {
+    let path = Path::of("projects").id(project).word("branches").id(branch).word("databases").name("database", name)?;
+    Ok(Request::new(Method::Get, path, |answer| json(answer).map(|one: One| one.database)))
 }
 
 impl Client {
@@ -90,18 +73,9 @@ mod tests {
     fn requests() {
         let project = ProjectId::parse("p-1").expect("legal");
         let branch = BranchId::parse("br-1").expect("legal");
-        assert_eq!(
-            format!("{:?}", list(&project, &branch)),
-            "GET /projects/p-1/branches/br-1/databases"
-        );
+        assert_eq!(format!("{:?}", list(&project, &branch)), "GET /projects/p-1/branches/br-1/databases");
         let one = get(&project, &branch, "my db/ü").expect("legal");
-        assert_eq!(
-            format!("{one:?}"),
-            "GET /projects/p-1/branches/br-1/databases/my%20db%2F%C3%BC"
-        );
-        assert_eq!(
-            get(&project, &branch, "").expect_err("empty").to_string(),
-            "database is empty"
-        );
+        assert_eq!(format!("{one:?}"), "GET /projects/p-1/branches/br-1/databases/my%20db%2F%C3%BC");
+        assert_eq!(get(&project, &branch, "").expect_err("empty").to_string(), "database is empty");
     }
 }

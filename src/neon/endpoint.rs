@@ -92,39 +92,18 @@ struct Many {
 }
 
 pub(crate) fn list(project: &ProjectId, branch: &BranchId) -> Request<Vec<Endpoint>> {
-    let path = Path::of("projects")
-        .id(project)
-        .word("branches")
-        .id(branch)
-        .word("endpoints");
-    Request::new(Method::Get, path, |answer| {
-        json(answer).map(|many: Many| many.endpoints)
-    })
+    let path = Path::of("projects").id(project).word("branches").id(branch).word("endpoints");
+    Request::new(Method::Get, path, |answer| json(answer).map(|many: Many| many.endpoints))
 }
 
-fn changed(
-    project: &ProjectId,
-    endpoint: &EndpointId,
-    verb: &'static str,
-) -> Request<Changed<Endpoint>> {
-    let path = Path::of("projects")
-        .id(project)
-        .word("endpoints")
-        .id(endpoint)
-        .word(verb);
-    Request::new(Method::Post, path, |answer| {
-        json(answer).map(|one: One| (one.endpoint, one.operations))
-    })
+fn changed(project: &ProjectId, endpoint: &EndpointId, verb: &'static str) -> Request<Changed<Endpoint>> {
+    let path = Path::of("projects").id(project).word("endpoints").id(endpoint).word(verb);
+    Request::new(Method::Post, path, |answer| json(answer).map(|one: One| (one.endpoint, one.operations)))
 }
 
 pub(crate) fn get(project: &ProjectId, endpoint: &EndpointId) -> Request<Endpoint> {
-    let path = Path::of("projects")
-        .id(project)
-        .word("endpoints")
-        .id(endpoint);
-    Request::new(Method::Get, path, |answer| {
-        json(answer).map(|one: One| one.endpoint)
-    })
+    let path = Path::of("projects").id(project).word("endpoints").id(endpoint);
+    Request::new(Method::Get, path, |answer| json(answer).map(|one: One| one.endpoint))
 }
 
 pub(crate) fn restart(project: &ProjectId, endpoint: &EndpointId) -> Request<Changed<Endpoint>> {
@@ -150,9 +129,7 @@ impl Client {
         budget: &Budget,
     ) -> Result<Option<Endpoint>, Error> {
         let endpoints = self.list_endpoints(project, branch, budget).await?;
-        Ok(endpoints
-            .into_iter()
-            .find(|endpoint| endpoint.kind == EndpointKind::ReadWrite))
+        Ok(endpoints.into_iter().find(|endpoint| endpoint.kind == EndpointKind::ReadWrite))
     }
 
     /// Restarts a compute: suspends and starts it, all its connections drop.
@@ -167,22 +144,14 @@ impl Client {
         // A restart leaves no mark but its operations: none under way after a lost answer, and it is asked for again.
         let took_effect = |read: Result<Vec<Operation>, Error>| {
             read.map(|operations| {
-                let of_this =
-                    |operation: &Operation| operation.endpoint_id.as_ref() == Some(endpoint);
+                let of_this = |operation: &Operation| operation.endpoint_id.as_ref() == Some(endpoint);
                 operations
                     .iter()
                     .any(|operation| operation.status.is_under_way() && of_this(operation))
                     .then(|| before.clone())
             })
         };
-        self.change(
-            turn,
-            &restart(project, endpoint),
-            &operations::list(project),
-            took_effect,
-            budget,
-        )
-        .await
+        self.change(turn, &restart(project, endpoint), &operations::list(project), took_effect, budget).await
     }
 }
 
@@ -195,18 +164,9 @@ mod tests {
         let project = ProjectId::parse("p-1").expect("legal");
         let branch = BranchId::parse("br-1").expect("legal");
         let endpoint = EndpointId::parse("ep-1").expect("legal");
-        assert_eq!(
-            format!("{:?}", list(&project, &branch)),
-            "GET /projects/p-1/branches/br-1/endpoints"
-        );
-        assert_eq!(
-            format!("{:?}", get(&project, &endpoint)),
-            "GET /projects/p-1/endpoints/ep-1"
-        );
-        assert_eq!(
-            format!("{:?}", restart(&project, &endpoint)),
-            "POST /projects/p-1/endpoints/ep-1/restart"
-        );
+        assert_eq!(format!("{:?}", list(&project, &branch)), "GET /projects/p-1/branches/br-1/endpoints");
+        assert_eq!(format!("{:?}", get(&project, &endpoint)), "GET /projects/p-1/endpoints/ep-1");
+        assert_eq!(format!("{:?}", restart(&project, &endpoint)), "POST /projects/p-1/endpoints/ep-1/restart");
     }
 
     #[test]
@@ -217,10 +177,7 @@ mod tests {
         )
         .expect("an endpoint");
         assert_eq!(read.kind, EndpointKind::ReadWrite);
-        assert_eq!(
-            read.current_state,
-            EndpointState::Other("hibernating".to_owned())
-        );
+        assert_eq!(read.current_state, EndpointState::Other("hibernating".to_owned()));
         assert!(read.disabled);
     }
 }

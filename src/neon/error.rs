@@ -214,15 +214,12 @@ mod tests {
 
     #[test]
     fn an_error_carries_all_that_support_asks_for() {
-        let error = Error::new(
-            Kind::Locked,
-            "project already has running conflicting operations",
-        )
-        .at(Method::Post, "/projects/p/branches/br-1/roles")
-        .with_status(423)
-        .with_api_fields(Some("r-1".to_owned()), Some(String::new()))
-        .with_tries(4)
-        .context("creating role `r`");
+        let error = Error::new(Kind::Locked, "project already has running conflicting operations")
+            .at(Method::Post, "/projects/p/branches/br-1/roles")
+            .with_status(423)
+            .with_api_fields(Some("r-1".to_owned()), Some(String::new()))
+            .with_tries(4)
+            .context("creating role `r`");
         assert_eq!(
             error.to_string(),
             "creating role `r`: `POST /projects/p/branches/br-1/roles` was answered 423: \
@@ -234,10 +231,7 @@ mod tests {
     #[test]
     fn absent_is_an_answer_and_the_rest_an_error() {
         assert_eq!(found(Ok(1)).ok(), Some(Some(1)));
-        assert_eq!(
-            found::<u8>(Err(Error::new(Kind::NotFound, "x"))).ok(),
-            Some(None)
-        );
+        assert_eq!(found::<u8>(Err(Error::new(Kind::NotFound, "x"))).ok(), Some(None));
         assert!(found::<u8>(Err(Error::new(Kind::Forbidden, "x"))).is_err());
     }
 }

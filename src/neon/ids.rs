@@ -30,9 +30,7 @@ pub enum InvalidId {
         longest: &'static str,
     },
     /// A character outside of `a-z`, `0-9` and `-`.
-    #[error(
-        "{kind} `{text}` holds `{found}`, it may hold lower-case letters, digits and hyphens only"
-    )]
+    #[error("{kind} `{text}` holds `{found}`, it may hold lower-case letters, digits and hyphens only")]
     Character {
         /// What was meant.
         kind: &'static str,
@@ -57,18 +55,10 @@ fn check_id(kind: &'static str, text: &str) -> Result<(), InvalidId> {
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if let Some(found) = text.chars().find(|c| !allowed(*c)) {
-        return Err(InvalidId::Character {
-            kind,
-            text: text.to_owned(),
-            found,
-        });
+        return Err(InvalidId::Character { kind, text: text.to_owned(), found });
     }
     if text.len() > LONGEST_ID {
-        return Err(InvalidId::TooLong {
-            kind,
-            text: text.to_owned(),
-            longest: "60 characters",
-        });
+        return Err(InvalidId::TooLong { kind, text: text.to_owned(), longest: "60 characters" });
     }
     Ok(())
 }
@@ -79,17 +69,10 @@ pub(crate) fn check_name(kind: &'static str, text: &str) -> Result<(), InvalidId
         return Err(InvalidId::Empty { kind });
     }
     if text.len() > LONGEST_NAME {
-        return Err(InvalidId::TooLong {
-            kind,
-            text: text.to_owned(),
-            longest: "63 bytes",
-        });
+        return Err(InvalidId::TooLong { kind, text: text.to_owned(), longest: "63 bytes" });
     }
     if text == "." || text == ".." || text.contains('\0') {
-        return Err(InvalidId::Unsendable {
-            kind,
-            text: text.to_owned(),
-        });
+        return Err(InvalidId::Unsendable { kind, text: text.to_owned() });
     }
     Ok(())
 }
@@ -175,17 +158,11 @@ mod tests {
     #[test]
     fn an_id_is_lower_case_letters_digits_and_hyphens() {
         for good in ["a", "shiny-wind-028834", "br-1", &"a".repeat(60)] {
-            assert_eq!(
-                ProjectId::parse(good).map(String::from),
-                Ok(good.to_owned())
-            );
+            assert_eq!(ProjectId::parse(good).map(String::from), Ok(good.to_owned()));
         }
         let wrong = |text: &str| ProjectId::parse(text).expect_err(text).to_string();
         assert_eq!(wrong(""), "project id is empty");
-        assert_eq!(
-            wrong("a/b"),
-            "project id `a/b` holds `/`, it may hold lower-case letters, digits and hyphens only"
-        );
+        assert_eq!(wrong("a/b"), "project id `a/b` holds `/`, it may hold lower-case letters, digits and hyphens only");
         assert!(wrong("Shiny").contains("holds `S`"));
         assert!(wrong("..").contains("holds `.`"));
         assert!(wrong("ä").contains("holds `ä`"));
@@ -194,12 +171,7 @@ mod tests {
 
     #[test]
     fn an_id_of_an_answer_is_checked_too() {
-        assert_eq!(
-            serde_json::from_str::<BranchId>("\"br-1\"")
-                .map(|id| id.to_string())
-                .ok(),
-            Some("br-1".to_owned())
-        );
+        assert_eq!(serde_json::from_str::<BranchId>("\"br-1\"").map(|id| id.to_string()).ok(), Some("br-1".to_owned()));
         let error = serde_json::from_str::<BranchId>("\"\"").expect_err("empty");
         assert!(error.to_string().contains("branch id is empty"), "{error}");
     }

@@ -78,10 +78,7 @@ impl Status {
 
     /// Whether work is still to be expected. `failed` is history as far as a list is concerned.
     pub(crate) fn is_under_way(&self) -> bool {
-        matches!(
-            self,
-            Self::Scheduling | Self::Running | Self::Cancelling | Self::Other(_)
-        )
+        matches!(self, Self::Scheduling | Self::Running | Self::Cancelling | Self::Other(_))
     }
 }
 
@@ -115,12 +112,7 @@ pub struct Operation {
 impl Operation {
     /// The sentence that names it in errors.
     fn describe(&self) -> String {
-        let mut text = format!(
-            "operation `{}` ({}) is `{}`",
-            self.id,
-            self.action,
-            self.status.as_str()
-        );
+        let mut text = format!("operation `{}` ({}) is `{}`", self.id, self.action, self.status.as_str());
         if self.failures_count > 0 {
             text = format!("{text} after {} failures", self.failures_count);
         }
@@ -142,22 +134,14 @@ struct Many {
 }
 
 pub(crate) fn get(project: &ProjectId, operation: &OperationId) -> Request<Operation> {
-    let path = Path::of("projects")
-        .id(project)
-        .word("operations")
-        .id(operation);
-    Request::new(Method::Get, path, |answer| {
-        json(answer).map(|one: One| one.operation)
-    })
+    let path = Path::of("projects").id(project).word("operations").id(operation);
+    Request::new(Method::Get, path, |answer| json(answer).map(|one: One| one.operation))
 }
 
 /// The newest operations of a project.
 pub(crate) fn list(project: &ProjectId) -> Request<Vec<Operation>> {
     let path = Path::of("projects").id(project).word("operations");
-    Request::new(Method::Get, path, |answer| {
-        json(answer).map(|many: Many| many.operations)
-    })
-    .query("limit", "100")
+    Request::new(Method::Get, path, |answer| json(answer).map(|many: Many| many.operations)).query("limit", "100")
 }
 
 /// What to make of one look at an operation.
@@ -182,8 +166,7 @@ fn judge(operation: &Operation, standstill: &mut Option<Standstill>, now: Instan
         Status::Error | Status::Cancelled => Verdict::Failed,
         Status::Failed => {
             let unchanged = standstill.as_ref().is_some_and(|seen| {
-                seen.failures_count == operation.failures_count
-                    && seen.updated_at == operation.updated_at
+                seen.failures_count == operation.failures_count && seen.updated_at == operation.updated_at
             });
             if !unchanged {
                 *standstill = Some(Standstill {
@@ -192,14 +175,8 @@ fn judge(operation: &Operation, standstill: &mut Option<Standstill>, now: Instan
                     updated_at: operation.updated_at.clone(),
                 });
             }
-            let waited = standstill
-                .as_ref()
-                .map_or(Duration::ZERO, |seen| now.duration_since(seen.since));
-            if waited >= GRACE {
-                Verdict::Failed
-            } else {
-                Verdict::Pending
-            }
+            let waited = standstill.as_ref().map_or(Duration::ZERO, |seen| now.duration_since(seen.since));
+            if waited >= GRACE { Verdict::Failed } else { Verdict::Pending }
         }
         Status::Scheduling | Status::Running | Status::Cancelling | Status::Other(_) => {
             *standstill = None;
@@ -210,25 +187,14 @@ fn judge(operation: &Operation, standstill: &mut Option<Standstill>, now: Instan
 
 impl Client {
     /// Waits for the operations of one answer in their order: they form a chain, and the object is usable when the last has ended.
-    pub async fn wait_for(
-        &self,
-        project: &ProjectId,
-        operations: &[Operation],
-        budget: &Budget,
-    ) -> Result<(), Error> {
+    pub async fn wait_for(&self, project: &ProjectId, operations: &[Operation], budget: &Budget) -> Result<(), Error> {
         for operation in operations {
-            self.wait_for_one(project, operation.clone(), budget)
-                .await?;
+            self.wait_for_one(project, operation.clone(), budget).await?;
         }
         Ok(())
     }
 
-    async fn wait_for_one(
-        &self,
-        project: &ProjectId,
-        mut operation: Operation,
-        budget: &Budget,
-    ) -> Result<(), Error> {
+    async fn wait_for_one(&self, project: &ProjectId, mut operation: Operation, budget: &Budget) -> Result<(), Error> {
         let request = get(project, &operation.id);
         let mut standstill = None;
         let mut pause = FIRST_POLL;
@@ -240,25 +206,20 @@ impl Client {
                 }
                 Verdict::Pending => {}
             }
-            budget.sleep(pause).await.map_err(|ended| {
-                Error::new(
-                    ended.kind(),
-                    format!("{}, {}", operation.describe(), ended.sentence()),
-                )
-            })?;
+            budget
+                .sleep(pause)
+                .await
+                .map_err(|ended| Error::new(ended.kind(), format!("{}, {}", operation.describe(), ended.sentence())))?;
             pause = pause.mul_f64(1.5).min(LONGEST_POLL);
-            operation = self.send(&request, budget).await.map_err(|error| {
-                error.context(format!("waiting while {}", operation.describe()))
-            })?;
+            operation = self
+                .send(&request, budget)
+                .await
+                .map_err(|error| error.context(format!("waiting while {}", operation.describe())))?;
         }
     }
 
     /// The operations that are under way in a project.
-    pub async fn unfinished_operations(
-        &self,
-        project: &ProjectId,
-        budget: &Budget,
-    ) -> Result<Vec<Operation>, Error> {
+    pub async fn unfinished_operations(&self, project: &ProjectId, budget: &Budget) -> Result<Vec<Operation>, Error> {
         let mut operations = self.send(&list(project), budget).await?;
         operations.retain(|operation| operation.status.is_under_way());
         operations.reverse(); // newest first in the answer, a chain begins with the oldest
@@ -297,11 +258,7 @@ mod tests {
             ("skipped", Verdict::Done),
             ("brand_new", Verdict::Pending),
         ] {
-            assert_eq!(
-                judge(&operation(status, 0, "t"), &mut None, now),
-                verdict,
-                "{status}"
-            );
+            assert_eq!(judge(&operation(status, 0, "t"), &mut None, now), verdict, "{status}");
             assert_eq!(Status::from(status.to_owned()).as_str(), status);
         }
     }
@@ -311,32 +268,12 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut seen = None;
-        assert_eq!(
-            judge(&operation("failed", 1, "a"), &mut seen, start),
-            Verdict::Pending
-        );
-        assert_eq!(
-            judge(&operation("failed", 1, "a"), &mut seen, after(29)),
-            Verdict::Pending
-        );
-        assert_eq!(
-            judge(&operation("failed", 2, "b"), &mut seen, after(31)),
-            Verdict::Pending,
-            "Neon has tried again"
-        );
-        assert_eq!(
-            judge(&operation("running", 2, "c"), &mut seen, after(70)),
-            Verdict::Pending
-        );
-        assert_eq!(
-            judge(&operation("failed", 2, "b"), &mut seen, after(80)),
-            Verdict::Pending,
-            "it ran in between"
-        );
-        assert_eq!(
-            judge(&operation("failed", 2, "b"), &mut seen, after(110)),
-            Verdict::Failed
-        );
+        assert_eq!(judge(&operation("failed", 1, "a"), &mut seen, start), Verdict::Pending);
+        assert_eq!(judge(&operation("failed", 1, "a"), &mut seen, after(29)), Verdict::Pending);
+        assert_eq!(judge(&operation("failed", 2, "b"), &mut seen, after(31)), Verdict::Pending, "Neon has tried again");
+        assert_eq!(judge(&operation("running", 2, "c"), &mut seen, after(70)), Verdict::Pending);
+        assert_eq!(judge(&operation("failed", 2, "b"), &mut seen, after(80)), Verdict::Pending, "it ran in between");
+        assert_eq!(judge(&operation("failed", 2, "b"), &mut seen, after(110)), Verdict::Failed);
     }
 
     #[test]
@@ -345,23 +282,14 @@ mod tests {
             r#"{"id":"a-1","action":"apply_config","status":"error","error":"no space","failures_count":3,"x":[1]}"#,
         )
         .expect("an operation");
-        assert_eq!(
-            read.describe(),
-            "operation `a-1` (apply_config) is `error` after 3 failures: no space"
-        );
+        assert_eq!(read.describe(), "operation `a-1` (apply_config) is `error` after 3 failures: no space");
     }
 
     #[test]
     fn requests() {
         let project = ProjectId::parse("p-1").expect("legal");
         let id = OperationId::parse("op-1").expect("legal");
-        assert_eq!(
-            format!("{:?}", get(&project, &id)),
-            "GET /projects/p-1/operations/op-1"
-        );
-        assert_eq!(
-            format!("{:?}", list(&project)),
-            "GET /projects/p-1/operations?limit=100"
-        );
+        assert_eq!(format!("{:?}", get(&project, &id)), "GET /projects/p-1/operations/op-1");
+        assert_eq!(format!("{:?}", list(&project)), "GET /projects/p-1/operations?limit=100");
     }
 }

@@ -41,10 +41,7 @@ struct Settings {
 impl Project {
     /// Whether `wal_level` is set to `logical` for the project's computes; one that has not restarted since may lag behind.
     pub fn logical_replication(&self) -> bool {
-        self.settings
-            .as_ref()
-            .and_then(|settings| settings.enable_logical_replication)
-            == Some(true)
+        self.settings.as_ref().and_then(|settings| settings.enable_logical_replication) == Some(true)
     }
 
     /// Whether passwords can be read back.
@@ -101,11 +98,7 @@ pub(crate) fn enable_logical_replication(project: &ProjectId) -> Request<Changed
 
 impl Client {
     /// Reads the project. A 404 may also mean that the key may not see it.
-    pub async fn get_project(
-        &self,
-        project: &ProjectId,
-        budget: &Budget,
-    ) -> Result<Project, Error> {
+    pub async fn get_project(&self, project: &ProjectId, budget: &Budget) -> Result<Project, Error> {
         self.send(&get(project), budget).await
     }
 
@@ -117,17 +110,9 @@ impl Client {
         budget: &Budget,
     ) -> Result<Pending<Project>, Error> {
         let turn = self.turn(project, budget).await?;
-        let took_effect = |read: Result<Project, Error>| {
-            read.map(|project| Some(project).filter(Project::logical_replication))
-        };
-        self.change(
-            turn,
-            &enable_logical_replication(project),
-            &get(project),
-            took_effect,
-            budget,
-        )
-        .await
+        let took_effect =
+            |read: Result<Project, Error>| read.map(|project| Some(project).filter(Project::logical_replication));
+        self.change(turn, &enable_logical_replication(project), &get(project), took_effect, budget).await
     }
 }
 
@@ -160,13 +145,7 @@ mod tests {
         assert!(!full.stores_passwords() && full.logical_replication());
         assert_eq!(full.effective_project_permission, Some(Permission::Editor));
         assert_eq!(Permission::from("ADMIN".to_owned()), Permission::Admin);
-        assert_eq!(
-            Permission::from("x".to_owned()),
-            Permission::Other("x".to_owned())
-        );
-        assert!(
-            !read(r#"{"id":"p-1","settings":null,"effective_project_permission":null}"#)
-                .logical_replication()
-        );
+        assert_eq!(Permission::from("x".to_owned()), Permission::Other("x".to_owned()));
+        assert!(!read(r#"{"id":"p-1","settings":null,"effective_project_permission":null}"#).logical_replication());
     }
 }

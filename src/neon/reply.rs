@@ -32,17 +32,9 @@ impl GeneralError {
         let value: serde_json::Value = serde_json::from_slice(body).ok()?;
         let fields = value.as_object()?;
         let text = |key: &str| {
-            fields
-                .get(key)
-                .and_then(serde_json::Value::as_str)
-                .filter(|text| !text.is_empty())
-                .map(str::to_owned)
+            fields.get(key).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
         };
-        Some(Self {
-            request_id: text("request_id"),
-            code: text("code"),
-            message: text("message"),
-        })
+        Some(Self { request_id: text("request_id"), code: text("code"), message: text("message") })
     }
 }
 
@@ -58,10 +50,7 @@ impl Reply {
         let message = match message {
             Some(message) => message,
             None if (300..400).contains(&self.status) => self.redirected(),
-            None => format!(
-                "the answer is not in the form of Neon's API{}",
-                self.excerpt()
-            ),
+            None => format!("the answer is not in the form of Neon's API{}", self.excerpt()),
         };
         Error::new(kind, message)
             .with_status(self.status)
@@ -73,22 +62,13 @@ impl Reply {
     pub(crate) fn unreadable(&self, method: Method, unreadable: &Unreadable) -> Error {
         let page = self.body.trim_ascii_start().first() == Some(&b'<');
         let message = if page {
-            format!(
-                "the answer is a page for people, not JSON{}",
-                self.excerpt()
-            )
+            format!("the answer is a page for people, not JSON{}", self.excerpt())
         } else {
             format!("the answer cannot be read: {}", unreadable.0)
         };
         // Something took the call; a change may have been made, and a page says nothing of it.
-        let kind = if method.changes() {
-            Kind::AnswerLost
-        } else {
-            Kind::NotJson
-        };
-        Error::new(kind, message)
-            .with_status(self.status)
-            .with_api_fields(self.request_id.clone(), None)
+        let kind = if method.changes() { Kind::AnswerLost } else { Kind::NotJson };
+        Error::new(kind, message).with_status(self.status).with_api_fields(self.request_id.clone(), None)
     }
 
     fn redirected(&self) -> String {
@@ -97,16 +77,12 @@ impl Reply {
             .as_deref()
             .and_then(|to| Url::parse(to).ok())
             .and_then(|to| to.host_str().map(|host| format!(" to `{host}`")));
-        format!(
-            "the answer is a redirect{}, which the API never sends: check the base URL",
-            host.unwrap_or_default()
-        )
+        format!("the answer is a redirect{}, which the API never sends: check the base URL", host.unwrap_or_default())
     }
 
     /// The start of the text a person would see: tags, scripts and runs of blanks left out.
     fn excerpt(&self) -> String {
-        let text =
-            String::from_utf8_lossy(&self.body[..self.body.len().min(64 * EXCERPT)]).into_owned();
+        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(64 * EXCERPT)]).into_owned();
         let visible = visible(&text);
         match visible.char_indices().nth(EXCERPT) {
             _ if visible.is_empty() => String::new(),
@@ -141,16 +117,12 @@ fn visible(html: &str) -> String {
         text.push_str(&rest[..open]);
         text.push(' ');
         rest = &rest[open..];
-        let skipped = ["script", "style"].iter().find(|tag| {
-            rest.get(1..=tag.len())
-                .is_some_and(|name| name.eq_ignore_ascii_case(tag))
-        });
+        let skipped = ["script", "style"]
+            .iter()
+            .find(|tag| rest.get(1..=tag.len()).is_some_and(|name| name.eq_ignore_ascii_case(tag)));
         let end = match skipped {
             // ASCII lower-casing keeps byte positions.
-            Some(tag) => rest
-                .to_ascii_lowercase()
-                .find(&format!("</{tag}"))
-                .unwrap_or(rest.len()),
+            Some(tag) => rest.to_ascii_lowercase().find(&format!("</{tag}")).unwrap_or(rest.len()),
             None => 0,
         };
         rest = rest[end..].split_once('>').map_or("", |(_, after)| after);
@@ -165,19 +137,11 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply {
-            status,
-            retry_after: None,
-            location: None,
-            request_id: None,
-            body: body.as_bytes().to_vec(),
-        }
+        Reply { status, retry_after: None, location: None, request_id: None, body: body.as_bytes().to_vec() }
     }
 
     fn kind_of(method: Method, status: u16) -> Kind {
-        reply(status, r#"{"code":"","message":"m"}"#)
-            .into_error(method)
-            .kind()
+        reply(status, r#"{"code":"","message":"m"}"#).into_error(method).kind()
     }
 
     #[test]
@@ -206,12 +170,9 @@ mod tests {
 
     #[test]
     fn neons_own_fields_are_kept() {
-        let error = reply(
-            404,
-            r#"{"request_id":"r-1","code":"X","message":"project not found","more":1}"#,
-        )
-        .into_error(Method::Get)
-        .at(Method::Get, "/projects/p");
+        let error = reply(404, r#"{"request_id":"r-1","code":"X","message":"project not found","more":1}"#)
+            .into_error(Method::Get)
+            .at(Method::Get, "/projects/p");
         assert_eq!(
             error.to_string(),
             "`GET /projects/p` was answered 404: project not found (code `X`, request id `r-1`)"
@@ -221,27 +182,19 @@ mod tests {
 
     #[test]
     fn a_404_of_another_server_does_not_say_that_the_object_is_gone() {
-        let page = "<html><head><style>a{}</style><script>x<y</script><title>Not\n found</title></head><body>nginx</body>";
+        let page =
+            "<html><head><style>a{}</style><script>x<y</script><title>Not\n found</title></head><body>nginx</body>";
         let error = reply(404, page).into_error(Method::Get);
         assert_eq!(error.kind(), Kind::NotJson);
-        assert_eq!(
-            error.message(),
-            "the answer is not in the form of Neon's API: Not found nginx"
-        );
+        assert_eq!(error.message(), "the answer is not in the form of Neon's API: Not found nginx");
         assert_eq!(reply(404, "").into_error(Method::Get).kind(), Kind::NotJson);
-        assert_eq!(
-            reply(403, "<h1>blocked").into_error(Method::Get).kind(),
-            Kind::NotJson
-        );
+        assert_eq!(reply(403, "<h1>blocked").into_error(Method::Get).kind(), Kind::NotJson);
     }
 
     #[test]
     fn an_excerpt_is_short_and_clean() {
         let long = format!("<p>{}</p>", "é ".repeat(500));
-        let message = reply(524, &long)
-            .into_error(Method::Get)
-            .message()
-            .to_owned();
+        let message = reply(524, &long).into_error(Method::Get).message().to_owned();
         assert!(message.ends_with('…'), "{message}");
         assert!(message.chars().count() < 260);
         assert_eq!(visible("a\u{1b}[0m <unclosed"), "a[0m");
@@ -254,20 +207,11 @@ mod tests {
         let page = reply(200, " <!doctype html><h1>Sign in</h1>").unreadable(Method::Get, &why);
         assert_eq!(
             (page.kind(), page.message()),
-            (
-                Kind::NotJson,
-                "the answer is a page for people, not JSON: Sign in"
-            )
+            (Kind::NotJson, "the answer is a page for people, not JSON: Sign in")
         );
         let json = reply(200, r#"{"password":"npg_secret"}"#).unreadable(Method::Get, &why);
-        assert_eq!(
-            json.message(),
-            "the answer cannot be read: missing field `uri`"
-        );
-        assert_eq!(
-            reply(200, "<p>").unreadable(Method::Post, &why).kind(),
-            Kind::AnswerLost
-        );
+        assert_eq!(json.message(), "the answer cannot be read: missing field `uri`");
+        assert_eq!(reply(200, "<p>").unreadable(Method::Post, &why).kind(), Kind::AnswerLost);
     }
 
     #[test]

@@ -9,11 +9,7 @@ use serde_json::Value;
 use super::ids::{InvalidId, check_name};
 
 /// Everything but the unreserved characters of RFC 3986.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The methods that the API uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,18 +111,8 @@ pub struct Request<T> {
 }
 
 impl<T> Request<T> {
-    pub(crate) fn new(
-        method: Method,
-        path: Path,
-        read: fn(Answer<'_>) -> Result<T, Unreadable>,
-    ) -> Self {
-        Self {
-            method,
-            path: path.0,
-            query: Vec::new(),
-            body: None,
-            read,
-        }
+    pub(crate) fn new(method: Method, path: Path, read: fn(Answer<'_>) -> Result<T, Unreadable>) -> Self {
+        Self { method, path: path.0, query: Vec::new(), body: None, read }
     }
 
     pub(crate) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
@@ -176,9 +162,7 @@ fn without_values(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Data => "a value of another form than expected",
         serde_json::error::Category::Eof => "the end of the text too early",
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-            "a text that is not JSON"
-        }
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "a text that is not JSON",
     };
     format!("{what} at line {} column {}", error.line(), error.column())
 }
@@ -191,51 +175,26 @@ mod tests {
     #[test]
     fn names_are_escaped_and_ids_are_not() {
         let project = ProjectId::parse("p-1").expect("legal");
-        let path = Path::of("projects")
-            .id(&project)
-            .word("roles")
-            .name("role", "a b/c%d?é\"")
-            .expect("legal");
+        let path = Path::of("projects").id(&project).word("roles").name("role", "a b/c%d?é\"").expect("legal");
         assert_eq!(path.0, "/projects/p-1/roles/a%20b%2Fc%25d%3F%C3%A9%22");
-        let refused = Path::of("roles")
-            .name("role", "..")
-            .expect_err("a path step");
-        assert_eq!(
-            refused.to_string(),
-            "role `..` cannot be sent to Neon's API"
-        );
+        let refused = Path::of("roles").name("role", "..").expect_err("a path step");
+        assert_eq!(refused.to_string(), "role `..` cannot be sent to Neon's API");
     }
 
     #[test]
     fn the_query_is_escaped() {
-        let request = Request::<Value>::new(Method::Get, Path::of("x"), json)
-            .query("a", "1&2")
-            .query("b", "ü");
+        let request = Request::<Value>::new(Method::Get, Path::of("x"), json).query("a", "1&2").query("b", "ü");
         assert_eq!(format!("{request:?}"), "GET /x?a=1%262&b=%C3%BC");
     }
 
     #[test]
     fn an_unreadable_answer_does_not_repeat_its_values() {
-        let read = |body: &str| {
-            json::<std::collections::BTreeMap<String, u8>>(Answer {
-                status: 200,
-                body: body.as_bytes(),
-            })
-        };
+        let read =
+            |body: &str| json::<std::collections::BTreeMap<String, u8>>(Answer { status: 200, body: body.as_bytes() });
         let wrong = read(r#"{"password":"npg_secret"}"#).expect_err("not a number");
         assert!(wrong.0.starts_with("a value of another form"), "{wrong:?}");
         assert!(!wrong.0.contains("npg_secret"));
-        assert!(
-            read("<html>")
-                .expect_err("not JSON")
-                .0
-                .starts_with("a text that is not JSON")
-        );
-        assert!(
-            read("{\"a\":")
-                .expect_err("cut off")
-                .0
-                .starts_with("the end of the text too early")
-        );
+        assert!(read("<html>").expect_err("not JSON").0.starts_with("a text that is not JSON"));
+        assert!(read("{\"a\":").expect_err("cut off").0.starts_with("the end of the text too early"));
     }
 }

@@ -54,11 +54,7 @@ impl Ended {
 impl Budget {
     /// Until the deadline, or until the token is cancelled. An API that is not well is asked again for 60 s of it.
     pub fn new(deadline: Instant, cancel: CancellationToken) -> Self {
-        Self {
-            deadline,
-            patience: PATIENCE,
-            cancel,
-        }
+        Self { deadline, patience: PATIENCE, cancel }
     }
 
     /// So long from now, with a token that nobody cancels.
@@ -122,11 +118,7 @@ impl Budget {
     /// A little time of its own to find out what a call did whose answer was lost, although the caller's time may be over.
     pub(crate) fn for_settling(&self) -> Self {
         let shortest = Duration::from_secs(20);
-        if self.ended().is_none() && self.remaining() >= shortest {
-            self.clone()
-        } else {
-            Self::lasting(shortest)
-        }
+        if self.ended().is_none() && self.remaining() >= shortest { self.clone() } else { Self::lasting(shortest) }
     }
 
     pub(crate) fn patience_ends(&self) -> Instant {
@@ -159,19 +151,14 @@ pub(crate) fn retry(method: Method, error: &Error) -> Retry {
 
 /// Whether a failed try may have changed something all the same. What a 423 or 429 refuses has not happened.
 pub(crate) fn effect_unknown(method: Method, error: &Error) -> bool {
-    method.changes()
-        && (error.kind() == Kind::AnswerLost || error.status().is_some_and(|status| status >= 500))
+    method.changes() && (error.kind() == Kind::AnswerLost || error.status().is_some_and(|status| status >= 500))
 }
 
 /// The wait before try number `tries + 1`: full jitter below a doubling bound, and never less than the API asked for.
 pub(crate) fn delay(tries: u32, asked: Option<Duration>, jitter: f64) -> Duration {
     let doublings = tries.saturating_sub(1).min(16);
-    let bound = FIRST_DELAY
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_DELAY);
-    bound
-        .mul_f64(jitter.clamp(0.0, 1.0))
-        .max(asked.unwrap_or_default())
+    let bound = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
+    bound.mul_f64(jitter.clamp(0.0, 1.0)).max(asked.unwrap_or_default())
 }
 
 /// A number in `0..=1` that differs from call to call; std's hash seeds are random enough to spread tries.
@@ -186,9 +173,7 @@ pub(crate) fn retry_after(header: &str, now: jiff::Timestamp) -> Option<Duration
     if let Ok(seconds) = header.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(header)
-        .ok()?;
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(header).ok()?;
     Duration::try_from(at.duration_since(now)).ok()
 }
 
@@ -204,22 +189,10 @@ mod tests {
     fn the_table_of_retries() {
         let changing = [Method::Post, Method::Patch, Method::Delete];
         for method in [Method::Get].into_iter().chain(changing) {
-            assert_eq!(
-                retry(method, &status(Kind::Locked, 423)),
-                Retry::UntilDeadline
-            );
-            assert_eq!(
-                retry(method, &status(Kind::RateLimited, 429)),
-                Retry::UntilDeadline
-            );
-            assert_eq!(
-                retry(method, &status(Kind::Unavailable, 503)),
-                Retry::ForAWhile
-            );
-            assert_eq!(
-                retry(method, &Error::new(Kind::Network, "refused")),
-                Retry::ForAWhile
-            );
+            assert_eq!(retry(method, &status(Kind::Locked, 423)), Retry::UntilDeadline);
+            assert_eq!(retry(method, &status(Kind::RateLimited, 429)), Retry::UntilDeadline);
+            assert_eq!(retry(method, &status(Kind::Unavailable, 503)), Retry::ForAWhile);
+            assert_eq!(retry(method, &Error::new(Kind::Network, "refused")), Retry::ForAWhile);
             for (kind, code) in [
                 (Kind::Rejected, 400),
                 (Kind::Unauthorized, 401),
@@ -231,70 +204,37 @@ mod tests {
                 (Kind::NotJson, 200),
                 (Kind::NotJson, 307),
             ] {
-                assert_eq!(
-                    retry(method, &status(kind, code)),
-                    Retry::Never,
-                    "{method} {code}"
-                );
+                assert_eq!(retry(method, &status(kind, code)), Retry::Never, "{method} {code}");
             }
         }
         for code in [500, 502, 504, 524] {
-            assert_eq!(
-                retry(Method::Get, &status(Kind::Unavailable, code)),
-                Retry::ForAWhile,
-                "{code}"
-            );
+            assert_eq!(retry(Method::Get, &status(Kind::Unavailable, code)), Retry::ForAWhile, "{code}");
             for method in changing {
-                assert_eq!(
-                    retry(method, &status(Kind::AnswerLost, code)),
-                    Retry::Never,
-                    "{method} {code}"
-                );
+                assert_eq!(retry(method, &status(Kind::AnswerLost, code)), Retry::Never, "{method} {code}");
             }
         }
-        assert_eq!(
-            retry(Method::Post, &Error::new(Kind::AnswerLost, "")),
-            Retry::Never
-        );
+        assert_eq!(retry(Method::Post, &Error::new(Kind::AnswerLost, "")), Retry::Never);
     }
 
     #[test]
     fn a_refusal_has_no_effect_and_a_server_error_may_have() {
         assert!(!effect_unknown(Method::Post, &status(Kind::Locked, 423)));
-        assert!(!effect_unknown(
-            Method::Post,
-            &Error::new(Kind::Network, "refused")
-        ));
-        assert!(effect_unknown(
-            Method::Post,
-            &status(Kind::Unavailable, 503)
-        ));
-        assert!(effect_unknown(
-            Method::Post,
-            &Error::new(Kind::AnswerLost, "")
-        ));
-        assert!(!effect_unknown(
-            Method::Get,
-            &status(Kind::Unavailable, 500)
-        ));
+        assert!(!effect_unknown(Method::Post, &Error::new(Kind::Network, "refused")));
+        assert!(effect_unknown(Method::Post, &status(Kind::Unavailable, 503)));
+        assert!(effect_unknown(Method::Post, &Error::new(Kind::AnswerLost, "")));
+        assert!(!effect_unknown(Method::Get, &status(Kind::Unavailable, 500)));
     }
 
     #[test]
     fn waits_double_up_to_ten_seconds_and_obey_the_api() {
-        let bounds: Vec<u128> = (1..9)
-            .map(|tries| delay(tries, None, 1.0).as_millis())
-            .collect();
+        let bounds: Vec<u128> = (1..9).map(|tries| delay(tries, None, 1.0).as_millis()).collect();
         assert_eq!(bounds, [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]);
         assert_eq!(delay(40, None, 1.0), LONGEST_DELAY);
         assert_eq!(delay(3, None, 0.0), Duration::ZERO);
         let asked = Some(Duration::from_secs(30));
         assert_eq!(delay(1, asked, 1.0), Duration::from_secs(30));
         assert!((0.0..=1.0).contains(&jitter()));
-        assert!(
-            (0..20)
-                .map(|_| jitter())
-                .any(|one| (one - jitter()).abs() > f64::EPSILON)
-        );
+        assert!((0..20).map(|_| jitter()).any(|one| (one - jitter()).abs() > f64::EPSILON));
     }
 
     #[test]
@@ -316,9 +256,6 @@ mod tests {
         cancel.cancel();
         assert_eq!(budget.run(async { 1 }).await, Err(Ended::Cancelled));
         assert_eq!(budget.for_settling().ended(), None);
-        assert_eq!(
-            Budget::lasting(Duration::ZERO).ended(),
-            Some(Ended::TimedOut)
-        );
+        assert_eq!(Budget::lasting(Duration::ZERO).ended(), Some(Ended::TimedOut));
     }
 }

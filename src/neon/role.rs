@@ -29,9 +29,7 @@ pub struct Role {
 }
 
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
-    Ok(Option::<String>::deserialize(from)?
-        .filter(|text| !text.is_empty())
-        .map(Secret::new))
+    Ok(Option::<String>::deserialize(from)?.filter(|text| !text.is_empty()).map(Secret::new))
 }
 
 /// What came of asking for a new role.
@@ -67,11 +65,7 @@ struct Revealed {
 }
 
 fn roles(project: &ProjectId, branch: &BranchId) -> Path {
-    Path::of("projects")
-        .id(project)
-        .word("branches")
-        .id(branch)
-        .word("roles")
+    Path::of("projects").id(project).word("branches").id(branch).word("roles")
 }
 
 fn one(answer: Answer<'_>) -> Result<Changed<Role>, Unreadable> {
@@ -79,38 +73,21 @@ fn one(answer: Answer<'_>) -> Result<Changed<Role>, Unreadable> {
 }
 
 pub(crate) fn list(project: &ProjectId, branch: &BranchId) -> Request<Vec<Role>> {
-    Request::new(Method::Get, roles(project, branch), |answer| {
-        request::json(answer).map(|many: Many| many.roles)
-    })
+    Request::new(Method::Get, roles(project, branch), |answer| request::json(answer).map(|many: Many| many.roles))
 }
 
-pub(crate) fn get(
-    project: &ProjectId,
-    branch: &BranchId,
-    name: &str,
-) -> Result<Request<Role>, InvalidId> {
+pub(crate) fn get(project: &ProjectId, branch: &BranchId, name: &str) -> Result<Request<Role>, InvalidId> {
     let path = roles(project, branch).name("role", name)?;
-    Ok(Request::new(Method::Get, path, |answer| {
-        one(answer).map(|(role, _)| role)
-    }))
+    Ok(Request::new(Method::Get, path, |answer| one(answer).map(|(role, _)| role)))
 }
 
-pub(crate) fn create(
-    project: &ProjectId,
-    branch: &BranchId,
-    name: &str,
-) -> Result<Request<Changed<Role>>, InvalidId> {
+pub(crate) fn create(project: &ProjectId, branch: &BranchId, name: &str) -> Result<Request<Changed<Role>>, InvalidId> {
     super::ids::check_name("role", name)?;
-    Ok(Request::new(Method::Post, roles(project, branch), one)
-        .body(json!({ "role": { "name": name } })))
+    Ok(Request::new(Method::Post, roles(project, branch), one).body(json!({ "role": { "name": name } })))
 }
 
 /// 200 with operations, or 204 without a body when there was no such role.
-pub(crate) fn delete(
-    project: &ProjectId,
-    branch: &BranchId,
-    name: &str,
-) -> Result<Request<Changed<()>>, InvalidId> {
+pub(crate) fn delete(project: &ProjectId, branch: &BranchId, name: &str) -> Result<Request<Changed<()>>, InvalidId> {
     let path = roles(project, branch).name("role", name)?;
     Ok(Request::new(Method::Delete, path, |answer| {
         if answer.status == 204 || answer.body.trim_ascii().is_empty() {
@@ -125,9 +102,7 @@ pub(crate) fn reset_password(
     branch: &BranchId,
     name: &str,
 ) -> Result<Request<Changed<Role>>, InvalidId> {
-    let path = roles(project, branch)
-        .name("role", name)?
-        .word("reset_password");
+    let path = roles(project, branch).name("role", name)?.word("reset_password");
     Ok(Request::new(Method::Post, path, one))
 }
 
@@ -136,9 +111,7 @@ pub(crate) fn reveal_password(
     branch: &BranchId,
     name: &str,
 ) -> Result<Request<Secret>, InvalidId> {
-    let path = roles(project, branch)
-        .name("role", name)?
-        .word("reveal_password");
+    let path = roles(project, branch).name("role", name)?.word("reveal_password");
     Ok(Request::new(Method::Get, path, |answer| {
         request::json(answer).map(|revealed: Revealed| Secret::new(revealed.password))
     }))
@@ -185,12 +158,10 @@ impl Client {
         match self.change(turn, &create, &get, found, budget).await {
             Ok(pending) => Ok(RoleCreation::Made(pending)),
             // Someone else was quicker: no try of ours can have made it, or reading would have settled it.
-            Err(conflict) if conflict.kind() == Kind::Conflict => {
-                match found(self.send(&get, budget).await)? {
-                    Some(role) => Ok(RoleCreation::Existed(role)),
-                    None => Err(conflict),
-                }
-            }
+            Err(conflict) if conflict.kind() == Kind::Conflict => match found(self.send(&get, budget).await)? {
+                Some(role) => Ok(RoleCreation::Existed(role)),
+                None => Err(conflict),
+            },
             Err(error) => Err(error),
         }
     }
@@ -207,13 +178,7 @@ impl Client {
     ) -> Result<Option<Pending<()>>, Error> {
         let (delete, get) = (delete(project, branch, name)?, get(project, branch, name)?);
         let turn = self.turn(project, budget).await?;
-        let gone = |read: Result<Role, Error>| {
-            Ok(if found(read)?.is_none() {
-                Some(())
-            } else {
-                None
-            })
-        };
+        let gone = |read: Result<Role, Error>| Ok(if found(read)?.is_none() { Some(()) } else { None });
         match self.change(turn, &delete, &get, gone, budget).await {
             Ok(pending) => Ok(Some(pending)),
             // No refusal means "gone" unless a read says so.
@@ -235,13 +200,9 @@ impl Client {
         name: &str,
         budget: &Budget,
     ) -> Result<Pending<Role>, Error> {
-        let (reset, get) = (
-            reset_password(project, branch, name)?,
-            get(project, branch, name)?,
-        );
+        let (reset, get) = (reset_password(project, branch, name)?, get(project, branch, name)?);
         let turn = self.turn(project, budget).await?;
-        self.change(turn, &reset, &get, |read| read.map(|_| None), budget)
-            .await
+        self.change(turn, &reset, &get, |read| read.map(|_| None), budget).await
     }
 
     /// The password that Neon keeps. `PasswordsNotStored` if the project keeps none.
@@ -252,8 +213,7 @@ impl Client {
         name: &str,
         budget: &Budget,
     ) -> Result<Secret, Error> {
-        self.send(&reveal_password(project, branch, name)?, budget)
-            .await
+        self.send(&reveal_password(project, branch, name)?, budget).await
     }
 }
 
@@ -262,10 +222,7 @@ mod tests {
     use super::*;
 
     fn ids() -> (ProjectId, BranchId) {
-        (
-            ProjectId::parse("p-1").expect("legal"),
-            BranchId::parse("br-1").expect("legal"),
-        )
+        (ProjectId::parse("p-1").expect("legal"), BranchId::parse("br-1").expect("legal"))
     }
 
     #[test]
@@ -273,18 +230,12 @@ mod tests {
         let (p, b) = ids();
         let base = "/projects/p-1/branches/br-1/roles";
         assert_eq!(format!("{:?}", list(&p, &b)), format!("GET {base}"));
-        assert_eq!(
-            format!("{:?}", get(&p, &b, "a b/c%d").expect("legal")),
-            format!("GET {base}/a%20b%2Fc%25d")
-        );
+        assert_eq!(format!("{:?}", get(&p, &b, "a b/c%d").expect("legal")), format!("GET {base}/a%20b%2Fc%25d"));
         assert_eq!(
             format!("{:?}", create(&p, &b, "a \"b").expect("legal")),
             format!(r#"POST {base} {{"role":{{"name":"a \"b"}}}}"#)
         );
-        assert_eq!(
-            format!("{:?}", delete(&p, &b, "r").expect("legal")),
-            format!("DELETE {base}/r")
-        );
+        assert_eq!(format!("{:?}", delete(&p, &b, "r").expect("legal")), format!("DELETE {base}/r"));
         assert_eq!(
             format!("{:?}", reset_password(&p, &b, "r").expect("legal")),
             format!("POST {base}/r/reset_password")
@@ -294,11 +245,7 @@ mod tests {
             format!("GET {base}/r/reveal_password")
         );
         for bad in ["", ".", ".."] {
-            assert!(
-                create(&p, &b, bad).is_err()
-                    && delete(&p, &b, bad).is_err()
-                    && get(&p, &b, bad).is_err()
-            );
+            assert!(create(&p, &b, bad).is_err() && delete(&p, &b, bad).is_err() && get(&p, &b, bad).is_err());
         }
     }
 
@@ -306,17 +253,9 @@ mod tests {
     fn an_absent_role_is_deleted_without_a_body() {
         let (p, b) = ids();
         let delete = delete(&p, &b, "r").expect("legal");
-        assert_eq!(
-            (delete.read)(Answer {
-                status: 204,
-                body: b""
-            }),
-            Ok(((), vec![]))
-        );
+        assert_eq!((delete.read)(Answer { status: 204, body: b"" }), Ok(((), vec![])));
         let body = br#"{"role":{"name":"r"},"operations":[{"id":"op-1","status":"running"}]}"#;
-        let operations = (delete.read)(Answer { status: 200, body })
-            .expect("readable")
-            .1;
+        let operations = (delete.read)(Answer { status: 200, body }).expect("readable").1;
         assert_eq!(operations.len(), 1);
     }
 

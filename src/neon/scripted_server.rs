@@ -34,28 +34,17 @@ enum Act {
 
 /// An answer with a body.
 pub(super) fn answer(status: u16, body: &str) -> Step {
-    Step {
-        status,
-        header: None,
-        body: body.to_owned(),
-        act: Act::Answer,
-    }
+    Step { status, header: None, body: body.to_owned(), act: Act::Answer }
 }
 
 /// A refusal in Neon's own form.
 pub(super) fn refusal(status: u16) -> Step {
-    answer(
-        status,
-        &format!(r#"{{"request_id":"r-{status}","code":"","message":"refused with {status}"}}"#),
-    )
+    answer(status, &format!(r#"{{"request_id":"r-{status}","code":"","message":"refused with {status}"}}"#))
 }
 
 /// The request arrives, its answer does not.
 pub(super) fn lost() -> Step {
-    Step {
-        act: Act::Drop,
-        ..answer(200, "")
-    }
+    Step { act: Act::Drop, ..answer(200, "") }
 }
 
 impl Step {
@@ -101,14 +90,8 @@ pub(super) struct Server {
 impl Server {
     pub(super) async fn start(script: impl IntoIterator<Item = Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!(
-            "http://{}/api/v2",
-            listener.local_addr().expect("an address")
-        );
-        let shared = Arc::new(Shared {
-            script: Mutex::new(script.into_iter().collect()),
-            ..Shared::default()
-        });
+        let url = format!("http://{}/api/v2", listener.local_addr().expect("an address"));
+        let shared = Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), ..Shared::default() });
         let serving = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -133,19 +116,12 @@ impl Server {
     }
 
     pub(super) fn calls(&self) -> Vec<Call> {
-        self.shared
-            .calls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Methods and targets, without the base path.
     pub(super) fn lines(&self) -> Vec<String> {
-        self.calls()
-            .iter()
-            .map(|call| call.line.replacen("/api/v2", "", 1))
-            .collect()
+        self.calls().iter().map(|call| call.line.replacen("/api/v2", "", 1)).collect()
     }
 
     /// Waits until so many requests have arrived.
@@ -183,9 +159,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| format!("{}: {value}", name.to_ascii_lowercase()))
         .collect();
-    let length = headers
-        .iter()
-        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let length = headers.iter().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await.expect("a whole body");
     let call = Call {
@@ -193,16 +167,8 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         headers,
         body: String::from_utf8(body).expect("text"),
     };
-    let step = shared
-        .script
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .pop_front();
-    shared
-        .calls
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(call);
+    let step = shared.script.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     shared.arrived.notify_waiters();
     // A request beyond the script is refused for good, so that the test fails and does not hang.
     let step = step.unwrap_or_else(|| refusal(418));
@@ -211,22 +177,10 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         Act::Hold(until) => until.notified().await,
         Act::Answer | Act::Cut => {}
     }
-    let header = step
-        .header
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .unwrap_or_default();
+    let header = step.header.map(|(name, value)| format!("{name}: {value}\r\n")).unwrap_or_default();
     let promised = step.body.len() + if matches!(step.act, Act::Cut) { 10 } else { 0 };
-    let head = format!(
-        "HTTP/1.1 {} X\r\nconnection: close\r\n{header}content-length: {promised}\r\n\r\n",
-        step.status
-    );
-    let head = if step.status == 204 {
-        head.replace("content-length: 0\r\n", "")
-    } else {
-        head
-    };
-    let _ = stream
-        .write_all(format!("{head}{}", step.body).as_bytes())
-        .await;
+    let head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n{header}content-length: {promised}\r\n\r\n", step.status);
+    let head = if step.status == 204 { head.replace("content-length: 0\r\n", "") } else { head };
+    let _ = stream.write_all(format!("{head}{}", step.body).as_bytes()).await;
     let _ = stream.shutdown().await;
 }

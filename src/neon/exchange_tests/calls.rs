@@ -14,22 +14,9 @@ use crate::secret::Secret;
 async fn what_is_sent() {
     let server = Server::start([answer(200, PROJECT), refusal(404), answer(201, MADE)]).await;
     let client = server.client();
-    client
-        .get_project(&project(), &budget())
-        .await
-        .expect("an answer");
-    let _ = client
-        .create_role(&project(), &branch(), "r", &budget())
-        .await
-        .expect("made");
-    assert_eq!(
-        server.lines(),
-        [
-            "GET /projects/p-1".to_owned(),
-            format!("GET {ROLES}/r"),
-            format!("POST {ROLES}")
-        ]
-    );
+    client.get_project(&project(), &budget()).await.expect("an answer");
+    let _ = client.create_role(&project(), &branch(), "r", &budget()).await.expect("made");
+    assert_eq!(server.lines(), ["GET /projects/p-1".to_owned(), format!("GET {ROLES}/r"), format!("POST {ROLES}")]);
     let calls = server.calls();
     let version = env!("CARGO_PKG_VERSION");
     for header in [
@@ -37,18 +24,10 @@ async fn what_is_sent() {
         "accept: application/json".to_owned(),
         format!("user-agent: terraform-provider-neonrep/{version} (terraform 1.11.4) suite/1"),
     ] {
-        assert!(
-            calls[0].headers.contains(&header),
-            "{header} in {:?}",
-            calls[0].headers
-        );
+        assert!(calls[0].headers.contains(&header), "{header} in {:?}", calls[0].headers);
     }
     assert_eq!(calls[2].body, r#"{"role":{"name":"r"}}"#);
-    assert!(
-        calls[2]
-            .headers
-            .contains(&"content-type: application/json".to_owned())
-    );
+    assert!(calls[2].headers.contains(&"content-type: application/json".to_owned()));
 }
 
 #[tokio::test]
@@ -65,11 +44,7 @@ async fn a_read_is_tried_again_until_it_is_answered() {
     for trouble in script {
         let server = Server::start([trouble.clone(), answer(200, PROJECT)]).await;
         let read = server.client().get_project(&project(), &budget()).await;
-        assert_eq!(
-            read.map(|project| project.name).expect("an answer"),
-            "n",
-            "after {trouble:?}"
-        );
+        assert_eq!(read.map(|project| project.name).expect("an answer"), "n", "after {trouble:?}");
         assert_eq!(server.calls().len(), 2);
     }
 }
@@ -79,18 +54,11 @@ async fn a_change_is_tried_again_only_where_it_was_refused() {
     for trouble in [refusal(423), refusal(429), refusal(503)] {
         let server = Server::start([refusal(404), trouble, answer(201, MADE)]).await;
         let _ = made(&server).await;
-        assert_eq!(
-            server.lines()[1..],
-            [format!("POST {ROLES}"), format!("POST {ROLES}")]
-        );
+        assert_eq!(server.lines()[1..], [format!("POST {ROLES}"), format!("POST {ROLES}")]);
     }
     for status in [400, 401, 403, 404, 422] {
         let server = Server::start([refusal(404), refusal(status)]).await;
-        let error = server
-            .client()
-            .create_role(&project(), &branch(), "r", &budget())
-            .await
-            .expect_err("refused");
+        let error = server.client().create_role(&project(), &branch(), "r", &budget()).await.expect_err("refused");
         assert_eq!((error.status(), error.tries()), (Some(status), 1));
         assert_eq!(server.calls().len(), 2, "{status}");
     }
@@ -98,24 +66,15 @@ async fn a_change_is_tried_again_only_where_it_was_refused() {
 
 #[tokio::test]
 async fn reads_are_not_tried_again_after_a_clear_no() {
-    for (status, kind) in [
-        (401, Kind::Unauthorized),
-        (403, Kind::Forbidden),
-        (404, Kind::NotFound),
-        (400, Kind::Rejected),
-    ] {
+    for (status, kind) in
+        [(401, Kind::Unauthorized), (403, Kind::Forbidden), (404, Kind::NotFound), (400, Kind::Rejected)]
+    {
         let server = Server::start([refusal(status)]).await;
-        let error = server
-            .client()
-            .get_project(&project(), &budget())
-            .await
-            .expect_err("refused");
+        let error = server.client().get_project(&project(), &budget()).await.expect_err("refused");
         assert_eq!(error.kind(), kind);
         assert_eq!(
             error.to_string(),
-            format!(
-                "`GET /projects/p-1` was answered {status}: refused with {status} (request id `r-{status}`)"
-            )
+            format!("`GET /projects/p-1` was answered {status}: refused with {status} (request id `r-{status}`)")
         );
         assert_eq!(server.calls().len(), 1);
     }
@@ -124,11 +83,7 @@ async fn reads_are_not_tried_again_after_a_clear_no() {
 #[tokio::test]
 async fn a_wait_that_cannot_end_in_time_is_not_begun() {
     let server = Server::start([refusal(429).header("retry-after", "3600")]).await;
-    let error = server
-        .client()
-        .get_project(&project(), &budget())
-        .await
-        .expect_err("limited");
+    let error = server.client().get_project(&project(), &budget()).await.expect_err("limited");
     assert_eq!((error.kind(), error.tries()), (Kind::RateLimited, 1));
 }
 
@@ -140,19 +95,12 @@ async fn the_reason_of_the_last_try_is_returned_when_the_time_is_over() {
         .get_project(&project(), &Budget::lasting(Duration::from_millis(700)))
         .await
         .expect_err("locked");
-    assert!(
-        matches!(error.kind(), Kind::Locked | Kind::TimedOut),
-        "{error:?}"
-    );
+    assert!(matches!(error.kind(), Kind::Locked | Kind::TimedOut), "{error:?}");
     assert!(error.to_string().contains("refused with 423"), "{error}");
 
     let impatient = budget().with_patience(Duration::ZERO);
     let server = Server::start([refusal(503)]).await;
-    let error = server
-        .client()
-        .get_project(&project(), &impatient)
-        .await
-        .expect_err("not well");
+    let error = server.client().get_project(&project(), &impatient).await.expect_err("not well");
     assert_eq!((error.kind(), error.tries()), (Kind::Unavailable, 1));
 }
 
@@ -171,13 +119,8 @@ async fn cancelling_ends_a_wait() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let server =
-        Server::start([answer(307, "").header("location", "http://127.0.0.1:1/elsewhere")]).await;
-    let error = server
-        .client()
-        .get_project(&project(), &budget())
-        .await
-        .expect_err("redirected");
+    let server = Server::start([answer(307, "").header("location", "http://127.0.0.1:1/elsewhere")]).await;
+    let error = server.client().get_project(&project(), &budget()).await.expect_err("redirected");
     assert_eq!((error.kind(), error.status()), (Kind::NotJson, Some(307)));
     assert!(error.message().contains("`127.0.0.1`"), "{error}");
     assert_eq!(server.calls().len(), 1);
@@ -185,40 +128,18 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn a_page_for_people_is_told_as_such() {
-    let server = Server::start([
-        answer(200, "<html><title>Sign in</title></html>"),
-        answer(404, "<h1>Not found</h1>"),
-    ])
-    .await;
+    let server =
+        Server::start([answer(200, "<html><title>Sign in</title></html>"), answer(404, "<h1>Not found</h1>")]).await;
     let client = server.client();
-    let page = client
-        .get_project(&project(), &budget())
-        .await
-        .expect_err("a page");
-    assert_eq!(
-        (page.kind(), page.message()),
-        (
-            Kind::NotJson,
-            "the answer is a page for people, not JSON: Sign in"
-        )
-    );
-    let absent = client
-        .get_project(&project(), &budget())
-        .await
-        .expect_err("a page");
-    assert_eq!(
-        absent.kind(),
-        Kind::NotJson,
-        "a web server's 404 says nothing of the project"
-    );
+    let page = client.get_project(&project(), &budget()).await.expect_err("a page");
+    assert_eq!((page.kind(), page.message()), (Kind::NotJson, "the answer is a page for people, not JSON: Sign in"));
+    let absent = client.get_project(&project(), &budget()).await.expect_err("a page");
+    assert_eq!(absent.kind(), Kind::NotJson, "a web server's 404 says nothing of the project");
 }
 
 #[tokio::test]
 async fn no_server_is_a_network_error_for_every_method() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|free| free.local_addr())
-        .expect("a port")
-        .port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
     let client = Client::new(&Settings {
         base_url: format!("http://127.0.0.1:{port}/api/v2"),
         api_key: Secret::new("napi_key"),
@@ -227,67 +148,26 @@ async fn no_server_is_a_network_error_for_every_method() {
     })
     .expect("legal");
     let impatient = budget().with_patience(Duration::ZERO);
-    let error = client
-        .get_project(&project(), &impatient)
-        .await
-        .expect_err("refused");
+    let error = client.get_project(&project(), &impatient).await.expect_err("refused");
     assert_eq!(error.kind(), Kind::Network);
     assert!(error.message().contains("refused"), "{error}");
-    let error = client
-        .send(
-            &role::create(&project(), &branch(), "r").expect("legal"),
-            &impatient,
-        )
-        .await
-        .expect_err("refused");
-    assert_eq!(
-        error.kind(),
-        Kind::Network,
-        "nothing was sent, so nothing is unsure"
-    );
+    let error =
+        client.send(&role::create(&project(), &branch(), "r").expect("legal"), &impatient).await.expect_err("refused");
+    assert_eq!(error.kind(), Kind::Network, "nothing was sent, so nothing is unsure");
 }
 
 #[tokio::test]
 async fn branches_are_paged_until_the_cursor_ends_or_repeats() {
     let page = |id: &str, default: bool, next: &str| {
-        answer(
-            200,
-            &format!(
-                r#"{{"branches":[{{"id":"{id}","default":{default}}}],"pagination":{{{next}}}}}"#
-            ),
-        )
+        answer(200, &format!(r#"{{"branches":[{{"id":"{id}","default":{default}}}],"pagination":{{{next}}}}}"#))
     };
-    let server = Server::start([
-        page("br-b", false, r#""next":"c1""#),
-        page("br-a", true, r#""next":"c1""#),
-    ])
-    .await;
-    let all = server
-        .client()
-        .list_branches(&project(), &budget())
-        .await
-        .expect("branches");
-    assert_eq!(
-        all.iter()
-            .map(|branch| branch.id.as_str())
-            .collect::<Vec<_>>(),
-        ["br-a", "br-b"]
-    );
-    assert_eq!(
-        server.lines()[1],
-        "GET /projects/p-1/branches?limit=1000&cursor=c1"
-    );
+    let server = Server::start([page("br-b", false, r#""next":"c1""#), page("br-a", true, r#""next":"c1""#)]).await;
+    let all = server.client().list_branches(&project(), &budget()).await.expect("branches");
+    assert_eq!(all.iter().map(|branch| branch.id.as_str()).collect::<Vec<_>>(), ["br-a", "br-b"]);
+    assert_eq!(server.lines()[1], "GET /projects/p-1/branches?limit=1000&cursor=c1");
 
-    let server = Server::start([
-        page("br-b", false, r#""cursor":"c1""#),
-        page("br-a", true, ""),
-    ])
-    .await;
-    let default = server
-        .client()
-        .default_branch(&project(), &budget())
-        .await
-        .expect("a default");
+    let server = Server::start([page("br-b", false, r#""cursor":"c1""#), page("br-a", true, "")]).await;
+    let default = server.client().default_branch(&project(), &budget()).await.expect("a default");
     assert_eq!(default.id.as_str(), "br-a");
 }
 
@@ -300,25 +180,13 @@ async fn a_secret_is_in_no_error() {
     ])
     .await;
     let client = server.client();
-    let uri = client
-        .connection_uri(&project(), &branch(), "db", "r", &budget())
-        .await
-        .expect_err("no URI");
-    let password = client
-        .reveal_password(&project(), &branch(), "r", &budget())
-        .await
-        .expect_err("no text");
+    let uri = client.connection_uri(&project(), &branch(), "db", "r", &budget()).await.expect_err("no URI");
+    let password = client.reveal_password(&project(), &branch(), "r", &budget()).await.expect_err("no text");
     for error in [&uri, &password] {
         assert_eq!(error.kind(), Kind::NotJson);
-        assert!(
-            !format!("{error} {error:?}").contains("npg_secret"),
-            "{error}"
-        );
+        assert!(!format!("{error} {error:?}").contains("npg_secret"), "{error}");
     }
-    let none = client
-        .reveal_password(&project(), &branch(), "r", &budget())
-        .await
-        .expect_err("not stored");
+    let none = client.reveal_password(&project(), &branch(), "r", &budget()).await.expect_err("not stored");
     assert_eq!(none.kind(), Kind::PasswordsNotStored);
     assert!(!server.url().is_empty() && !format!("{client:?}").contains("napi_key"));
 }

@@ -34,11 +34,7 @@ pub(super) fn operation(status: &str) -> Step {
 }
 
 pub(super) async fn made(server: &Server) -> Pending<Role> {
-    match server
-        .client()
-        .create_role(&project(), &branch(), "r", &budget())
-        .await
-    {
+    match server.client().create_role(&project(), &branch(), "r", &budget()).await {
         Ok(RoleCreation::Made(pending)) => pending,
         other => panic!("not made: {other:?}"),
     }
