@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,10 +46,9 @@ pub struct Settings {
 }
 
 /// A client of Neon's API; clones share connections, locks and the cache.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     http: reqwest::Client,
     base: String,
@@ -61,6 +61,12 @@ pub(crate) struct Sent<T> {
     pub(crate) result: Result<T, Error>,
     /// An earlier try ended so that its effect is unknown; the last try's is in `result`.
     pub(crate) unsure_before: bool,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.0.base).finish()
+    }
 }
 
 impl Client {
