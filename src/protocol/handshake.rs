@@ -71,14 +71,14 @@ pub(super) fn ask(
         ports: number("PLUGIN_MIN_PORT").unwrap_or(*PORTS.start())..=number("PLUGIN_MAX_PORT").unwrap_or(*PORTS.end()),
     };
 
-    for argument in arguments {
-        match argument.to_str() {
-            // Go's flag package takes one dash or two, and so do people's habits with providers.
-            Some("--version" | "-version") => return Ask::Tell(format!("{} {}", about.binary(), about.version)),
-            Some("--help" | "-help" | "-h") => return Ask::Tell(help(about)),
-            Some("--debug" | "-debug") => return Ask::Debug(place),
-            _ => return Ask::Refuse(format!("Unknown argument {}. See `--help`.", argument.display())),
-        }
+    // Terraform gives no argument. One dash or two: Go's programs take both, and so do people's habits with providers.
+    if let Some(argument) = arguments.into_iter().next() {
+        return match argument.to_str() {
+            Some("--version" | "-version") => Ask::Tell(format!("{} {}", about.binary(), about.version)),
+            Some("--help" | "-help" | "-h") => Ask::Tell(help(about)),
+            Some("--debug" | "-debug") => Ask::Debug(place),
+            _ => Ask::Refuse(format!("Unknown argument {}. See `--help`.", argument.display())),
+        };
     }
     if text(COOKIE_KEY).as_deref() != Some(COOKIE) {
         return Ask::Refuse(by_hand(about));
@@ -175,7 +175,9 @@ mod tests {
 
     #[test]
     fn versions_come_in_any_order() {
-        for (versions, understood) in [("5,6", true), ("6,5", true), ("6", true), ("5", false), ("", true), ("16,66", false)] {
+        for (versions, understood) in
+            [("5,6", true), ("6,5", true), ("6", true), ("5", false), ("", true), ("16,66", false)]
+        {
             assert_eq!(launched(&[("PLUGIN_PROTOCOL_VERSIONS", versions)]).understood, understood, "{versions}");
         }
     }

@@ -1,7 +1,7 @@
 //! Where the parent connects: a Unix socket, or a loopback port where there are none. And the loop that accepts.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -69,15 +69,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Listener {
     /// Binds where the parent wants it. From here on connections queue up, so the address may be told.
-    pub(super) async fn bind(place: &Place) -> io::Result<Self> {
-        #[cfg(unix)]
-        {
-            Self::bind_unix(place)
-        }
-        #[cfg(not(unix))]
-        {
-            Self::bind_tcp(place).await
-        }
+    pub(super) fn bind(place: &Place) -> io::Result<Self> {
+        if cfg!(unix) { Self::bind_unix(place) } else { Self::bind_tcp(place) }
     }
 
     #[cfg(unix)]
@@ -105,14 +98,20 @@ impl Listener {
         Ok(bound)
     }
 
+    #[cfg(not(unix))]
+    fn bind_unix(_place: &Place) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// The first free loopback port of the range.
-    #[cfg_attr(unix, expect(dead_code, reason = "Windows listens so; kept compiling here"))]
-    async fn bind_tcp(place: &Place) -> io::Result<Self> {
+    fn bind_tcp(place: &Place) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for port in place.ports.clone() {
-            match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            match std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)) {
                 Ok(listener) => {
-                    return Ok(Self { address: Address::Tcp(listener.local_addr()?), kind: Kind::Tcp(listener) });
+                    listener.set_nonblocking(true)?;
+                    let address = Address::Tcp(listener.local_addr()?);
+                    return Ok(Self { address, kind: Kind::Tcp(TcpListener::from_std(listener)?) });
                 }
                 Err(error) => last = error,
             }
@@ -138,7 +137,12 @@ impl Listener {
     }
 
     /// Hands over connections until `end`. Each TLS handshake runs by itself: a slow or refused one holds up nobody.
-    pub(super) async fn feed(self, tls: Option<TlsAcceptor>, into: mpsc::Sender<io::Result<Connection>>, end: CancellationToken) {
+    pub(super) async fn feed(
+        self,
+        tls: Option<TlsAcceptor>,
+        into: mpsc::Sender<io::Result<Connection>>,
+        end: CancellationToken,
+    ) {
         loop {
             let stream = tokio::select! {
                 () = end.cancelled() => return,
@@ -186,8 +190,9 @@ fn group_id(group: &str) -> io::Result<u32> {
     if let Ok(id) = group.parse() {
         return Ok(id);
     }
-    find_group(&std::fs::read_to_string("/etc/group")?, group)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no group {group}, as PLUGIN_UNIX_SOCKET_GROUP asks")))
+    find_group(&std::fs::read_to_string("/etc/group")?, group).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::NotFound, format!("no group {group}, as PLUGIN_UNIX_SOCKET_GROUP asks"))
+    })
 }
 
 /// Looks a group's number up in text of the form of `/etc/group`: name, password, number, members.
@@ -224,7 +229,11 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write_vectored(cx, parts)
     }
 
@@ -247,7 +256,7 @@ mod tests {
     async fn socket_files_are_private_never_shared_and_go_away() {
         let folder = tempfile::tempdir().unwrap();
         let place = place(folder.path());
-        let (first, second) = (Listener::bind(&place).await.unwrap(), Listener::bind(&place).await.unwrap());
+        let (first, second) = (Listener::bind(&place).unwrap(), Listener::bind(&place).unwrap());
         assert_ne!(first.address(), second.address());
         let mode = std::fs::metadata(first.address().text()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -259,12 +268,29 @@ mod tests {
     async fn a_group_may_use_the_socket() {
         let folder = tempfile::tempdir().unwrap();
         let own = std::os::unix::fs::MetadataExt::gid(&std::fs::metadata(folder.path()).unwrap());
-        let listener = Listener::bind(&Place { group: Some(own.to_string()), ..place(folder.path()) }).await.unwrap();
+        let listener = Listener::bind(&Place { group: Some(own.to_string()), ..place(folder.path()) }).unwrap();
         let mode = std::fs::metadata(listener.address().text()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o660);
 
-        let refused = Listener::bind(&Place { group: Some("no such group".into()), ..place(folder.path()) }).await;
+        let refused = Listener::bind(&Place { group: Some("no such group".into()), ..place(folder.path()) });
         assert!(refused.is_err_and(|error| error.to_string().contains("no such group")));
+    }
+
+    #[tokio::test]
+    async fn without_unix_sockets_the_first_free_port_serves() {
+        let folder = std::path::Path::new("");
+        let first = Listener::bind_tcp(&place(folder)).unwrap();
+        let second = Listener::bind_tcp(&place(folder)).unwrap();
+        let (Address::Tcp(one), Address::Tcp(two)) = (first.address(), second.address()) else { panic!("no ports") };
+        assert!(one.ip().is_loopback() && (10_000..=25_000).contains(&one.port()) && one.port() < two.port());
+        let taken = Place { ports: one.port()..=one.port(), ..place(folder) };
+        assert!(Listener::bind_tcp(&taken).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse));
+
+        let (handed, mut connections) = mpsc::channel(1);
+        let address = *one;
+        tokio::spawn(first.feed(None, handed, CancellationToken::new()));
+        let _client = tokio::net::TcpStream::connect(address).await.unwrap();
+        assert!(connections.recv().await.is_some_and(|it| it.is_ok()));
     }
 
     #[test]

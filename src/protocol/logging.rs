@@ -18,12 +18,12 @@ use super::About;
 
 /// go-plugin takes longer lines for plain text. Some room is left for its own additions.
 const LINE_BYTES: usize = 60 * 1024;
-/// Without any TF_LOG variable Terraform throws lines away; by hand and under `--debug` these are worth reading.
+/// Without any `TF_LOG` variable Terraform throws lines away; by hand and under `--debug` these are worth reading.
 const QUIET: LevelFilter = LevelFilter::WARN;
 
 /// Sets up logging and the panic report, once per process.
 pub(super) fn start(about: &About) {
-    let level = level(&about.variable_suffix(), |name| std::env::var_os(name).and_then(|it| it.into_string().ok()));
+    let level = level(&about.variable_suffix(), |name| super::variable(name).and_then(|it| it.into_string().ok()));
     // A subscriber is there already only if the caller set its own: it is left in place.
     drop(tracing::subscriber::set_global_default(Registry::default().with(Hclog { level })));
     std::panic::set_hook(Box::new(|panic| {
@@ -161,9 +161,8 @@ fn line(time: Timestamp, level: Level, module: &str, mut fields: Map<String, Val
 
 /// Halves the longest text of the line. False when there is nothing left to shorten.
 fn shorten(object: &mut Value) -> bool {
-    let Some(longest) = object
-        .as_object_mut()
-        .and_then(|it| it.values_mut().max_by_key(|value| value.as_str().map_or(0, str::len)))
+    let Some(longest) =
+        object.as_object_mut().and_then(|it| it.values_mut().max_by_key(|value| value.as_str().map_or(0, str::len)))
     else {
         return false;
     };
@@ -225,7 +224,8 @@ mod tests {
     #[test]
     fn a_line_has_hclogs_form() {
         let time: Timestamp = "2026-01-02T03:04:05.6Z".parse().unwrap();
-        let fields = fields(&serde_json::json!({ "message": "call ended", "tf_rpc": "ReadResource", "@level": 3, "n": 5 }));
+        let fields =
+            fields(&serde_json::json!({ "message": "call ended", "tf_rpc": "ReadResource", "@level": 3, "n": 5 }));
         assert_eq!(
             line(time, Level::WARN, "neonrep.protocol", fields),
             concat!(

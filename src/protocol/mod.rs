@@ -16,6 +16,7 @@ mod serving;
 mod tls;
 mod translate;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -55,16 +56,24 @@ impl About {
 /// The whole life of the process: answers `--version` and the like, or serves the provider that `make` makes until the
 /// parent ends it. `make` is called only where there is something to serve.
 pub fn serve(about: &About, make: impl FnOnce() -> Arc<dyn PluginServer>) -> ExitCode {
-    match handshake::ask(about, std::env::args_os().skip(1), |name| std::env::var_os(name)) {
+    match handshake::ask(about, std::env::args_os().skip(1), variable) {
         Ask::Tell(text) => {
             // Nobody is left to tell if stdout is closed.
             drop(writeln!(io::stdout(), "{text}"));
             ExitCode::SUCCESS
         }
         Ask::Refuse(text) => fail(&text),
-        Ask::Serve(launch) => finish(serving::for_parent(about, launch, make)),
+        Ask::Serve(launch) => finish(serving::for_parent(about, &launch, make)),
         Ask::Debug(place) => finish(serving::for_debugger(about, &place, make)),
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rim of the process: what the parent asks of a plugin is in its environment"
+)]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 fn finish(outcome: Result<(), serving::Error>) -> ExitCode {

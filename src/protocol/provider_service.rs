@@ -54,13 +54,24 @@ impl ProviderService {
 
 #[async_trait]
 impl Provider for ProviderService {
-    async fn get_metadata(&self, _: Request<get_metadata::Request>) -> Result<Response<get_metadata::Response>, Status> {
+    async fn get_metadata(
+        &self,
+        _: Request<get_metadata::Request>,
+    ) -> Result<Response<get_metadata::Response>, Status> {
         let work = async {
             let names = self.provider.metadata();
             get_metadata::Response {
                 server_capabilities: Some(translate::server_capabilities()),
-                resources: names.resources.into_iter().map(|type_name| get_metadata::ResourceMetadata { type_name }).collect(),
-                data_sources: names.data_sources.into_iter().map(|type_name| get_metadata::DataSourceMetadata { type_name }).collect(),
+                resources: names
+                    .resources
+                    .into_iter()
+                    .map(|type_name| get_metadata::ResourceMetadata { type_name })
+                    .collect(),
+                data_sources: names
+                    .data_sources
+                    .into_iter()
+                    .map(|type_name| get_metadata::DataSourceMetadata { type_name })
+                    .collect(),
                 ..get_metadata::Response::default()
             }
         };
@@ -73,7 +84,8 @@ impl Provider for ProviderService {
     ) -> Result<Response<get_provider_schema::Response>, Status> {
         let work = async {
             let all = self.provider.provider_schema();
-            let named = |list: Vec<(String, _)>| list.into_iter().map(|(name, it)| (name, translate::schema(&it))).collect();
+            let named =
+                |list: Vec<(String, _)>| list.into_iter().map(|(name, it)| (name, translate::schema(&it))).collect();
             get_provider_schema::Response {
                 provider: Some(translate::schema(&all.provider)),
                 resource_schemas: named(all.resources),
@@ -94,7 +106,10 @@ impl Provider for ProviderService {
     }
 
     /// No functions yet. Said, for OpenTofu asks.
-    async fn get_functions(&self, _: Request<get_functions::Request>) -> Result<Response<get_functions::Response>, Status> {
+    async fn get_functions(
+        &self,
+        _: Request<get_functions::Request>,
+    ) -> Result<Response<get_functions::Response>, Status> {
         Ok(Response::new(get_functions::Response::default()))
     }
 
@@ -118,7 +133,8 @@ impl Provider for ProviderService {
         let name = request.type_name.clone();
         let work = async {
             let offered = capabilities(request.client_capabilities);
-            let found = self.provider.validate_resource_config(request.type_name, encoded(request.config), offered).await;
+            let found =
+                self.provider.validate_resource_config(request.type_name, encoded(request.config), offered).await;
             validate_resource_config::Response { diagnostics: diagnostics(found) }
         };
         self.answer("ValidateResourceConfig", Subject::Resource(&name), work).await
@@ -158,7 +174,8 @@ impl Provider for ProviderService {
         let work = async {
             let raw = request.raw_state.unwrap_or_default();
             let has_flatmap = !raw.flatmap.is_empty();
-            let upgrade = UpgradeRequest { type_name: request.type_name, version: request.version, json: raw.json, has_flatmap };
+            let upgrade =
+                UpgradeRequest { type_name: request.type_name, version: request.version, json: raw.json, has_flatmap };
             let answer = self.provider.upgrade_resource_state(upgrade).await;
             upgrade_resource_state::Response {
                 upgraded_state: answer.state.map(dynamic),
@@ -168,7 +185,10 @@ impl Provider for ProviderService {
         self.answer("UpgradeResourceState", Subject::Resource(&name), work).await
     }
 
-    async fn read_resource(&self, request: Request<read_resource::Request>) -> Result<Response<read_resource::Response>, Status> {
+    async fn read_resource(
+        &self,
+        request: Request<read_resource::Request>,
+    ) -> Result<Response<read_resource::Response>, Status> {
         let request = request.into_inner();
         let name = request.type_name.clone();
         // After a panic Terraform is told what it knows already: a state left out says that the object is gone.
@@ -331,11 +351,146 @@ impl Provider for ProviderService {
     }
 
     /// Advisory: what waits is told to end, and everything goes on being served.
-    async fn stop_provider(&self, _: Request<proto::stop_provider::Request>) -> Result<Response<stop_provider::Response>, Status> {
+    async fn stop_provider(
+        &self,
+        _: Request<proto::stop_provider::Request>,
+    ) -> Result<Response<stop_provider::Response>, Status> {
         let work = async {
             self.provider.stop();
             stop_provider::Response::default()
         };
         self.answer("StopProvider", Subject::Provider, work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framework::diagnostic::Diagnostics;
+    use crate::framework::schema::Schema;
+    use crate::framework::server::{
+        ClientCapabilities, Encoded, ImportResponse, Metadata, PlanResponse, ProviderSchema, StateResponse,
+    };
+
+    /// A provider whose every handler has a mistake.
+    struct Panics;
+
+    #[async_trait]
+    impl PluginServer for Panics {
+        fn address(&self) -> &'static str {
+            "registry.terraform.io/acme/sample"
+        }
+
+        fn metadata(&self) -> Metadata {
+            panic!("metadata")
+        }
+
+        fn provider_schema(&self) -> ProviderSchema {
+            ProviderSchema {
+                provider: Schema::new(""),
+                resources: vec![("a".into(), Schema::new("A."))],
+                data_sources: vec![],
+            }
+        }
+
+        async fn validate_provider_config(&self, _: Encoded) -> Diagnostics {
+            panic!("validate provider")
+        }
+
+        async fn validate_resource_config(&self, _: String, _: Encoded, _: ClientCapabilities) -> Diagnostics {
+            panic!("validate resource")
+        }
+
+        async fn validate_data_source_config(&self, _: String, _: Encoded) -> Diagnostics {
+            panic!("validate data source")
+        }
+
+        async fn configure_provider(&self, _: Encoded, _: String) -> Diagnostics {
+            panic!("configure")
+        }
+
+        async fn upgrade_resource_state(&self, _: UpgradeRequest) -> StateResponse {
+            panic!("upgrade")
+        }
+
+        async fn read_resource(&self, _: ReadRequest) -> StateResponse {
+            panic!("read")
+        }
+
+        async fn plan_resource_change(&self, _: PlanRequest) -> PlanResponse {
+            panic!("plan")
+        }
+
+        async fn apply_resource_change(&self, _: ApplyRequest) -> StateResponse {
+            panic!("apply")
+        }
+
+        async fn import_resource_state(&self, _: String, _: String) -> ImportResponse {
+            panic!("import")
+        }
+
+        async fn read_data_source(&self, _: String, _: Encoded) -> StateResponse {
+            panic!("read data source")
+        }
+
+        fn stop(&self) {
+            panic!("stop")
+        }
+    }
+
+    fn service() -> ProviderService {
+        ProviderService::new(Arc::new(Panics))
+    }
+
+    fn state() -> Option<proto::DynamicValue> {
+        Some(proto::DynamicValue { msgpack: vec![0x80], json: Vec::new() })
+    }
+
+    fn says(diagnostics: &[proto::Diagnostic], what: &str) -> bool {
+        matches!(diagnostics, [one] if one.severity == 1 && one.detail.contains(what))
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_read_tells_terraform_what_it_knows() {
+        let request = read_resource::Request {
+            current_state: state(),
+            private: b"p".into(),
+            ..read_resource::Request::default()
+        };
+        let answer = service().read_resource(Request::new(request)).await.unwrap().into_inner();
+        assert!(says(&answer.diagnostics, "read"), "{:?}", answer.diagnostics);
+        assert_eq!((answer.new_state, answer.private), (state(), b"p".to_vec()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_apply_keeps_the_prior_state() {
+        let request = apply_resource_change::Request {
+            prior_state: state(),
+            planned_private: b"p".into(),
+            ..apply_resource_change::Request::default()
+        };
+        let service = service();
+        let answer = service.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
+        assert!(says(&answer.diagnostics, "apply"), "{:?}", answer.diagnostics);
+        assert_eq!((answer.new_state, answer.private), (state(), b"p".to_vec()));
+        service.under_way().ended().await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_call_without_state_is_a_diagnostic() {
+        let service = service();
+        let answer = service.get_metadata(Request::new(get_metadata::Request {})).await.unwrap().into_inner();
+        assert!(says(&answer.diagnostics, "metadata"));
+        let answer = service
+            .plan_resource_change(Request::new(plan_resource_change::Request::default()))
+            .await
+            .unwrap()
+            .into_inner();
+        assert!(says(&answer.diagnostics, "plan") && answer.planned_state.is_none());
+        let answer = service.stop_provider(Request::new(stop_provider::Request {})).await.unwrap().into_inner();
+        assert_eq!(answer.error, "");
+        let answer =
+            service.get_provider_schema(Request::new(get_provider_schema::Request {})).await.unwrap().into_inner();
+        assert_eq!(answer.resource_schemas["a"].block.as_ref().map(|it| it.description.as_str()), Some("A."));
     }
 }

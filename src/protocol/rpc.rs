@@ -124,7 +124,11 @@ pub(super) fn span(rpc: &'static str, subject: Subject<'_>, address: &str, ids: 
 
 /// Runs a call. If it panics the answer is what `otherwise` gives, and a diagnostic: to the parent a panic is nothing
 /// but a cancelled request.
-pub(super) async fn run<T: Answer>(span: Span, work: impl Future<Output = T> + Send, otherwise: impl FnOnce() -> T + Send) -> T {
+pub(super) async fn run<T: Answer>(
+    span: Span,
+    work: impl Future<Output = T> + Send,
+    otherwise: impl FnOnce() -> T + Send,
+) -> T {
     async {
         let started = Instant::now();
         trace!("call received");
@@ -155,7 +159,9 @@ pub(super) async fn run_to_the_end<T: Answer>(
     tokio::spawn(async move {
         let answer = run(span.clone(), work, otherwise).await;
         if hand_over.send(answer).is_err() {
-            span.in_scope(|| warn!("Terraform dropped the request before its end; the change was carried through all the same"));
+            span.in_scope(|| {
+                warn!("Terraform dropped the request before its end; the change was carried through all the same");
+            });
         }
         drop(entry);
     });
@@ -197,7 +203,11 @@ fn log_answer(answer: &impl Answer, started: Instant) {
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
 }
 
 /// Counts the calls that change something and have not ended.
@@ -263,9 +273,13 @@ mod tests {
             tell.notify_one();
             Applied::default()
         };
-        let mut request = Box::pin(run_to_the_end(Span::none(), &under_way, work, Applied::default));
-        assert!(futures_util::poll!(&mut request).is_pending());
-        drop(request);
+        let request = run_to_the_end(Span::none(), &under_way, work, Applied::default);
+        // Begun, then dropped: what is ready wins.
+        tokio::select! {
+            biased;
+            _ = request => panic!("answered before it could"),
+            () = std::future::ready(()) => {}
+        }
         assert_eq!(*under_way.0.borrow(), 1);
         go_on.notify_one();
         done.notified().await;

@@ -15,7 +15,8 @@ use tracing::{debug, info, warn};
 
 use super::About;
 use super::generated::plugin::{
-    grpc_broker_server::GrpcBrokerServer, grpc_controller_server::GrpcControllerServer, grpc_stdio_server::GrpcStdioServer,
+    grpc_broker_server::GrpcBrokerServer, grpc_controller_server::GrpcControllerServer,
+    grpc_stdio_server::GrpcStdioServer,
 };
 use super::generated::tfplugin6::provider_server::ProviderServer;
 use super::handshake::{self, Launch, PROTOCOL, Place};
@@ -26,7 +27,7 @@ use super::provider_service::ProviderService;
 use super::tls::{self, Tls};
 use crate::framework::server::PluginServer;
 
-/// In both directions, as HashiCorp's own servers have it. tonic's default for requests is 4 MiB.
+/// In both directions, as `HashiCorp`'s own servers have it. tonic's default for requests is 4 MiB.
 const MESSAGE_BYTES: usize = 256 << 20;
 /// Terraform kills the process 2 s after `Shutdown`; by then it has to be gone by itself.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -59,7 +60,11 @@ pub(super) enum Error {
 }
 
 /// Serves the process that started us until it calls `Shutdown`.
-pub(super) fn for_parent(about: &About, launch: Launch, make: impl FnOnce() -> Arc<dyn PluginServer>) -> Result<(), Error> {
+pub(super) fn for_parent(
+    about: &About,
+    launch: &Launch,
+    make: impl FnOnce() -> Arc<dyn PluginServer>,
+) -> Result<(), Error> {
     logging::start(about);
     run(async {
         let end = CancellationToken::new();
@@ -68,7 +73,7 @@ pub(super) fn for_parent(about: &About, launch: Launch, make: impl FnOnce() -> A
         tokio::spawn(interrupts.each(|| debug!("interrupt ignored: Terraform says when to stop")));
 
         let tls = launch.client_certificate.as_deref().map(Tls::for_client).transpose()?;
-        let listener = listen(&launch.place).await?;
+        let listener = listen(&launch.place)?;
         let certificate = tls.as_ref().map_or("", |it| it.certificate.as_str());
         say(&handshake::line(listener.address(), certificate, launch.seventh_field))?;
         debug!(protocol = PROTOCOL, version = about.version, tls = tls.is_some(), "serving");
@@ -80,7 +85,11 @@ pub(super) fn for_parent(about: &About, launch: Launch, make: impl FnOnce() -> A
 }
 
 /// Serves any number of runs of Terraform, in plaintext, until Ctrl-C.
-pub(super) fn for_debugger(about: &About, place: &Place, make: impl FnOnce() -> Arc<dyn PluginServer>) -> Result<(), Error> {
+pub(super) fn for_debugger(
+    about: &About,
+    place: &Place,
+    make: impl FnOnce() -> Arc<dyn PluginServer>,
+) -> Result<(), Error> {
     logging::start(about);
     run(async {
         let end = CancellationToken::new();
@@ -88,7 +97,7 @@ pub(super) fn for_debugger(about: &About, place: &Place, make: impl FnOnce() -> 
         let stop = end.clone();
         tokio::spawn(interrupts.each(move || stop.cancel()));
 
-        let listener = listen(place).await?;
+        let listener = listen(place)?;
         say(&format!(
             "Provider started. To use this process, set in the shell that runs terraform or tofu:\n\n\
              \tTF_REATTACH_PROVIDERS='{}'\n\n\
@@ -124,8 +133,8 @@ fn run(work: impl Future<Output = Result<(), Error>>) -> Result<(), Error> {
     outcome
 }
 
-async fn listen(place: &Place) -> Result<Listener, Error> {
-    Listener::bind(place).await.map_err(|source| Error::Listen { place: place.folder.display().to_string(), source })
+fn listen(place: &Place) -> Result<Listener, Error> {
+    Listener::bind(place).map_err(|source| Error::Listen { place: place.folder.display().to_string(), source })
 }
 
 fn say(text: &str) -> Result<(), Error> {

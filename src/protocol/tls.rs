@@ -9,7 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
@@ -50,7 +52,8 @@ impl Tls {
         let encoded = STANDARD_NO_PAD.encode(&certificate);
 
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let only = Arc::new(OnlyThisClient { certificate: client, algorithms: provider.signature_verification_algorithms });
+        let only =
+            Arc::new(OnlyThisClient { certificate: client, algorithms: provider.signature_verification_algorithms });
         let mut config = config(provider, only, certificate, &key)?;
         // grpc-go refuses a server that does not negotiate HTTP/2.
         config.alpn_protocols = vec![b"h2".to_vec()];

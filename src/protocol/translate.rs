@@ -110,7 +110,11 @@ fn attribute(name: &str, attribute: &Attribute) -> wire::Attribute {
     let (simple, nested) = match &attribute.kind {
         Kind::Type(it) => (type_json(it).to_string().into_bytes(), None),
         Kind::Nested(nesting, inner) => {
-            let object = wire::Object { attributes: attributes(inner), nesting: self::nesting(*nesting).into(), ..wire::Object::default() };
+            let object = wire::Object {
+                attributes: attributes(inner),
+                nesting: self::nesting(*nesting).into(),
+                ..wire::Object::default()
+            };
             (Vec::new(), Some(object))
         }
     };

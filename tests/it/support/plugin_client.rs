@@ -33,7 +33,14 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_terraform-provider-neonrep")
 /// The binary with a clean environment as far as plugins go.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(BINARY);
-    for name in [COOKIE.0, "PLUGIN_CLIENT_CERT", "PLUGIN_UNIX_SOCKET_DIR", "TF_LOG", "TF_LOG_PROVIDER", "TF_LOG_PROVIDER_NEONREP"] {
+    for name in [
+        COOKIE.0,
+        "PLUGIN_CLIENT_CERT",
+        "PLUGIN_UNIX_SOCKET_DIR",
+        "TF_LOG",
+        "TF_LOG_PROVIDER",
+        "TF_LOG_PROVIDER_NEONREP",
+    ] {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -196,7 +203,8 @@ impl Plugin {
     pub(crate) async fn read_as(&self, identity: Option<&Identity>) -> std::io::Result<usize> {
         use tokio::io::AsyncReadExt;
         let stream = UnixStream::connect(self.line.socket()).await?;
-        let mut stream: TlsStream<UnixStream> = connector(self.line.certificate(), identity).connect(server_name(), stream).await?;
+        let mut stream: TlsStream<UnixStream> =
+            connector(self.line.certificate(), identity).connect(server_name(), stream).await?;
         stream.read(&mut [0; 1]).await
     }
 

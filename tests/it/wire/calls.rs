@@ -38,15 +38,26 @@ async fn an_unknown_type_is_a_diagnostic_everywhere() {
         raw_state: Some(proto::RawState { json: b"{}".to_vec(), ..proto::RawState::default() }),
     };
     is_one_error(&client.upgrade_resource_state(request).await.expect("an answer").into_inner().diagnostics);
-    let request = read_resource::Request { type_name: name(), current_state: null(), ..read_resource::Request::default() };
+    let request =
+        read_resource::Request { type_name: name(), current_state: null(), ..read_resource::Request::default() };
     is_one_error(&client.read_resource(request).await.expect("an answer").into_inner().diagnostics);
-    let request = plan_resource_change::Request { type_name: name(), config: null(), ..plan_resource_change::Request::default() };
+    let request =
+        plan_resource_change::Request { type_name: name(), config: null(), ..plan_resource_change::Request::default() };
     is_one_error(&client.plan_resource_change(request).await.expect("an answer").into_inner().diagnostics);
-    let request = apply_resource_change::Request { type_name: name(), config: null(), ..apply_resource_change::Request::default() };
+    let request = apply_resource_change::Request {
+        type_name: name(),
+        config: null(),
+        ..apply_resource_change::Request::default()
+    };
     is_one_error(&client.apply_resource_change(request).await.expect("an answer").into_inner().diagnostics);
-    let request = import_resource_state::Request { type_name: name(), id: "x".into(), ..import_resource_state::Request::default() };
+    let request = import_resource_state::Request {
+        type_name: name(),
+        id: "x".into(),
+        ..import_resource_state::Request::default()
+    };
     is_one_error(&client.import_resource_state(request).await.expect("an answer").into_inner().diagnostics);
-    let request = read_data_source::Request { type_name: name(), config: null(), ..read_data_source::Request::default() };
+    let request =
+        read_data_source::Request { type_name: name(), config: null(), ..read_data_source::Request::default() };
     is_one_error(&client.read_data_source(request).await.expect("an answer").into_inner().diagnostics);
 }
 
@@ -93,8 +104,11 @@ async fn schema_metadata_and_the_empty_answers_that_clients_ask_for() {
     let named: Vec<_> = metadata.data_sources.iter().map(|it| &it.type_name).collect();
     assert_eq!(named, schema.data_source_schemas.keys().collect::<Vec<_>>());
 
-    let identities =
-        client.get_resource_identity_schemas(get_resource_identity_schemas::Request {}).await.expect("an answer").into_inner();
+    let identities = client
+        .get_resource_identity_schemas(get_resource_identity_schemas::Request {})
+        .await
+        .expect("an answer")
+        .into_inner();
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());
     let functions = client.get_functions(get_functions::Request {}).await.expect("an answer").into_inner();
     assert!(functions.functions.is_empty() && functions.diagnostics.is_empty());
