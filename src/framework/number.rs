@@ -39,15 +39,15 @@ impl FromStr for Number {
 
     fn from_str(text: &str) -> Result<Self, NotANumber> {
         let refuse = || NotANumber { text: text.chars().take(40).collect() };
-        if text.len() > usize::try_from(MAX_EXPONENT).unwrap_or(usize::MAX) {
+        // The exponent is looked at before anything is computed from it. Digits and exponent together are bounded, so
+        // that the plain digits are bounded too.
+        let exponent: i64 = match text.split_once(['e', 'E']) {
+            Some((_, exponent)) => exponent.parse().map_err(|_| refuse())?,
+            None => 0,
+        };
+        let digits = i64::try_from(text.len()).map_err(|_| refuse())?;
+        if exponent.saturating_abs().saturating_add(digits) > MAX_EXPONENT {
             return Err(refuse());
-        }
-        // The exponent is looked at before anything is computed from it.
-        if let Some((_, exponent)) = text.split_once(['e', 'E']) {
-            let exponent: i64 = exponent.parse().map_err(|_| refuse())?;
-            if exponent.abs() > MAX_EXPONENT {
-                return Err(refuse());
-            }
         }
         BigDecimal::from_str(text).map(|number| Self(number.normalized())).map_err(|_| refuse())
     }
@@ -84,5 +84,49 @@ impl fmt::Display for Number {
 impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> Number {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        assert_eq!(number("1"), number("1.0"));
+        assert_eq!(number("1e2"), Number::from(100_i64));
+        assert_ne!(number("0.1"), Number::try_from(0.1).unwrap());
+        assert_eq!(number("0.25"), Number::try_from(0.25).unwrap());
+        assert!(number("9") < number("10"));
+    }
+
+    #[test]
+    fn digits_are_kept() {
+        for text in ["0.1", "123456789012345678901234567890.5", "-3", "0"] {
+            assert_eq!(number(text).to_string(), text);
+        }
+        assert_eq!(number("1e3").to_string(), "1000");
+    }
+
+    #[test]
+    fn integers_and_floats_only_when_exact() {
+        assert_eq!(number("9223372036854775807").to_i64(), Some(i64::MAX));
+        assert_eq!(number("9223372036854775808").to_i64(), None);
+        assert_eq!(number("1.5").to_i64(), None);
+        assert_eq!(number("0.1").to_exact_f64(), None);
+        assert_eq!(number("0.5").to_exact_f64(), Some(0.5));
+        assert_eq!(number("1e400").to_exact_f64(), None);
+    }
+
+    #[test]
+    fn what_is_no_number_or_too_large_is_refused() {
+        let long = "1".repeat(30_000);
+        for text in ["", "x", "1e", "1e99999", "1e-99999", "1e9223372036854775808", "--1", "NaN", "inf", &long] {
+            assert!(text.parse::<Number>().is_err(), "{text:.20}");
+        }
     }
 }

@@ -8,6 +8,10 @@
 //!     .timeouts()
 //! ```
 
+mod check;
+
+pub use check::Role;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -288,6 +292,20 @@ impl Attribute {
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
+        self
+    }
+
+    /// Read from configuration only and never stored; needs Terraform or OpenTofu 1.11.
+    #[must_use]
+    pub fn write_only(mut self) -> Self {
+        self.write_only = true;
+        self
+    }
+
+    /// Still works, but should not be used any more; the sentence says what to use.
+    #[must_use]
+    pub fn deprecated(mut self, sentence: &'static str) -> Self {
+        self.deprecated = Some(sentence);
         self
     }
 

@@ -116,6 +116,29 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration as [`parse_duration`] reads it: `1h10m`, `30s`, `1.5s`, `20ms`.
+pub fn duration_text(duration: Duration) -> String {
+    let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let mut text = String::new();
+    for (count, unit) in [(hours, "h"), (minutes, "m")] {
+        if count > 0 {
+            text.push_str(&format!("{count}{unit}"));
+        }
+    }
+    match (seconds, nanoseconds) {
+        (0, 0) if text.is_empty() => text.push_str("0s"),
+        (0, 0) => {}
+        (seconds, 0) => text.push_str(&format!("{seconds}s")),
+        (0, nanoseconds) if nanoseconds % 1_000_000 == 0 => text.push_str(&format!("{}ms", nanoseconds / 1_000_000)),
+        (seconds, nanoseconds) => {
+            let fraction = format!("{nanoseconds:09}");
+            text.push_str(&format!("{seconds}.{}s", fraction.trim_end_matches('0')));
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +169,14 @@ mod tests {
         {
             assert!(parse_duration(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn durations_are_written_as_they_are_read() {
+        for text in ["30s", "10m", "1h10m", "2h45m5s", "20ms", "1.5s", "1m0.000000001s"] {
+            assert_eq!(duration_text(parse_duration(text).unwrap()), text);
+        }
+        assert_eq!(duration_text(Duration::ZERO), "0s");
     }
 
     #[test]
