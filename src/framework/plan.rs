@@ -189,8 +189,8 @@ fn same_member_twice(path: &AttributePath) -> Diagnostic {
     .at(path.clone())
 }
 
-/// Write-only values are read from configuration and never stored, whatever the hook did.
-fn null_write_only(attributes: &Attributes, value: &mut Value) {
+/// Write-only values are read from configuration and never stored, whatever a hook or a handler did.
+pub(super) fn null_write_only(attributes: &Attributes, value: &mut Value) {
     let Value::Object(items) = value else { return };
     for (name, attribute) in attributes {
         let Some(item) = items.get_mut(name) else { continue };

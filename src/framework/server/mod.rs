@@ -1,5 +1,16 @@
 //! Every call of the protocol as a function over framework types: what the wire layer translates to and from.
 
+mod apply;
+mod host;
+mod import;
+mod plan;
+mod read;
+mod upgrade;
+mod validate;
+mod verify;
+
+pub use host::FrameworkServer;
+
 use async_trait::async_trait;
 
 use super::diagnostic::Diagnostics;
@@ -172,3 +183,6 @@ pub trait PluginServer: Send + Sync + 'static {
     /// `StopProvider`: cancels the context of every call under way; later calls get a fresh one.
     fn stop(&self);
 }
+
+#[cfg(test)]
+mod tests;
