@@ -185,3 +185,38 @@ impl<'a> Subscription<'a> {
         panic!("the consumer did not leave the slot {}", self.slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_decoded_and_a_subscription_holds_the_slot() {
+        let stand_in = StandIn::start_logical(17);
+        stand_in.sample_table();
+        stand_in.sql(
+            "CREATE PUBLICATION p FOR TABLE playing_with_neon; ALTER TABLE playing_with_neon REPLICA IDENTITY FULL",
+        );
+        stand_in.sql("SELECT pg_create_logical_replication_slot('s', 'pgoutput')");
+        stand_in.sql("INSERT INTO playing_with_neon(name, value) VALUES ('a', NULL)");
+        stand_in.sql("UPDATE playing_with_neon SET value = 1 WHERE name = 'a'");
+        stand_in.sql("DELETE FROM playing_with_neon WHERE name = 'a'");
+        stand_in.sql("TRUNCATE playing_with_neon");
+        let changes = peek(&stand_in, "s", "p").expect("changes");
+        let kinds: Vec<_> = changes.iter().map(|it| it.kind).collect();
+        assert_eq!(kinds, ["insert", "update", "delete", "truncate"]);
+        assert_eq!(changes[1].values[1..], [Some("a".to_owned()), Some("1".to_owned())]);
+        assert_eq!((changes[0].table.as_str(), &changes[0].values[2]), ("public.playing_with_neon", &None));
+        assert_eq!(take(&stand_in, "s", "p").expect("the same once more"), changes);
+        assert_eq!(take(&stand_in, "s", "p"), Ok(vec![]));
+        assert!(take(&stand_in, "s", "absent").is_ok(), "no change, nobody asks for the publication");
+
+        let table = "CREATE TABLE playing_with_neon(id INT PRIMARY KEY, name TEXT, value REAL)";
+        let subscription = Subscription::attach(&stand_in, "s", "p", table);
+        stand_in.sql("INSERT INTO playing_with_neon(name, value) VALUES ('b', 5)");
+        subscription.wait_for("SELECT value FROM playing_with_neon WHERE name = 'b'", "5");
+        assert!(take(&stand_in, "s", "p").is_err_and(|error| error.contains("55006")), "the slot is in use");
+        subscription.detach();
+        assert_eq!(stand_in.value("SELECT active FROM pg_replication_slots WHERE slot_name = 's'"), "f");
+    }
+}
