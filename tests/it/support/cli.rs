@@ -20,8 +20,11 @@ pub(crate) fn program() -> &'static PathBuf {
     })
 }
 
-/// The built provider, which Cargo builds before the tests of this package.
+/// The built provider, which Cargo builds before the tests of this package; `NEONREP_PROVIDER` names another.
 pub(crate) fn provider() -> PathBuf {
+    if let Some(named) = std::env::var_os("NEONREP_PROVIDER").filter(|it| !it.is_empty()) {
+        return PathBuf::from(named);
+    }
     if let Some(built) = option_env!("CARGO_BIN_EXE_terraform-provider-neonrep") {
         return PathBuf::from(built);
     }

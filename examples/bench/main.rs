@@ -1,0 +1,208 @@
+//! `make bench`: what a plan over many publications of one database costs the server, the provider and the user.
+//!
+//! Linked into a folder as `terraform-provider-neonrep` it starts the real provider in its place and notes its
+//! processor time and peak memory: the CLI starts providers itself, so that nobody else can ask for them.
+#![expect(clippy::print_stdout, reason = "it is made to be read")]
+#![expect(clippy::disallowed_methods, reason = "it reads its environment and is a client of the server it watches")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+#[path = "../../tests/it/support/cli.rs"]
+mod cli;
+#[path = "../../tests/it/support/outcome.rs"]
+#[expect(dead_code, reason = "shared with the tests; this uses a part")]
+mod outcome;
+mod relay;
+#[path = "../../tests/it/support/sql.rs"]
+#[expect(dead_code, reason = "shared with the tests; this uses a part")]
+mod sql;
+#[path = "../../tests/it/support/stand_in.rs"]
+#[expect(dead_code, reason = "shared with the tests; this uses a part")]
+mod stand_in;
+#[path = "../../tests/it/support/terraform.rs"]
+#[expect(dead_code, reason = "shared with the tests; this uses a part")]
+mod terraform;
+
+use relay::Relay;
+use stand_in::StandIn;
+use terraform::Workspace;
+
+/// How many publications.
+const SIZES: [usize; 2] = [100, 1_000];
+
+/// Where the real provider is, when this program stands in its place; and where it notes what that one used.
+const REAL: &str = "NEONREP_BENCH_PROVIDER";
+const NOTES: &str = "NEONREP_BENCH_NOTES";
+
+/// What go-plugin sets for each plugin.
+const COOKIE: (&str, &str) =
+    ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2");
+
+fn main() -> ExitCode {
+    if let (Some(real), Some(notes)) = (std::env::var_os(REAL), std::env::var_os(NOTES)) {
+        return stand_for(Path::new(&real), Path::new(&notes));
+    }
+    let provider = cli::provider(); // NEONREP_PROVIDER names the release build: what users run
+    println!("{}: {} KiB", provider.display(), fs::metadata(&provider).map_or(0, |it| it.len() / 1024));
+    println!("start to handshake line: {:.1} ms (median of 20)", handshake(&provider));
+    let stand_in = StandIn::start_with(17, &["--logical", "--set", "log_statement = 'all'"]);
+    stand_in.sample_table();
+    for size in SIZES {
+        measure(&stand_in, &provider, size);
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs the provider as the CLI would see it, then notes what it used.
+fn stand_for(real: &Path, notes: &Path) -> ExitCode {
+    let mut command = Command::new(real);
+    command.args(std::env::args_os().skip(1)).env_remove(REAL).env_remove(NOTES);
+    let Ok(status) = command.status() else { return ExitCode::FAILURE };
+    if let Ok(used) = getrusage(UsageWho::RUSAGE_CHILDREN) {
+        let seconds = |time: nix::sys::time::TimeVal| -> f64 {
+            Duration::new(u64::try_from(time.tv_sec()).unwrap_or(0), 0).as_secs_f64()
+                + Duration::from_micros(u64::try_from(time.tv_usec()).unwrap_or(0)).as_secs_f64()
+        };
+        let line = format!("{} {}\n", seconds(used.user_time()) + seconds(used.system_time()), used.max_rss());
+        let appended = fs::File::options().create(true).append(true).open(notes);
+        let _ = appended.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+    ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
+}
+
+/// Milliseconds from start to the line that says where the provider listens.
+fn handshake(provider: &Path) -> f64 {
+    let mut taken: Vec<f64> = (0..20)
+        .map(|_| {
+            let began = Instant::now();
+            let mut command = Command::new(provider);
+            command.env(COOKIE.0, COOKIE.1).env("PLUGIN_PROTOCOL_VERSIONS", "6");
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+            let mut child = command.spawn().expect("the provider starts");
+            let mut line = String::new();
+            BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+            let elapsed = began.elapsed().as_secs_f64() * 1000.0;
+            assert!(line.starts_with("1|6|"), "not a handshake: {line}");
+            let _ = child.kill();
+            let _ = child.wait();
+            elapsed
+        })
+        .collect();
+    taken.sort_by(f64::total_cmp);
+    f64::midpoint(taken[9], taken[10])
+}
+
+fn measure(stand_in: &StandIn, provider: &Path, size: usize) {
+    let workspace = Workspace::new(stand_in);
+    let stand_for = workspace.path().join(".plugins").join("terraform-provider-neonrep");
+    fs::remove_file(&stand_for).expect("the link to the provider");
+    std::os::unix::fs::symlink(std::env::current_exe().expect("our own path"), &stand_for).expect("a link to us");
+    let notes = workspace.path().join("usage.txt");
+    let database = Relay::start(stand_in.ready.port, None);
+    let place = |port: u16| format!("{}:{port}/", stand_in.ready.host);
+    let api_port = stand_in.ready.api_url.rsplit(':').next().and_then(|it| it.split('/').next());
+    let api_port: u16 = api_port.and_then(|it| it.parse().ok()).expect("a port in api_url");
+    let api = Relay::start(api_port, Some((place(stand_in.ready.port), place(database.port))));
+    let through = format!(":{}/", api.port);
+    workspace.set_env("NEON_API_URL", stand_in.ready.api_url.replace(&format!(":{api_port}/"), &through));
+    workspace.set_env(REAL, provider.display().to_string());
+    workspace.set_env(NOTES, notes.display().to_string());
+
+    workspace.write(&format!(
+        "resource \"neonrep_publication\" \"many\" {{\n  count      = {size}\n  project_id = var.project_id\n  \
+         database   = \"neondb\"\n  name       = \"bench_${{count.index}}\"\n  tables     = [{{ name = \"playing_with_neon\" }}]\n}}\n"
+    ));
+    let began = Instant::now();
+    quietly(&workspace, &["apply", "-auto-approve"]);
+    let applied = began.elapsed();
+
+    let _ = fs::remove_file(&notes);
+    let log = PathBuf::from(stand_in.admin("GET", "/postgres", None)["log"].as_str().expect("the server's log"));
+    database.counts.connections.store(0, Ordering::Relaxed);
+    database.counts.round_trips.store(0, Ordering::Relaxed);
+    api.counts.round_trips.store(0, Ordering::Relaxed);
+    let before = fs::metadata(&log).expect("the server's log").len();
+    let planned = best_of(3, || quietly(&workspace, &["plan", "-detailed-exitcode"]));
+    let plans = 3.0;
+    let connections = number(database.counts.connections.load(Ordering::Relaxed));
+    let round_trips = number(database.counts.round_trips.load(Ordering::Relaxed));
+    let calls = number(api.counts.round_trips.load(Ordering::Relaxed));
+    let statements = counted(&log, before, &stand_in.ready.owner_role);
+    let usage = fs::read_to_string(&notes).unwrap_or_default();
+    let pairs = usage.lines().filter_map(|line| line.split_once(' '));
+    let (mut cpu, mut peak) = (0.0_f64, 0_u64);
+    for (seconds, kib) in pairs {
+        cpu += seconds.parse::<f64>().unwrap_or(0.0);
+        peak = peak.max(kib.parse().unwrap_or(0));
+    }
+
+    let plain = Workspace::bare();
+    plain.write_file(
+        "main.tf",
+        &format!(
+            "resource \"terraform_data\" \"many\" {{\n  count = {size}\n  input = \"bench_${{count.index}}\"\n}}\n"
+        ),
+    );
+    quietly(&plain, &["init"]);
+    quietly(&plain, &["apply", "-auto-approve"]);
+    let baseline = best_of(3, || quietly(&plain, &["plan", "-detailed-exitcode"]));
+
+    let mut report = format!("\n{size} publications in one database (apply: {:.1} s)\n", applied.as_secs_f64());
+    let mut row = |name: &str, value: String| {
+        let _ = writeln!(report, "  {name:<44} {value}");
+    };
+    row("connections to Postgres per plan", format!("{:.0}", connections / plans));
+    row("statements per plan", format!("{:.0}", statements / plans));
+    row("round trips to Postgres per plan", format!("{:.0}", round_trips / plans));
+    row("calls of the API per plan", format!("{:.0}", calls / plans));
+    row("provider, processor time per plan", format!("{:.2} s", cpu / plans));
+    row("provider, peak memory", format!("{:.1} MiB", kib_to_mib(peak)));
+    row("terraform plan", format!("{:.2} s", planned.as_secs_f64()));
+    row("the same over as many terraform_data", format!("{:.2} s", baseline.as_secs_f64()));
+    row("ratio", format!("{:.2}", planned.as_secs_f64() / baseline.as_secs_f64()));
+    println!("{report}");
+    quietly(&workspace, &["destroy", "-auto-approve"]);
+}
+
+fn kib_to_mib(kib: u64) -> f64 {
+    f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
+}
+
+/// Runs the CLI without its log at TRACE.
+fn quietly(workspace: &Workspace, arguments: &[&str]) {
+    let mut command = workspace.command(arguments);
+    command.args(["-no-color", "-input=false"]).env_remove("TF_LOG").env_remove("TF_LOG_PATH");
+    let output = command.output().expect("the CLI starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {}{said}", String::from_utf8_lossy(&output.stdout));
+}
+
+fn best_of(times: u32, mut run: impl FnMut()) -> Duration {
+    let taken = (0..times).map(|_| {
+        let began = Instant::now();
+        run();
+        began.elapsed()
+    });
+    taken.min().unwrap_or_default()
+}
+
+/// Statements of this role that the server has logged since that offset.
+fn counted(log: &Path, since: u64, role: &str) -> f64 {
+    let text = fs::read(log).expect("the server's log");
+    let new = String::from_utf8_lossy(&text[usize::try_from(since).expect("an offset")..]).into_owned();
+    let of_role = format!(" {role}@");
+    let is_statement = |line: &&str| line.contains("LOG:  statement: ") || line.contains("LOG:  execute ");
+    number(new.lines().filter(|line| line.contains(&of_role)).filter(is_statement).count())
+}
+
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,89 @@
+//! A relay before a server on loopback: counts connections and round trips, and may put one port for another.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// What went through.
+#[derive(Default)]
+pub(crate) struct Counts {
+    /// Connections taken.
+    pub(crate) connections: AtomicUsize,
+    /// How often a client spoke after the server had: pipelined requests are one, as on a real network.
+    pub(crate) round_trips: AtomicUsize,
+}
+
+/// A relay that runs as long as the program.
+pub(crate) struct Relay {
+    pub(crate) port: u16,
+    pub(crate) counts: Arc<Counts>,
+}
+
+impl Relay {
+    /// Relays to that port. In answers `replace.0` becomes `replace.1`; both are of one length, so that nothing else
+    /// of a message changes.
+    pub(crate) fn start(to: u16, replace: Option<(String, String)>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let counts = Arc::new(Counts::default());
+        let relay = Self { port, counts: Arc::clone(&counts) };
+        assert!(replace.as_ref().is_none_or(|(old, new)| old.len() == new.len()), "{replace:?}");
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                counts.connections.fetch_add(1, Ordering::Relaxed);
+                let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
+                connect(&client, &server, &counts, replace.as_ref());
+            }
+        });
+        relay
+    }
+}
+
+fn connect(client: &TcpStream, server: &TcpStream, counts: &Arc<Counts>, replace: Option<&(String, String)>) {
+    let server_spoke = Arc::new(AtomicBool::new(true));
+    for stream in [client, server] {
+        let _ = stream.set_nodelay(true);
+    }
+    let (Ok(from_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else { return };
+    let (Ok(from_server), Ok(to_client)) = (server.try_clone(), client.try_clone()) else { return };
+    let (spoke, counts) = (Arc::clone(&server_spoke), Arc::clone(counts));
+    std::thread::spawn(move || {
+        pass(from_client, to_server, |_| {
+            if spoke.swap(false, Ordering::Relaxed) {
+                counts.round_trips.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    });
+    let replace = replace.cloned();
+    std::thread::spawn(move || {
+        pass(from_server, to_client, |bytes| {
+            server_spoke.store(true, Ordering::Relaxed);
+            if let Some((old, new)) = &replace {
+                let found: Vec<usize> = bytes
+                    .windows(old.len())
+                    .enumerate()
+                    .filter(|(_, it)| *it == old.as_bytes())
+                    .map(|(at, _)| at)
+                    .collect();
+                for at in found {
+                    bytes[at..at + new.len()].copy_from_slice(new.as_bytes());
+                }
+            }
+        });
+    });
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, mut look: impl FnMut(&mut [u8])) {
+    let mut buffer = vec![0; 1 << 16];
+    while let Ok(length) = from.read(&mut buffer) {
+        if length == 0 {
+            break;
+        }
+        look(&mut buffer[..length]);
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
