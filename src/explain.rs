@@ -4,7 +4,7 @@
 
 use crate::framework::diagnostic::{Diagnostic, Diagnostics};
 use crate::framework::path::AttributePath;
-use crate::session::{Container, Error, WrongSettings};
+use crate::session::{Container, Error, Session, WrongSettings};
 use crate::{neon, path, postgres};
 
 /// `doing` is what was tried, as in `create publication "p"`: the summary is `Cannot` and that.
@@ -41,6 +41,26 @@ pub fn session(doing: &str, error: &Error) -> Diagnostic {
         Error::Postgres(error) => return postgres(doing, error),
     };
     Diagnostic::error(format!("Cannot {doing}"), format!("{answered}\n\n{advice}")).at(at)
+}
+
+/// The same for a plan that could not look at something. An error only where the run is bound to fail: a key that is
+/// refused, a project that is not there, a pooled host. All else is a warning, said once per process: the apply finds out.
+pub fn unseen(said_by: &Session, looking_at: &str, error: &Error) -> Diagnostics {
+    let doing = format!("look at {looking_at} for the plan");
+    let full = session(&doing, error);
+    let bound_to_fail = match error {
+        Error::ProjectNotFound { .. } | Error::PooledHost { .. } => true,
+        Error::Neon(error) => matches!(error.kind(), neon::Kind::Unauthorized | neon::Kind::Forbidden),
+        _ => false,
+    };
+    if bound_to_fail {
+        return full.into();
+    }
+    if !said_by.is_news(&error.to_string()) {
+        return Diagnostics::none();
+    }
+    let detail = format!("{}\n\nThe checks that need it were not made; the apply finds out.", full.detail);
+    Diagnostic::warning(full.summary, detail).at(full.path).into()
 }
 
 /// The same for Neon's API alone.

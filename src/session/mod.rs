@@ -9,7 +9,7 @@ mod natural_keys;
 mod place;
 mod snapshots;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,6 +57,7 @@ struct Inner {
     snapshots: Snapshots,
     unreachable: Mutex<BTreeMap<Place, Error>>,
     natural_keys: NaturalKeys,
+    said: Mutex<BTreeSet<String>>,
     writing: AtomicBool,
 }
 
@@ -105,6 +106,7 @@ impl Session {
             snapshots: Snapshots::default(),
             unreachable: Mutex::default(),
             natural_keys: NaturalKeys::default(),
+            said: Mutex::default(),
             writing: AtomicBool::new(false),
         })))
     }
@@ -199,6 +201,39 @@ impl Session {
     pub fn wrote(&self, place: &Place) {
         self.0.writing.store(true, Ordering::Relaxed);
         self.0.snapshots.forget(place);
+    }
+
+    /// The same for all of a project: a setting of it was changed, and its computes restart.
+    pub fn wrote_project(&self, project: &ProjectId) {
+        self.0.writing.store(true, Ordering::Relaxed);
+        self.0.snapshots.forget_project(project);
+        self.unreachable().retain(|place, _| &place.project != project);
+    }
+
+    /// Whether a branch is gone: it is absent and its project answers.
+    pub async fn branch_is_gone(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        budget: &Budget,
+    ) -> Result<bool, Error> {
+        match self.0.neon.get_branch(project, branch, budget).await {
+            Ok(_) => return Ok(false),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.0.neon.get_project(project, budget).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => {
+                Err(Error::ProjectNotFound { project: project.clone(), source: error })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether this has not been said before in this process: for what would be the same for many resources.
+    pub fn is_news(&self, text: &str) -> bool {
+        self.0.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
     }
 
     /// Whether this process has written: it applies, so reads look things up by name instead of loading all of a

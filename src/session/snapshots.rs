@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use super::error::Error;
 use super::place::Place;
 use super::Session;
-use crate::neon::Budget;
+use crate::neon::{Budget, ProjectId};
 use crate::postgres::names::{PublicationName, SlotName, TableName};
 use crate::postgres::publication::{self, Publication};
 use crate::postgres::settings::{self, Settings};
@@ -43,6 +43,10 @@ impl<V> Family<V> {
         let mut loads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         loads.retain(|of, _| (&of.project, &of.branch) != (&place.project, &place.branch));
     }
+
+    fn forget_project(&self, project: &ProjectId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|of, _| &of.project != project);
+    }
 }
 
 /// All families.
@@ -60,6 +64,11 @@ impl Snapshots {
         self.slots.forget(place);
         self.tables.forget(place);
         self.settings.forget(place);
+    }
+
+    /// A setting of a project changes what its servers say of themselves, not what is in their databases.
+    pub(super) fn forget_project(&self, project: &ProjectId) {
+        self.settings.forget_project(project);
     }
 }
 
