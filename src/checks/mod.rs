@@ -3,6 +3,10 @@
 //! A check refuses what this run would cause; what has already happened outside, or what another resource of the run
 //! may still cure, is a warning. Each has an id for `skip_checks`; the guide page is rendered from [`ALL`].
 
+pub mod branch_protected;
+pub mod logical_replication_is_one_way;
+pub mod password_cannot_be_known;
+
 use std::collections::BTreeSet;
 
 use crate::framework::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -49,7 +53,11 @@ impl Check {
 }
 
 /// All checks, in the order of the guide.
-pub const ALL: &[Check] = &[];
+pub const ALL: &[Check] = &[
+    logical_replication_is_one_way::CHECK,
+    password_cannot_be_known::CHECK,
+    branch_protected::CHECK,
+];
 
 /// `plan_checks` of the provider block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! The resources, one line each; and where they are.
 
+pub(crate) mod container;
 pub mod location;
+pub mod logical_replication;
 
 use crate::context::Data;
-use crate::framework::erased::ErasedResource;
+use crate::framework::erased::{ErasedResource, resource};
 
 /// All resources, in the order in which a guide uses them.
 pub fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
-    vec![]
+    vec![resource(logical_replication::LogicalReplication)]
 }
