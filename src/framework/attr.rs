@@ -69,6 +69,17 @@ impl<T> Attr<T> {
     }
 }
 
+impl<T> Attr<T> {
+    /// This value, or the default where it is null: for what an import does not say.
+    #[must_use]
+    pub fn or_default(self, default: impl Into<T>) -> Self {
+        match self {
+            Self::Null => Self::Known(default.into()),
+            said => said,
+        }
+    }
+}
+
 impl Attr<bool> {
     /// True only when known to be true.
     pub fn is_true(&self) -> bool {

@@ -3,11 +3,12 @@
 pub(crate) mod container;
 pub mod location;
 pub mod logical_replication;
+pub mod role;
 
 use crate::context::Data;
 use crate::framework::erased::{ErasedResource, resource};
 
 /// All resources, in the order in which a guide uses them.
 pub fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
-    vec![resource(logical_replication::LogicalReplication)]
+    vec![resource(logical_replication::LogicalReplication), resource(role::Role)]
 }

@@ -1,9 +1,7 @@
 //! What can go wrong on the way into a database, beside what the API and the server say themselves.
 
-use crate::neon::{self, ProjectId};
+use crate::neon::{self, BranchId, ProjectId};
 use crate::postgres;
-
-use super::place::Place;
 
 /// Something that holds objects and is absent, although what holds it was read: then its objects are gone too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +16,12 @@ pub enum Container {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The container is gone: what it held is gone, and nothing can be made in it.
-    #[error("{} is not there", match container { Container::Branch => format!("branch `{}` of project `{}`", place.branch, place.project), Container::Database => format!("{place}") })]
+    #[error("{what} is not there")]
     Gone {
-        /// What is absent.
+        /// What kind of thing is absent.
         container: Container,
-        /// Where it was looked for.
-        place: Box<Place>,
+        /// Its name, as in "branch `br-a` of project `p`".
+        what: String,
     },
     /// The API answers 404 for the project: it is gone, or the key may not see it. No object's state may be dropped for it.
     #[error("{source}")]
@@ -60,6 +58,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The branch is gone; the project answers.
+    pub fn branch_gone(project: &ProjectId, branch: &BranchId) -> Self {
+        Self::Gone { container: Container::Branch, what: format!("branch `{branch}` of project `{project}`") }
+    }
+
     /// Whether an object of the container is gone with it.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Gone { .. })

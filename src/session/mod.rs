@@ -320,12 +320,11 @@ impl Session {
 
     /// Which container of an absent database is absent too: a 404 of the API says less than it seems to.
     async fn what_is_absent(&self, place: &Place, error: neon::Error, budget: &Budget) -> Error {
-        let gone = |container| Error::Gone { container, place: Box::new(place.clone()) };
         match self.0.neon.get_branch(&place.project, &place.branch, budget).await {
-            Ok(_) => gone(Container::Database),
+            Ok(_) => Error::Gone { container: Container::Database, what: place.to_string() },
             Err(branch) if branch.is_not_found() => {
                 match self.0.neon.get_project(&place.project, budget).await {
-                    Ok(_) => gone(Container::Branch),
+                    Ok(_) => Error::branch_gone(&place.project, &place.branch),
                     Err(project) if project.is_not_found() => {
                         Error::ProjectNotFound { project: place.project.clone(), source: project }
                     }
