@@ -1,9 +1,11 @@
 //! The data sources, one line each.
 
+pub mod connection;
+
 use crate::context::Data;
-use crate::framework::erased::ErasedDataSource;
+use crate::framework::erased::{ErasedDataSource, data_source};
 
 /// All data sources.
 pub fn all() -> Vec<Box<dyn ErasedDataSource<Data>>> {
-    vec![]
+    vec![data_source(connection::Connection)]
 }
