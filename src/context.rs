@@ -1,5 +1,8 @@
 //! What `configure` yields and every handler gets: the session with Neon and Postgres, and the policy of the checks.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use crate::checks::Policy;
 use crate::framework;
 use crate::session::Session;
@@ -14,11 +17,17 @@ pub struct Data {
     pub session: Session,
     /// Which plan-time checks may speak.
     pub policy: Policy,
+    said: Mutex<BTreeSet<String>>,
 }
 
 impl Data {
     /// The data of one configuration.
     pub fn new(session: Session, policy: Policy) -> Self {
-        Self { session, policy }
+        Self { session, policy, said: Mutex::default() }
+    }
+
+    /// Whether this is asked for the first time with that text: for what is to be said once, not by each resource.
+    pub fn is_first(&self, what: &str) -> bool {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned())
     }
 }

@@ -6,6 +6,18 @@
 pub mod branch_protected;
 pub mod logical_replication_is_one_way;
 pub mod password_cannot_be_known;
+pub mod all_tables_without_key;
+pub mod logical_replication_on;
+pub mod mode_serves_publications;
+pub mod partitioned_without_root;
+pub mod publication_exists;
+pub mod publication_replaced_behind_slot;
+pub mod slots_nearly_used_up;
+pub mod tables_exist;
+pub mod tables_have_identity;
+pub mod tables_owned;
+pub mod tables_publishable;
+
 
 use std::collections::BTreeSet;
 
@@ -57,6 +69,17 @@ pub const ALL: &[Check] = &[
     logical_replication_is_one_way::CHECK,
     password_cannot_be_known::CHECK,
     branch_protected::CHECK,
+    publication_exists::CHECK,
+    publication_replaced_behind_slot::CHECK,
+    tables_have_identity::CHECK,
+    tables_exist::CHECK,
+    tables_publishable::CHECK,
+    tables_owned::CHECK,
+    partitioned_without_root::CHECK,
+    all_tables_without_key::CHECK,
+    mode_serves_publications::CHECK,
+    logical_replication_on::CHECK,
+    slots_nearly_used_up::CHECK,
 ];
 
 /// `plan_checks` of the provider block.
@@ -132,4 +155,73 @@ pub fn known_id(id: &str) -> Result<(), String> {
     }
     let ids: Vec<&str> = ALL.iter().map(|check| check.id).collect();
     Err(format!("`{id}` is not the id of a check. There are: {}", ids.join(", ")))
+}
+
+/// Facts as tests of the checks need them.
+#[cfg(test)]
+mod samples {
+    use crate::postgres::replica_identity::Mode;
+    use crate::postgres::table::{Kind, Table};
+    use crate::postgres::{PublicationName, RoleName, TableName};
+
+    /// An ordinary table of `public` with a primary key.
+    pub(super) fn table(name: &str) -> Table {
+        // Any number that a name does not share with another.
+        let oid = 20_000 + name.bytes().fold(0, |sum, byte| (sum * 31 + u32::from(byte)) % 9_000);
+        Table {
+            oid,
+            name: TableName::parse("public", name).unwrap(),
+            kind: Kind::Table,
+            owner: RoleName::parse("owner").unwrap(),
+            is_permanent: true,
+            has_primary_key: true,
+            identity: Mode::Default,
+            identity_index_valid: false,
+            partition_of: None,
+            row_security: false,
+            of_extension: false,
+        }
+    }
+
+    /// A publication's name.
+    pub(super) fn publication() -> PublicationName {
+        PublicationName::parse("p").unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ids stand in users' `skip_checks`: they stay.
+    #[test]
+    fn ids_are_those_that_users_name() {
+        let ids: Vec<&str> = ALL.iter().map(|it| it.id).collect();
+        let expected = [
+            "publication_exists",
+            "publication_replaced_behind_slot",
+            "tables_have_identity",
+            "tables_exist",
+            "tables_publishable",
+            "tables_owned",
+            "partitioned_without_root",
+            "all_tables_without_key",
+            "mode_serves_publications",
+            "logical_replication_on",
+            "slots_nearly_used_up",
+        ];
+        assert_eq!(ids, expected);
+    }
+
+    #[test]
+    fn the_policy_softens_and_skips() {
+        let check = &publication_exists::CHECK;
+        let found = || [check.error("s", "d", AttributePath::root())];
+        let severity = |policy: &Policy| policy.judge(check, found()).iter().next().map(|it| it.severity);
+        assert_eq!(severity(&Policy::default()), Some(Severity::Error));
+        assert_eq!(severity(&Policy::new(Mode::Warn, BTreeSet::new())), Some(Severity::Warning));
+        assert_eq!(severity(&Policy::new(Mode::Off, BTreeSet::new())), None);
+        assert_eq!(severity(&Policy::new(Mode::Error, [check.id.to_owned()].into())), None);
+        assert!(known_id("publication_exists").is_ok() && known_id("nonsense").is_err());
+    }
 }

@@ -1,0 +1,42 @@
+//! A slot that is to be made finds a free place: there are ten on Neon, of which Neon itself takes one.
+
+use super::{Check, Level};
+use crate::framework::diagnostic::Diagnostic;
+use crate::framework::path::AttributePath;
+use crate::postgres::slot::Capacity;
+
+/// The rule.
+pub const CHECK: Check = Check {
+    id: "slots_nearly_used_up",
+    level: Level::Warning,
+    rule: "After a new slot, at least one of the server's replication slots is still free.",
+};
+
+/// Judges how many slots are in use before a new one.
+pub fn check(capacity: Capacity, at: &AttributePath) -> Option<Diagnostic> {
+    let free = capacity.max.saturating_sub(capacity.used);
+    let (summary, advice) = match free {
+        0 => ("All replication slots are in use", "The new one cannot be made unless this run removes another."),
+        1 => ("Replication slots are nearly used up", "The new one takes the last."),
+        _ => return None,
+    };
+    let detail = format!(
+        "{} of {} replication slots of the branch are in use, physical ones included. {advice}\n\nSlots that nobody uses any \
+         more also keep WAL: `SELECT slot_name, database, active FROM pg_replication_slots` shows them.",
+        capacity.used, capacity.max
+    );
+    Some(CHECK.warning(summary, detail, at.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_place_is_warned_of() {
+        for (used, warned) in [(1, false), (8, false), (9, true), (10, true), (11, true)] {
+            let found = check(Capacity { used, max: 10 }, &AttributePath::root());
+            assert_eq!(found.is_some(), warned, "{used}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the resource decides by itself, without a server.
+
+use super::*;
+use crate::framework::diagnostic::Severity;
+use crate::framework::erased;
+
+fn known(text: &str) -> Attr<String> {
+    Attr::Known(text.to_owned())
+}
+
+fn entry(name: &str) -> Entry {
+    Entry { schema: known("public"), name: known(name), replica_identity_id: Attr::Null }
+}
+
+fn model() -> Model {
+    let nulls: Model = model::nulls(&Publication::schema()).unwrap();
+    Model {
+        id: known("shiny-wind-028834/br-aged-salad-637688/neondb/p"),
+        project_id: known("shiny-wind-028834"),
+        branch_id: known("br-aged-salad-637688"),
+        database: known("neondb"),
+        name: known("p"),
+        tables: Attr::Known([entry("t")].into()),
+        all_tables: Attr::Known(false),
+        publish: Attr::Known(Operation::ALL.map(|it| it.to_string()).into()),
+        publish_via_partition_root: Attr::Known(false),
+        adopt: Attr::Known(false),
+        allow_replace: Attr::Known(false),
+        force_destroy: Attr::Known(false),
+        oid: Attr::Known(16_400),
+        owner: known("o"),
+        adopted: Attr::Known(false),
+        ..nulls
+    }
+}
+
+#[test]
+fn model_and_schema_agree() {
+    erased::resource(Publication).agrees().unwrap();
+}
+
+#[test]
+fn one_of_tables_and_all_tables_says_what_to_publish() {
+    let tables = |entries: Vec<Entry>| Attr::Known(entries.into_iter().collect::<BTreeSet<_>>());
+    for (tables, all_tables, wrong) in [
+        (tables(vec![entry("t")]), Attr::Null, false),
+        (tables(vec![entry("t")]), Attr::Known(false), false),
+        (tables(vec![entry("t")]), Attr::Known(true), true),
+        (tables(vec![]), Attr::Known(true), false),
+        (tables(vec![]), Attr::Null, true),
+        (Attr::Null, Attr::Known(true), false),
+        (Attr::Null, Attr::Known(false), true),
+        (Attr::Null, Attr::Null, true),
+        (Attr::Null, Attr::Unknown, false),
+        (Attr::Unknown, Attr::Null, false),
+        (Attr::Unknown, Attr::Known(true), false),
+    ] {
+        let config = Model { tables: tables.clone(), all_tables, ..model() };
+        assert_eq!(Publication::validate(&config).has_errors(), wrong, "{tables:?} {all_tables:?}");
+    }
+}
+
+fn planned(prior: Model, planned: Model) -> Result<Model, Diagnostics> {
+    let config = Some(planned.clone());
+    let mut plan = Plan { config, prior: Some(prior), planned: Some(planned), requires_replace: Vec::new() };
+    Publication::modify_plan(&mut plan)?;
+    assert!(plan.requires_replace.is_empty());
+    Ok(plan.planned.unwrap())
+}
+
+#[test]
+fn only_a_replacement_makes_the_oid_unknown() {
+    let all = || Model { tables: Attr::Known(BTreeSet::new()), all_tables: Attr::Known(true), ..model() };
+    let agreed = Model { allow_replace: Attr::Known(true), ..all() };
+    let after = planned(model(), agreed.clone()).unwrap();
+    assert!(after.oid.is_unknown() && after.owner.is_unknown() && after.id == model().id);
+    assert_eq!(planned(agreed.clone(), agreed.clone()).unwrap(), agreed);
+    assert_eq!(planned(model(), all()).unwrap(), all());
+}
+
+#[test]
+fn a_turn_is_refused_unless_it_came_about_outside() {
+    let all = Model { all_tables: Attr::Known(true), ..model() };
+    let agreed = Model { allow_replace: Attr::Known(true), ..all.clone() };
+    assert_eq!(judge::turn(&all, false, &model()).severity, Severity::Error);
+    assert_eq!(judge::turn(&all, true, &model()).severity, Severity::Warning);
+    assert_eq!(judge::turn(&agreed, false, &model()).severity, Severity::Warning);
+}
+
+#[test]
+fn an_identity_of_another_table_is_refused() {
+    let with = |id: &str| {
+        let entry = Entry { replica_identity_id: known(id), ..entry("t") };
+        planned(model(), Model { tables: Attr::Known([entry].into()), ..model() })
+    };
+    with("shiny-wind-028834/br-aged-salad-637688/neondb/public/t").unwrap();
+    with("shiny-wind-028834/br-aged-salad-637688/neondb/public/u").unwrap_err();
+    with("elsewhere-1/br-aged-salad-637688/neondb/public/t").unwrap_err();
+}
+
+#[test]
+fn a_table_is_new_where_its_updates_were_not_published_before() {
+    let is_new = |prior: Option<&Model>, words: &[Operation]| {
+        let published = judge::published(&[entry("t")].into(), prior, &words.iter().copied().collect());
+        published[0].is_new
+    };
+    let inserts = Model { publish: Attr::Known(["insert".to_owned()].into()), ..model() };
+    let others = Model { tables: Attr::Known([entry("u")].into()), ..model() };
+    assert!(is_new(None, &Operation::ALL));
+    assert!(!is_new(Some(&model()), &Operation::ALL));
+    assert!(is_new(Some(&inserts), &Operation::ALL));
+    assert!(is_new(Some(&others), &Operation::ALL));
+    assert!(!is_new(Some(&inserts), &[Operation::Insert]));
+}
+
+#[test]
+fn an_import_id_names_a_publication() {
+    let id = "shiny-wind-028834/br-aged-salad-637688/neondb/a \"b\".c%2Fd%25";
+    let imported = Publication::import(id).unwrap();
+    assert_eq!(imported.name().unwrap().as_str(), "a \"b\".c/d%");
+    let place = location::place("shiny-wind-028834", "br-aged-salad-637688", "neondb").unwrap();
+    assert_eq!(super::id(&place, &imported.name().unwrap()), id);
+    assert!(imported.tables.is_null() && imported.adopt.is_null());
+    let too_long = format!("shiny-wind-028834/br-aged-salad-637688/neondb/{}", "x".repeat(64));
+    for wrong in ["p", "a/b/c", "shiny-wind-028834/br-aged-salad-637688/neondb/", &too_long, "a/b/c/d/e"] {
+        assert!(Publication::import(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn what_is_read_after_an_import_has_all_defaults() {
+    let imported = Publication::import(model().id.known().unwrap()).unwrap();
+    let found = Found {
+        name: PublicationName::parse("p").unwrap(),
+        oid: 16_400,
+        owner: crate::postgres::RoleName::parse("o").unwrap(),
+        tables: [(crate::postgres::TableName::parse("public", "t").unwrap(), member())].into(),
+        schemas: BTreeSet::new(),
+        all_tables: false,
+        publish: Operation::ALL.into(),
+        via_partition_root: false,
+        comment: None,
+    };
+    let place = location::place("shiny-wind-028834", "br-aged-salad-637688", "neondb").unwrap();
+    assert_eq!(imported.observed(&place, &found), model());
+    let marked = Found { comment: Some("text\nneonrep: adopted".to_owned()), ..found };
+    let imported = Publication::import(model().id.known().unwrap()).unwrap();
+    assert_eq!(imported.observed(&place, &marked).adopted, Attr::Known(true));
+}
+
+fn member() -> crate::postgres::publication::Member {
+    crate::postgres::publication::Member { relid: 1, has_columns: false, filter: None }
+}
