@@ -1,14 +1,64 @@
-//! neonrep.
+//! neonrep: a Terraform and OpenTofu provider that prepares a Neon project as a source of logical replication.
+//!
+//! # Where things are
+//!
+//! One resource is one `src/resources/<x>.rs` with its prose `<x>.md`, one folder `examples/resources/neonrep_<x>`, one
+//! `tests/it/acceptance/<x>.rs`, and one line in `resources::all`. The modules, from the outside in:
+//!
+//! - [`protocol`]: the plugin server that Terraform starts: handshake, mutual TLS, gRPC, logs. Translates and no more.
+//! - [`framework`]: a Terraform plugin framework: values, schema with its behaviour as data, one pure planner, the
+//!   traits an author implements. Could be a crate of its own.
+//! - [`provider`]: the provider block, and the lists of what there is. The only reader of the environment.
+//! - [`resources`], [`data_sources`]: one file each: schema, handlers, what an error means to the user.
+//! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
+//! - [`explain`]: errors of the lower layers as diagnostics.
+//! - [`context`]: what a handler gets.
+//! - [`session`]: the way into a database, and what reads of one database share.
+//! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform, nor the other.
+//! - [`secret`]: a text that cannot be printed.
+//!
+//! # The one idea
+//!
+//! A known id is a fact that is checked; an unknown id is a promise that Terraform keeps in order. The `id` of a
+//! publication is unknown until the publication exists, and a slot needs it. So at plan an id that is known must name
+//! a publication that is there now, and an unknown one is made first, by the same run.
+//!
+//! # Invariants
+//!
+//! - `framework` uses nothing else of this crate and does no IO; `protocol` uses only `framework`; `neon` and `postgres`
+//!   use only `secret`. A resource never names another resource. `tests/it/architecture.rs` holds this.
+//! - No text becomes SQL: a statement is a fixed template and typed fragments (`postgres::sql`). No secret becomes text.
+//! - A resource holds no SQL and no URL; the lower layers build no diagnostic.
+//! - Planning is a function over values: a check can speak, it cannot change a plan.
+//! - Errors are told apart by SQLSTATE or HTTP status; the exceptions (Neon's proxy, `tuple concurrently updated`) are
+//!   all in `postgres::error`.
+//! - Collections are sorted: same input, same bytes out.
+//!
+//! # Why not the crate `tf-provider`
+//!
+//! It accepts clients without a certificate, dies on Ctrl-C in mid-create and so orphans what it made, cannot carry
+//! numbers such as `0.1`, stops at protocol 6.5, and has had no release since 2024. Hence `protocol` and `framework`.
+
+pub mod protocol;
+
+pub mod framework;
+
+pub mod provider;
+
+pub mod resources;
+
+pub mod data_sources;
 
 pub mod checks;
-pub mod context;
-pub mod data_sources;
+
 pub mod explain;
-pub mod framework;
-pub mod neon;
-pub mod postgres;
-pub mod protocol;
-pub mod provider;
-pub mod resources;
-pub mod secret;
+
+pub mod context;
+
 pub mod session;
+
+pub mod neon;
+
+pub mod postgres;
+
+pub mod secret;
