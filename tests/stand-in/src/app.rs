@@ -140,7 +140,7 @@ impl App {
     pub(crate) async fn close(&self) -> Result<()> {
         let mut cluster = self.cluster.lock().await;
         self.state.send_replace(ServerState::Stopped);
-        let stopped = cluster.stop().await;
+        let stopped = cluster.abandon().await;
         std::mem::forget(cluster); // the lock stays taken until the process ends
         stopped
     }

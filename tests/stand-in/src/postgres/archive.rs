@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_folder_closed_to_the_server_is_passed_over() {
-        let closed = tempfile::tempdir().expect("temp dir");
+        let mode = fs::Permissions::from_mode(0o700);
+        let closed = tempfile::Builder::new().permissions(mode).tempdir().expect("temp dir");
         let stranger = RunAs { uid: 4_000_000, gid: 4_000_000, steps_down: true };
         let chosen = reachable([closed.path().join("a"), PathBuf::from("/b")].into_iter(), stranger);
         assert_eq!(chosen, Path::new("/b"));

@@ -176,6 +176,15 @@ impl Cluster {
 
     /// Stops the server: connections end with 57P01. Does nothing when it does not run.
     pub(crate) async fn stop(&mut self) -> Result<()> {
+        self.end(&[(Signal::SIGINT, FAST_SHUTDOWN), (Signal::SIGQUIT, FAST_SHUTDOWN), (Signal::SIGKILL, START)]).await
+    }
+
+    /// Ends the server whose data goes next: nothing need be written.
+    pub(crate) async fn abandon(&mut self) -> Result<()> {
+        self.end(&[(Signal::SIGQUIT, FAST_SHUTDOWN), (Signal::SIGKILL, START)]).await
+    }
+
+    async fn end(&mut self, signals: &[(Signal, Duration)]) -> Result<()> {
         let Some(mut child) = self.child.take() else {
             return Ok(());
         };
@@ -183,9 +192,7 @@ impl Cluster {
             return Ok(()); // ended by itself and reaped
         };
         let pid = Pid::from_raw(i32::try_from(pid)?);
-        for (signal, patience) in
-            [(Signal::SIGINT, FAST_SHUTDOWN), (Signal::SIGQUIT, FAST_SHUTDOWN), (Signal::SIGKILL, START)]
-        {
+        for &(signal, patience) in signals {
             if kill(pid, signal).is_err() || timeout(patience, child.wait()).await.is_ok() {
                 break;
             }
@@ -218,6 +225,7 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
          superuser_reserved_connections = 7\n\
          max_connections = 112\n\
          shared_buffers = 16MB\n\
+         max_wal_size = 256MB\n\
          fsync = off\n\
          full_page_writes = off\n\
          timezone = 'GMT'\n\

@@ -60,9 +60,15 @@ mod tests {
         RunAs { uid: 4_000_000, gid: 4_000_000, steps_down: true }
     }
 
+    /// A folder that only its owner gets into.
+    fn closed() -> tempfile::TempDir {
+        let mode = std::fs::Permissions::from_mode(0o700);
+        tempfile::Builder::new().permissions(mode).tempdir().expect("temp dir")
+    }
+
     #[test]
     fn a_closed_folder_above_is_noticed() {
-        let folder = tempfile::tempdir().expect("temp dir"); // made with 0700
+        let folder = closed();
         assert!(!stranger().reaches(folder.path()));
         assert!(stranger().reaches(Path::new("/")));
     }
@@ -70,7 +76,7 @@ mod tests {
     #[test]
     fn our_own_user_needs_no_check() {
         let ourselves = RunAs { steps_down: false, ..stranger() };
-        let folder = tempfile::tempdir().expect("temp dir");
+        let folder = closed();
         assert!(ourselves.reaches(folder.path()));
     }
 }
