@@ -74,7 +74,14 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, acceptor: Tl
     if app.server_state() == ServerState::Asleep {
         app.wake().await?;
     }
-    let mut server = TcpStream::connect(("127.0.0.1", app.access().port)).await?;
+    let address = ("127.0.0.1", app.access().port);
+    let mut server = match TcpStream::connect(address).await {
+        Ok(server) => server,
+        Err(_) => {
+            app.wake().await?; // it is being restarted, or has died
+            TcpStream::connect(address).await?
+        }
+    };
     server.set_nodelay(true)?;
     tokio::select! {
         passed = copy_bidirectional(&mut client, &mut server) => {
