@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::sys::signal::kill;
-use nix::sys::statvfs::statvfs;
 use nix::unistd::{Pid, Uid};
 use tempfile::TempDir;
 
@@ -35,14 +34,20 @@ pub(crate) fn make(user: RunAs) -> Result<TempDir> {
 }
 
 fn base(asked_for: Option<PathBuf>, user: RunAs) -> PathBuf {
-    let roomy = |path: &PathBuf| {
-        statvfs(path.as_path()).is_ok_and(|found| {
-            let free = u64::from(found.blocks_available()).saturating_mul(u64::from(found.fragment_size()));
-            free >= MEMORY_NEEDED
-        })
-    };
-    let memory = Some(PathBuf::from(MEMORY)).filter(roomy);
+    let memory = Some(PathBuf::from(MEMORY)).filter(|path| free(path) >= MEMORY_NEEDED);
     asked_for.or(memory).filter(|path| user.reaches(path)).unwrap_or_else(|| PathBuf::from("/tmp"))
+}
+
+/// Bytes that are free there; 0 where nobody can say.
+#[cfg(target_os = "linux")]
+fn free(path: &Path) -> u64 {
+    let found = nix::sys::statvfs::statvfs(path);
+    found.map_or(0, |found| found.blocks_available().saturating_mul(found.fragment_size()))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn free(_: &Path) -> u64 {
+    0
 }
 
 /// Removes our own folders whose process has gone.

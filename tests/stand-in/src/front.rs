@@ -75,12 +75,11 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, acceptor: Tl
         app.wake().await?;
     }
     let address = ("127.0.0.1", app.access().port);
-    let mut server = match TcpStream::connect(address).await {
-        Ok(server) => server,
-        Err(_) => {
-            app.wake().await?; // it is being restarted, or has died
-            TcpStream::connect(address).await?
-        }
+    let mut server = if let Ok(server) = TcpStream::connect(address).await {
+        server
+    } else {
+        app.wake().await?; // it is being restarted, or has died
+        TcpStream::connect(address).await?
     };
     server.set_nodelay(true)?;
     tokio::select! {

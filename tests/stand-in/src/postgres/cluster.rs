@@ -27,6 +27,9 @@ const FAST_SHUTDOWN: Duration = Duration::from_secs(3);
 /// How long a start may take on a busy machine.
 const START: Duration = Duration::from_mins(1);
 
+/// How often a start is tried.
+const START_ATTEMPTS: u32 = 5;
+
 /// The server's `wal_level`: the two values that Neon knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WalLevel {
@@ -118,18 +121,20 @@ impl Cluster {
         {
             return Ok(());
         }
-        // The port is chosen at the first start and kept; only then may another one be tried.
-        let tries = if self.port == 0 { 5 } else { 1 };
-        for attempt in 1..=tries {
-            if tries > 1 {
+        // The port is chosen at the first start and kept; until then another one may be tried.
+        let first = self.port == 0;
+        for attempt in 1..=START_ATTEMPTS {
+            if first {
                 self.port = free_port()?;
             }
             self.spawn(wal_level)?;
             match self.wait_until_up().await {
                 Ok(()) => return Ok(()),
-                Err(error) if attempt == tries => return Err(error),
-                Err(error) => tracing::warn!("{error:#}; trying another port"),
+                Err(error) if attempt == START_ATTEMPTS => return Err(error),
+                // The port was taken meanwhile, or backends of a killed server still hold its memory.
+                Err(error) => tracing::warn!("{error:#}; trying again"),
             }
+            sleep(Duration::from_millis(200)).await;
         }
         Ok(())
     }
