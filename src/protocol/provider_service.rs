@@ -442,8 +442,8 @@ mod tests {
         ProviderService::new(Arc::new(Panics))
     }
 
-    fn state() -> Option<proto::DynamicValue> {
-        Some(proto::DynamicValue { msgpack: vec![0x80], json: Vec::new() })
+    fn state() -> proto::DynamicValue {
+        proto::DynamicValue { msgpack: vec![0x80], json: Vec::new() }
     }
 
     fn says(diagnostics: &[proto::Diagnostic], what: &str) -> bool {
@@ -453,26 +453,26 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_read_tells_terraform_what_it_knows() {
         let request = read_resource::Request {
-            current_state: state(),
+            current_state: Some(state()),
             private: b"p".into(),
             ..read_resource::Request::default()
         };
         let answer = service().read_resource(Request::new(request)).await.unwrap().into_inner();
         assert!(says(&answer.diagnostics, "read"), "{:?}", answer.diagnostics);
-        assert_eq!((answer.new_state, answer.private), (state(), b"p".to_vec()));
+        assert_eq!((answer.new_state, answer.private), (Some(state()), b"p".to_vec()));
     }
 
     #[tokio::test]
     async fn a_panic_in_apply_keeps_the_prior_state() {
         let request = apply_resource_change::Request {
-            prior_state: state(),
+            prior_state: Some(state()),
             planned_private: b"p".into(),
             ..apply_resource_change::Request::default()
         };
         let service = service();
         let answer = service.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
         assert!(says(&answer.diagnostics, "apply"), "{:?}", answer.diagnostics);
-        assert_eq!((answer.new_state, answer.private), (state(), b"p".to_vec()));
+        assert_eq!((answer.new_state, answer.private), (Some(state()), b"p".to_vec()));
         service.under_way().ended().await;
     }
 

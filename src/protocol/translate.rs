@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
-
 use super::generated::tfplugin6::{self as proto, attribute_path, schema as wire};
 use crate::framework::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::framework::path::{AttributePath, Step};
 use crate::framework::schema::{Attribute, Kind, Nesting, Schema};
 use crate::framework::server::{ClientCapabilities, Encoded};
-use crate::framework::types::Type;
 
 /// An absent value is null.
 pub(super) fn encoded(value: Option<proto::DynamicValue>) -> Encoded {
@@ -108,7 +105,7 @@ fn attributes(all: &BTreeMap<String, Attribute>) -> Vec<wire::Attribute> {
 
 fn attribute(name: &str, attribute: &Attribute) -> wire::Attribute {
     let (simple, nested) = match &attribute.kind {
-        Kind::Type(it) => (type_json(it).to_string().into_bytes(), None),
+        Kind::Type(it) => (it.to_json().to_string().into_bytes(), None),
         Kind::Nested(nesting, inner) => {
             let object = wire::Object {
                 attributes: attributes(inner),
@@ -143,42 +140,11 @@ fn nesting(nesting: Nesting) -> wire::object::NestingMode {
     }
 }
 
-/// A type in cty's JSON form: `"string"`, `["set","string"]`, `["object",{"name":"string"}]`.
-fn type_json(of: &Type) -> Json {
-    match of {
-        Type::Bool => json!("bool"),
-        Type::Number => json!("number"),
-        Type::String => json!("string"),
-        Type::Dynamic => json!("dynamic"),
-        Type::List(element) => json!(["list", type_json(element)]),
-        Type::Set(element) => json!(["set", type_json(element)]),
-        Type::Map(element) => json!(["map", type_json(element)]),
-        Type::Object(fields) => {
-            let fields: serde_json::Map<_, _> = fields.iter().map(|(name, it)| (name.clone(), type_json(it))).collect();
-            json!(["object", fields])
-        }
-        Type::Tuple(elements) => json!(["tuple", elements.iter().map(type_json).collect::<Vec<_>>()]),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::framework::schema::{set_of, set_of_objects, string};
-
-    #[test]
-    fn types_have_ctys_form() {
-        let object = Type::Object([("b".to_owned(), Type::Bool), ("a".to_owned(), Type::Number)].into());
-        for (of, expected) in [
-            (Type::Dynamic, r#""dynamic""#),
-            (Type::Set(Box::new(Type::String)), r#"["set","string"]"#),
-            (Type::Map(Box::new(Type::List(Box::new(Type::Bool)))), r#"["map",["list","bool"]]"#),
-            (object, r#"["object",{"a":"number","b":"bool"}]"#),
-            (Type::Tuple(vec![Type::String, Type::Bool]), r#"["tuple",["string","bool"]]"#),
-        ] {
-            assert_eq!(type_json(&of).to_string(), expected);
-        }
-    }
+    use crate::framework::types::Type;
 
     #[test]
     fn a_path_survives_and_the_root_is_absent() {

@@ -125,7 +125,7 @@ impl Plugin {
         plugin
     }
 
-    /// Under `--debug`. The second value is what the line with TF_REATTACH_PROVIDERS sets.
+    /// Under `--debug`. The second value is what the line with `TF_REATTACH_PROVIDERS` sets.
     pub(crate) fn start_for_debugger() -> (Self, serde_json::Value) {
         let mut plugin = Self::spawn(command().arg("--debug"), None);
         let json = loop {

@@ -17,8 +17,8 @@ fn is_one_error(diagnostics: &[Diagnostic]) {
     assert!(!diagnostics[0].summary.is_empty());
 }
 
-fn value(msgpack: &[u8]) -> Option<DynamicValue> {
-    Some(DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() })
+fn value(msgpack: &[u8]) -> DynamicValue {
+    DynamicValue { msgpack: msgpack.to_vec(), json: Vec::new() }
 }
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn an_unknown_type_is_a_diagnostic_everywhere() {
     let plugin = Plugin::start();
     let mut client = plugin.client().await;
     let name = || UNKNOWN.to_owned();
-    let null = || value(&[0xc0]);
+    let null = || Some(value(&[0xc0]));
 
     let request = validate_resource_config::Request { type_name: name(), config: null(), client_capabilities: None };
     is_one_error(&client.validate_resource_config(request).await.expect("an answer").into_inner().diagnostics);
@@ -119,7 +119,7 @@ async fn a_huge_state_gets_through() {
     let plugin = Plugin::start();
     let request = read_resource::Request {
         type_name: UNKNOWN.to_owned(),
-        current_state: value(&vec![0xc0; 48 << 20]),
+        current_state: Some(value(&vec![0xc0; 48 << 20])),
         ..read_resource::Request::default()
     };
     is_one_error(&plugin.client().await.read_resource(request).await.expect("an answer").into_inner().diagnostics);
@@ -131,7 +131,7 @@ async fn log_lines_are_hclogs_and_hold_no_values() {
     let secret = b"correct horse battery staple";
     let request = read_resource::Request {
         type_name: UNKNOWN.to_owned(),
-        current_state: value(secret),
+        current_state: Some(value(secret)),
         private: secret.to_vec(),
         ..read_resource::Request::default()
     };
