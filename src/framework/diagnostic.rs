@@ -46,7 +46,9 @@ impl Diagnostic {
     pub fn bug(what: impl std::fmt::Display) -> Self {
         Self::error(
             "Bug in the provider",
-            format!("{what}\n\nThis is a mistake in the provider, not in your configuration. Please report it with this text."),
+            format!(
+                "{what}\n\nThis is a mistake in the provider, not in your configuration. Please report it with this text."
+            ),
         )
     }
 }

@@ -130,7 +130,10 @@ impl<R: Resource> ErasedResource<R::Data> for Erased<R> {
                 }
                 Ok(())
             }
-            _ => Err(Diagnostic::bug(format!("The plan of `{}` made an object of a destroy, or the reverse.", R::TYPE)).into()),
+            _ => {
+                Err(Diagnostic::bug(format!("The plan of `{}` made an object of a destroy, or the reverse.", R::TYPE))
+                    .into())
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Import ids: parts joined by `/`, each percent-escaped.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
@@ -11,7 +13,13 @@ pub fn escape(part: &str, also: &[char]) -> String {
         if it == '%' || it == '/' || also.contains(&it) {
             let mut bytes = [0; 4];
             for byte in it.encode_utf8(&mut bytes).bytes() {
-                escaped.push_str(&format!("%{byte:02X}"));
+                escaped.push('%');
+                escaped.extend(
+                    [byte >> 4, byte & 15]
+                        .iter()
+                        .filter_map(|digit| char::from_digit(u32::from(*digit), 16))
+                        .map(|digit| digit.to_ascii_uppercase()),
+                );
             }
         } else {
             escaped.push(it);
@@ -27,11 +35,13 @@ pub fn unescape(part: &str) -> Result<String, String> {
         !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     });
     if broken {
-        return Err(format!("`{part}` has a `%` that is not followed by two hexadecimal digits; a `%` itself is written `%25`"));
+        return Err(format!(
+            "`{part}` has a `%` that is not followed by two hexadecimal digits; a `%` itself is written `%25`"
+        ));
     }
     percent_decode_str(part)
         .decode_utf8()
-        .map(|text| text.into_owned())
+        .map(Cow::into_owned)
         .map_err(|_| format!("`{part}` does not decode to valid UTF-8"))
 }
 
@@ -56,8 +66,9 @@ pub fn split(id: &str) -> Result<Vec<String>, String> {
 pub fn parts<const N: usize>(id: &str, form: &str) -> Result<[String; N], Diagnostics> {
     let found = split(id).map_err(|problem| bad_id(&problem, form))?;
     let count = found.len();
-    <[String; N]>::try_from(found)
-        .map_err(|_| bad_id(&format!("`{id}` has {count} {}, not {N}", if count == 1 { "part" } else { "parts" }), form))
+    <[String; N]>::try_from(found).map_err(|_| {
+        bad_id(&format!("`{id}` has {count} {}, not {N}", if count == 1 { "part" } else { "parts" }), form)
+    })
 }
 
 /// The error for an id of the wrong form.

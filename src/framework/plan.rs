@@ -69,8 +69,7 @@ pub fn plan(
         null_write_only(&schema.attributes, planned);
     }
     // The hook may have kept a prior value, or changed another that replaces; what it added itself stays.
-    let found_after =
-        plan.planned.as_ref().map(|it| replacements(schema, plan.prior.as_ref(), it)).unwrap_or_default();
+    let found_after = plan.planned.as_ref().map(|it| replacements(schema, plan.prior.as_ref(), it)).unwrap_or_default();
     plan.requires_replace.retain(|path| !found_before.contains(path));
     plan.requires_replace.extend(found_after);
     plan.requires_replace.sort();
@@ -103,7 +102,13 @@ impl Merge {
         if self.problems.has_errors() { Err(self.problems) } else { Ok(planned) }
     }
 
-    fn object(&mut self, attributes: &Attributes, config: &Value, prior: Option<&Value>, path: &AttributePath) -> Value {
+    fn object(
+        &mut self,
+        attributes: &Attributes,
+        config: &Value,
+        prior: Option<&Value>,
+        path: &AttributePath,
+    ) -> Value {
         if !matches!(config, Value::Object(_)) {
             return config.clone();
         }
@@ -121,7 +126,13 @@ impl Merge {
     }
 
     /// `prior` is never null here.
-    fn attribute(&mut self, attribute: &Attribute, config: &Value, prior: Option<&Value>, path: &AttributePath) -> Value {
+    fn attribute(
+        &mut self,
+        attribute: &Attribute,
+        config: &Value,
+        prior: Option<&Value>,
+        path: &AttributePath,
+    ) -> Value {
         if attribute.write_only {
             return Value::Null;
         }
@@ -168,7 +179,13 @@ impl Merge {
     }
 
     /// A member of a set: one that was there before, if configuration can mean it, else a new one.
-    fn member(&mut self, attributes: &Attributes, config: &Value, prior: Option<&Value>, path: &AttributePath) -> Value {
+    fn member(
+        &mut self,
+        attributes: &Attributes,
+        config: &Value,
+        prior: Option<&Value>,
+        path: &AttributePath,
+    ) -> Value {
         if let Some(Value::Set(candidates)) = prior {
             for candidate in candidates {
                 let mut kept = Self { unknowns: false, problems: Diagnostics::none() };

@@ -91,8 +91,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut total: u128 = 0;
     while !rest.is_empty() {
-        let (number, after) = rest.split_at(rest.find(|it: char| !it.is_ascii_digit() && it != '.').ok_or_else(refuse)?);
-        let (unit, after) = after.split_at(after.find(|it: char| it.is_ascii_digit() || it == '.').unwrap_or(after.len()));
+        let (number, after) =
+            rest.split_at(rest.find(|it: char| !it.is_ascii_digit() && it != '.').ok_or_else(refuse)?);
+        let (unit, after) =
+            after.split_at(after.find(|it: char| it.is_ascii_digit() || it == '.').unwrap_or(after.len()));
         let unit = nanoseconds(unit).ok_or_else(refuse)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
@@ -120,23 +122,18 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 pub fn duration_text(duration: Duration) -> String {
     let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let mut text = String::new();
-    for (count, unit) in [(hours, "h"), (minutes, "m")] {
-        if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
-        }
-    }
+    let whole = [(hours, "h"), (minutes, "m")].into_iter().filter(|(count, _)| *count > 0);
+    let whole: String = whole.map(|(count, unit)| count.to_string() + unit).collect();
     match (seconds, nanoseconds) {
-        (0, 0) if text.is_empty() => text.push_str("0s"),
-        (0, 0) => {}
-        (seconds, 0) => text.push_str(&format!("{seconds}s")),
-        (0, nanoseconds) if nanoseconds % 1_000_000 == 0 => text.push_str(&format!("{}ms", nanoseconds / 1_000_000)),
+        (0, 0) if whole.is_empty() => "0s".into(),
+        (0, 0) => whole,
+        (seconds, 0) => format!("{whole}{seconds}s"),
+        (0, nanoseconds) if nanoseconds % 1_000_000 == 0 => format!("{whole}{}ms", nanoseconds / 1_000_000),
         (seconds, nanoseconds) => {
             let fraction = format!("{nanoseconds:09}");
-            text.push_str(&format!("{seconds}.{}s", fraction.trim_end_matches('0')));
+            format!("{whole}{seconds}.{}s", fraction.trim_end_matches('0'))
         }
     }
-    text
 }
 
 #[cfg(test)]
@@ -164,9 +161,26 @@ mod tests {
 
     #[test]
     fn what_is_no_positive_go_duration_is_refused() {
-        for text in
-            ["", "0", "0s", "10", "-5s", "+5s", "5 s", "1d", "s", ".s", "1..5s", "1.5.1s", "5S", "1e3s", "9999999999999h", "300000000000h", "5m ", "٣s"]
-        {
+        for text in [
+            "",
+            "0",
+            "0s",
+            "10",
+            "-5s",
+            "+5s",
+            "5 s",
+            "1d",
+            "s",
+            ".s",
+            "1..5s",
+            "1.5.1s",
+            "5S",
+            "1e3s",
+            "9999999999999h",
+            "300000000000h",
+            "5m ",
+            "٣s",
+        ] {
             assert!(parse_duration(text).is_err(), "{text:?}");
         }
     }

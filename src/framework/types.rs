@@ -98,9 +98,11 @@ impl Type {
                     .map(|(name, it)| Ok((name.clone(), Self::from_json_within(it, depth)?)))
                     .collect::<Result<_, _>>()
                     .map(Self::Object),
-                (Some("tuple"), Some(Json::Array(elements))) => {
-                    elements.iter().map(|it| Self::from_json_within(it, depth)).collect::<Result<_, _>>().map(Self::Tuple)
-                }
+                (Some("tuple"), Some(Json::Array(elements))) => elements
+                    .iter()
+                    .map(|it| Self::from_json_within(it, depth))
+                    .collect::<Result<_, _>>()
+                    .map(Self::Tuple),
                 _ => Err(refuse()),
             },
             _ => Err(refuse()),

@@ -177,9 +177,11 @@ fn broken(rule: &Rule, config: &Value) -> Option<Diagnostic> {
             let what = if matches!(rule, Rule::ExactlyOneOf(_)) { "One" } else { "At least one" };
             error("Missing argument", format!("{what} of {} must be set.", listed(names, "or")), names.first()?)
         }
-        Rule::ExactlyOneOf(names) if count(names) > 1 => {
-            error("Arguments exclude each other", format!("Only one of {} can be set.", listed(names, "or")), names.first()?)
-        }
+        Rule::ExactlyOneOf(names) if count(names) > 1 => error(
+            "Arguments exclude each other",
+            format!("Only one of {} can be set.", listed(names, "or")),
+            names.first()?,
+        ),
         Rule::Conflicts(one, other) if set(one) && set(other) => {
             error("Arguments exclude each other", format!("`{one}` and `{other}` cannot be set together."), one)
         }
@@ -202,7 +204,10 @@ mod tests {
         let member = || {
             set_of_objects([
                 ("schema", string().default("public")),
-                ("name", string().required().parsed_by(|it| if it.len() < 4 { Ok(()) } else { Err("the name is too long") })),
+                (
+                    "name",
+                    string().required().parsed_by(|it| if it.len() < 4 { Ok(()) } else { Err("the name is too long") }),
+                ),
             ])
         };
         Schema::new("")
@@ -210,7 +215,10 @@ mod tests {
             .attribute("words", set_of(Type::String).optional().one_of(["insert", "update"]))
             .attribute("tables", member().optional())
             .attribute("secret", string().optional().write_only())
-            .attribute("box", single([("inner", member().optional()), ("mode", string().optional().one_of(["a"]))]).optional())
+            .attribute(
+                "box",
+                single([("inner", member().optional()), ("mode", string().optional().one_of(["a"]))]).optional(),
+            )
             .timeouts()
     }
 

@@ -8,10 +8,9 @@ use super::super::types::Type;
 use super::super::value::Value;
 use super::CodecError;
 
-/// Reads a whole document. serde_json bounds the depth and keeps the digits of numbers.
+/// Reads a whole document. `serde_json` bounds the depth and keeps the digits of numbers.
 pub(super) fn decode(wanted: &Type, bytes: &[u8]) -> Result<Value, CodecError> {
-    let json: Json =
-        serde_json::from_slice(bytes).map_err(|error| CodecError::new(format!("not JSON: {error}")))?;
+    let json: Json = serde_json::from_slice(bytes).map_err(|error| CodecError::new(format!("not JSON: {error}")))?;
     value(wanted, json)
 }
 

@@ -162,9 +162,8 @@ fn tree(of: &Type, value: &Value) -> Result<Tree, CodecError> {
             attributes
                 .iter()
                 .map(|(name, of)| {
-                    let item = items
-                        .get(name)
-                        .ok_or_else(|| CodecError::new(format!("attribute `{name}` is missing")))?;
+                    let item =
+                        items.get(name).ok_or_else(|| CodecError::new(format!("attribute `{name}` is missing")))?;
                     let item = tree(of, item).map_err(|error| error.inside(Step::Attribute(name.clone())))?;
                     Ok((name.as_str().into(), item))
                 })

@@ -48,9 +48,7 @@ pub(in super::super) fn value_of(of: &Type, unknown: bool) -> BoxedStrategy<Valu
             .prop_flat_map(move |of| (Just(of.clone()), value_of(&of, unknown)))
             .prop_map(|pair| Value::Dynamic(Box::new(pair)))
             .boxed(),
-        Type::List(element) => {
-            prop::collection::vec(value_of(element, unknown), 0..4).prop_map(Value::List).boxed()
-        }
+        Type::List(element) => prop::collection::vec(value_of(element, unknown), 0..4).prop_map(Value::List).boxed(),
         Type::Set(element) => prop::collection::vec(value_of(element, unknown), 0..4)
             .prop_map(|items| Value::Set(items.into_iter().collect()))
             .boxed(),

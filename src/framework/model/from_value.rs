@@ -152,14 +152,14 @@ impl<'de, I: Iterator<Item = &'de Value>> SeqAccess<'de> for Items<I> {
 
 /// The entries of a map or object being read.
 struct Entries<'a> {
-    entries: btree_map::Iter<'a, String, Value>,
+    rest: btree_map::Iter<'a, String, Value>,
     current: Option<(&'a String, &'a Value)>,
     step: fn(String) -> Step,
 }
 
 impl<'a> Entries<'a> {
     fn new(entries: &'a btree_map::BTreeMap<String, Value>, step: fn(String) -> Step) -> Self {
-        Self { entries: entries.iter(), current: None, step }
+        Self { rest: entries.iter(), current: None, step }
     }
 }
 
@@ -167,7 +167,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = Mismatch;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Mismatch> {
-        self.current = self.entries.next();
+        self.current = self.rest.next();
         let Some((name, _)) = self.current else { return Ok(None) };
         let name: StrDeserializer<'_, Mismatch> = name.as_str().into_deserializer();
         seed.deserialize(name).map(Some)

@@ -63,9 +63,8 @@ pub fn nulls<M: DeserializeOwned>(schema: &Schema) -> Result<M, Mismatch> {
 /// one whose leaves are all unknown, must decode and come back the same.
 pub(super) fn agrees<M: Serialize + DeserializeOwned>(schema: &Schema) -> Result<(), String> {
     for leaf in [Value::Null, Value::Unknown] {
-        let sample = Value::object(
-            schema.attributes.iter().map(|(name, attribute)| (name.clone(), skeleton(attribute, &leaf))),
-        );
+        let sample =
+            Value::object(schema.attributes.iter().map(|(name, attribute)| (name.clone(), skeleton(attribute, &leaf))));
         let model: M = from_value(&sample).map_err(|error| format!("does not decode: {error}"))?;
         let back = to_value(&model).map_err(|error| format!("does not encode: {error}"))?;
         let back = schema.object_type().conform(back).map_err(|error| format!("does not come back: {error}"))?;

@@ -23,13 +23,15 @@ fn schema() -> Schema {
         .attribute("status", string().computed().default("ok"))
         .attribute("secret", string().optional().write_only())
         .attribute("note", string().optional())
-        .attribute("box", single([("size", string().default("small")), ("at", string().computed().keeps_prior())]).optional())
+        .attribute(
+            "box",
+            single([("size", string().default("small")), ("at", string().computed().keeps_prior())]).optional(),
+        )
         .timeouts()
 }
 
 fn object(items: &[(&str, Value)]) -> Value {
-    let mut all: BTreeMap<String, Value> =
-        schema().attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
+    let mut all: BTreeMap<String, Value> = schema().attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
     all.extend(items.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     Value::Object(all)
 }
@@ -190,11 +192,8 @@ fn lists_of_objects_are_matched_by_index_and_replace_by_path() {
     let list = Attribute { ..super::super::schema::set_of_objects([]) };
     let kind = Kind::Nested(
         Nesting::List,
-        [
-            ("a".to_owned(), string().required().replaces_if_set()),
-            ("b".to_owned(), string().computed().keeps_prior()),
-        ]
-        .into(),
+        [("a".to_owned(), string().required().replaces_if_set()), ("b".to_owned(), string().computed().keeps_prior())]
+            .into(),
     );
     let schema = Schema::new("").attribute("list", Attribute { kind, ..list.optional() });
     let item = |a: &str, b: Value| Value::object([("a", a.into()), ("b", b)]);
@@ -267,10 +266,8 @@ fn any_config() -> impl Strategy<Value = Value> {
         Just(Value::Unknown),
         prop::collection::vec(member, 0..3).prop_map(|items| Value::Set(items.into_iter().collect()))
     ];
-    let inner = prop_oneof![
-        Just(Value::Null),
-        text().prop_map(|size| Value::object([("size", size), ("at", Value::Null)]))
-    ];
+    let inner =
+        prop_oneof![Just(Value::Null), text().prop_map(|size| Value::object([("size", size), ("at", Value::Null)]))];
     (text(), text(), tables, inner, text()).prop_map(|(name, branch, tables, inner, note)| {
         object(&[("name", name), ("branch", branch), ("tables", tables), ("box", inner), ("note", note)])
     })

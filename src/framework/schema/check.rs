@@ -21,19 +21,10 @@ impl Role {
     /// Names that the language keeps for itself.
     fn reserved(self) -> &'static [&'static str] {
         match self {
-            Self::Provider => {
-                &["alias", "version", "count", "depends_on", "for_each", "source", "lifecycle", "locals"]
+            Self::Provider => &["alias", "version", "count", "depends_on", "for_each", "source", "lifecycle", "locals"],
+            Self::Resource | Self::DataSource => {
+                &["count", "for_each", "depends_on", "provider", "lifecycle", "connection", "provisioner", "locals"]
             }
-            Self::Resource | Self::DataSource => &[
-                "count",
-                "for_each",
-                "depends_on",
-                "provider",
-                "lifecycle",
-                "connection",
-                "provisioner",
-                "locals",
-            ],
         }
     }
 }

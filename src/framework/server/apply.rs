@@ -51,7 +51,9 @@ impl<P: Provider> FrameworkServer<P> {
             Err(problem) => return nothing_done(problem),
         };
         let (operation, timed) = match (&prior, &planned) {
-            (Value::Null, Value::Null) => return nothing_done(Diagnostic::bug("An apply with neither state nor plan.")),
+            (Value::Null, Value::Null) => {
+                return nothing_done(Diagnostic::bug("An apply with neither state nor plan."));
+            }
             (Value::Null, planned) => (Operation::Create, planned),
             (prior, Value::Null) => (Operation::Delete, prior),
             (_, planned) => (Operation::Update, planned),
@@ -102,7 +104,8 @@ async fn run<D: Send + Sync>(
             match checkpoint.map(|it| resource.schema().object_type().conform(it)) {
                 Some(Ok(exists)) => (storable(resource.schema(), exists), problems),
                 Some(Err(error)) => {
-                    let bug = Diagnostic::bug(format!("A checkpoint of `{type_name}` does not fit its schema: {error}."));
+                    let bug =
+                        Diagnostic::bug(format!("A checkpoint of `{type_name}` does not fit its schema: {error}."));
                     (prior, problems + bug.into())
                 }
                 None => (prior, problems),

@@ -124,9 +124,7 @@ impl<P: Provider> FrameworkServer<P> {
         let config = erased::decode("provider", &config)?;
         let configured = match self.provider.configure(config, terraform_version).await? {
             Configured::Ready(data) => Configuration::Ready(Arc::new(data)),
-            Configured::NotYetKnown { reason } => {
-                Configuration::NotYetKnown { reason, told: AtomicBool::new(false) }
-            }
+            Configured::NotYetKnown { reason } => Configuration::NotYetKnown { reason, told: AtomicBool::new(false) },
         };
         self.keep(configured);
         Ok(())
@@ -157,8 +155,9 @@ pub(super) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &s
 
 /// Writes a value of a schema.
 pub(super) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<Encoded, Diagnostic> {
-    codec::encode(&schema.object_type(), value)
-        .map_err(|error| Diagnostic::bug(format!("A value of `{type_name}` does not fit its schema: {error}.")).at(error.path.clone()))
+    codec::encode(&schema.object_type(), value).map_err(|error| {
+        Diagnostic::bug(format!("A value of `{type_name}` does not fit its schema: {error}.")).at(error.path.clone())
+    })
 }
 
 /// Problems of a failed call: an error must be among them, or core would take the failure for success.

@@ -29,8 +29,11 @@ impl Ended {
                 let path = if has_timeouts { Operation::Read.path() } else { AttributePath::root() };
                 let longer = if has_timeouts { " A longer time can be set as `timeouts.read`." } else { "" };
                 let took = duration_text(cx.timeout());
-                Diagnostic::error("Reading timed out", format!("`{type_name}` could not be read within {took}.{longer}"))
-                    .at(path)
+                Diagnostic::error(
+                    "Reading timed out",
+                    format!("`{type_name}` could not be read within {took}.{longer}"),
+                )
+                .at(path)
             }
         }
     }

@@ -99,11 +99,7 @@ async fn create(client: &Client, config: Value) -> (Value, Vec<String>, Vec<u8>)
 async fn a_create_that_fails_half_way_keeps_its_checkpoint() {
     let client = Client::new().await;
     let (state, told, private) = create(&client, config("breaks")).await;
-    let half = value(&[
-        ("name", "breaks".into()),
-        ("size", 1.into()),
-        ("found", Value::string_set::<&str>([])),
-    ]);
+    let half = value(&[("name", "breaks".into()), ("size", 1.into()), ("found", Value::string_set::<&str>([]))]);
     assert_eq!(state, half, "what was unknown is null");
     assert_eq!(told, ["Warning  Made", "Error  Broke"]);
     assert_eq!(private, br#"{"made":true}"#);
@@ -246,11 +242,15 @@ async fn deadlines_come_from_the_objects_timeouts() {
     let began = tokio::time::Instant::now();
     let response = client.read(&slow).await;
     assert_eq!(began.elapsed().as_secs(), 3);
-    assert_eq!((decode(response.state), told(&response.diagnostics)), (slow, vec!["Error timeouts.read Reading timed out".into()]));
+    assert_eq!(
+        (decode(response.state), told(&response.diagnostics)),
+        (slow, vec!["Error timeouts.read Reading timed out".into()])
+    );
     assert!(response.diagnostics.iter().all(|it| it.detail.contains("within 3s")));
 
     let began = tokio::time::Instant::now();
-    let planned = value(&[("name", "hangs".into()), ("size", 1.into()), ("id", Value::Unknown), timeouts("create", "5s")]);
+    let planned =
+        value(&[("name", "hangs".into()), ("size", 1.into()), ("id", Value::Unknown), timeouts("create", "5s")]);
     let response = client.apply(&null(), &planned, b"").await;
     assert_eq!(began.elapsed().as_secs(), 35, "the deadline and the time to find out what exists");
     assert_eq!(decode(response.state).get("id"), Some(&"id-hangs".into()));
@@ -258,7 +258,10 @@ async fn deadlines_come_from_the_objects_timeouts() {
 
     let began = tokio::time::Instant::now();
     let response = client.data(&[("name", "hangs".into())]).await;
-    assert_eq!((began.elapsed().as_secs(), told(&response.diagnostics)), (120, vec!["Error  Reading timed out".into()]));
+    assert_eq!(
+        (began.elapsed().as_secs(), told(&response.diagnostics)),
+        (120, vec!["Error  Reading timed out".into()])
+    );
 }
 
 #[tokio::test]
@@ -304,7 +307,8 @@ async fn configuration_is_validated_by_schema_then_hook() {
     assert_eq!(provider("slow").await, ["Warning key Slow key"]);
     assert_eq!(provider("bad").await, ["Error key Invalid value"]);
     let late = value(&[("name", "a".into()), timeouts("create", "soon")]);
-    let thing = client.server.validate_resource_config("toy_thing".into(), encode(&late), ClientCapabilities::default());
+    let thing =
+        client.server.validate_resource_config("toy_thing".into(), encode(&late), ClientCapabilities::default());
     assert_eq!(told(&thing.await), ["Error timeouts.create Invalid value"]);
 }
 

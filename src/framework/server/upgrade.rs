@@ -28,7 +28,8 @@ impl<P: Provider> FrameworkServer<P> {
         }
         if request.version != schema.version {
             let (stored, known) = (request.version, schema.version);
-            let advice = if stored > known { "Use a newer version of the provider." } else { "Import the object anew." };
+            let advice =
+                if stored > known { "Use a newer version of the provider." } else { "Import the object anew." };
             return Err(Diagnostic::error(
                 "State has another version",
                 format!(
