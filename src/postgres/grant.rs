@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::names::{DatabaseName, RoleName, SchemaName, TableName};
 use super::privilege::{Holdings, TablePrivilege};
 use super::sql::{List, Statement};
@@ -16,7 +18,7 @@ const BATCH: usize = 50;
 const CLOUD_ADMIN: &str = "cloud_admin";
 
 /// One privilege on one thing. In the order in which they are given.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Entry {
     /// CONNECT on the database.
     Connect(DatabaseName),

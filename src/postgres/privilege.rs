@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::connection::{Connection, Param, Row};
 use super::error::Result;
 use super::names::{RoleName, SchemaName, TableName};
 use super::sql::{Fragment, Keyword};
 
 /// A privilege on a table (manual, 5.8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TablePrivilege {
     /// SELECT
     Select,
@@ -198,13 +200,13 @@ fn from_rows(rows: &[Row]) -> Result<BTreeMap<RoleName, Holdings>> {
     Ok(all)
 }
 
-/// Of these roles, those for whom the connected role may set default privileges: 14 and 15 ask for membership, 16 and newer for its
-/// privileges (SQLSTATE 42501 otherwise).
-pub async fn may_set_defaults_for(connection: &Connection, owners: &BTreeSet<RoleName>) -> Result<BTreeSet<RoleName>> {
+/// The roles for which `who`, or else the connected role, may set default privileges and act as the owner: 14 and 15 ask for
+/// membership, 16 and newer for their privileges (SQLSTATE 42501 otherwise).
+pub async fn may_act_for(connection: &Connection, who: Option<&RoleName>) -> Result<BTreeSet<RoleName>> {
     const MAY: &str = "
-SELECT o.rolname::text AS owner FROM pg_roles o WHERE o.rolname = ANY ($1) AND pg_has_role(current_user, o.oid, $2)";
-    let names: Vec<&str> = owners.iter().map(RoleName::as_str).collect();
+SELECT o.rolname::text AS owner FROM pg_roles o JOIN pg_roles w ON w.rolname = coalesce($1::text, current_user)
+WHERE pg_has_role(w.oid, o.oid, $2)";
     let right = if connection.version().defaults_need_privileges_of_owner() { "USAGE" } else { "MEMBER" };
-    let rows = connection.fetch(MAY, &[Param::Texts(&names), Param::Text(right)]).await?;
+    let rows = connection.fetch(MAY, &[Param::OptionalText(who.map(RoleName::as_str)), Param::Text(right)]).await?;
     rows.iter().map(|row| row.parse("owner", RoleName::parse)).collect()
 }

@@ -12,7 +12,8 @@ use super::error::Error;
 use super::place::Place;
 use super::Session;
 use crate::neon::{Budget, ProjectId};
-use crate::postgres::names::{PublicationName, SlotName, TableName};
+use crate::postgres::names::{PublicationName, RoleName, SlotName, TableName};
+use crate::postgres::privilege::{self, Holdings};
 use crate::postgres::publication::{self, Publication};
 use crate::postgres::settings::{self, Settings};
 use crate::postgres::slot::{self, Slot};
@@ -56,6 +57,8 @@ pub(super) struct Snapshots {
     slots: Family<BTreeMap<SlotName, Slot>>,
     tables: Family<Tables>,
     settings: Family<Settings>,
+    holdings: Family<BTreeMap<RoleName, Holdings>>,
+    may_act_for: Family<BTreeSet<RoleName>>,
 }
 
 impl Snapshots {
@@ -64,6 +67,8 @@ impl Snapshots {
         self.slots.forget(place);
         self.tables.forget(place);
         self.settings.forget(place);
+        self.holdings.forget(place);
+        self.may_act_for.forget(place);
     }
 
     /// A setting of a project changes what its servers say of themselves, not what is in their databases.
@@ -135,6 +140,33 @@ impl Session {
     pub async fn server_settings(&self, place: &Place, budget: &Budget) -> Result<Arc<Settings>, Error> {
         let family = &self.0.snapshots.settings;
         self.shared(family, place, budget, "reading settings", |it| async move { settings::read(&it).await }).await
+    }
+
+    /// What a role holds in a database; `None` if there is no such role.
+    pub async fn holdings(&self, place: &Place, role: &RoleName, budget: &Budget) -> Result<Option<Holdings>, Error> {
+        if self.is_writing() {
+            let read = |it: Arc<Connection>| async move { privilege::read(&it, role).await };
+            return self.read(place, budget, "reading privileges", read).await;
+        }
+        let family = &self.0.snapshots.holdings;
+        let all = self
+            .shared(family, place, budget, "reading privileges", |it| async move { privilege::read_all(&it).await })
+            .await?;
+        Ok(all.get(role).cloned())
+    }
+
+    /// The roles for which `who`, or else the database's owner, may set default privileges.
+    pub async fn may_act_for(
+        &self,
+        place: &Place,
+        who: Option<&RoleName>,
+        budget: &Budget,
+    ) -> Result<Arc<BTreeSet<RoleName>>, Error> {
+        let read = |it: Arc<Connection>| async move { privilege::may_act_for(&it, who).await };
+        if who.is_some() {
+            return self.read(place, budget, "reading memberships", read).await.map(Arc::new);
+        }
+        self.shared(&self.0.snapshots.may_act_for, place, budget, "reading memberships", read).await
     }
 
     /// Reads something of a database as its owner.
