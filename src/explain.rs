@@ -4,7 +4,7 @@
 
 use crate::framework::diagnostic::{Diagnostic, Diagnostics};
 use crate::framework::path::AttributePath;
-use crate::session::{Container, Error, Session, WrongSettings};
+use crate::session::{Container, Error, WrongSettings};
 use crate::{neon, path, postgres};
 
 /// `doing` is what was tried, as in `create publication "p"`: the summary is `Cannot` and that.
@@ -43,26 +43,6 @@ pub fn session(doing: &str, error: &Error) -> Diagnostic {
     Diagnostic::error(format!("Cannot {doing}"), format!("{answered}\n\n{advice}")).at(at)
 }
 
-/// The same for a plan that could not look at something. An error only where the run is bound to fail: a key that is
-/// refused, a project that is not there, a pooled host. All else is a warning, said once per process: the apply finds out.
-pub fn unseen(said_by: &Session, looking_at: &str, error: &Error) -> Diagnostics {
-    let doing = format!("look at {looking_at} for the plan");
-    let full = session(&doing, error);
-    let bound_to_fail = match error {
-        Error::ProjectNotFound { .. } | Error::PooledHost { .. } => true,
-        Error::Neon(error) => matches!(error.kind(), neon::Kind::Unauthorized | neon::Kind::Forbidden),
-        _ => false,
-    };
-    if bound_to_fail {
-        return full.into();
-    }
-    if !said_by.is_news(&error.to_string()) {
-        return Diagnostics::none();
-    }
-    let detail = format!("{}\n\nThe checks that need it were not made; the apply finds out.", full.detail);
-    Diagnostic::warning(full.summary, detail).at(full.path).into()
-}
-
 /// The same for Neon's API alone.
 pub fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
     use neon::Kind;
@@ -91,7 +71,9 @@ pub fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
             "This is not an answer of Neon's API: look at `api_url` (or `NEON_API_URL`), and at proxies in between.",
             AttributePath::root(),
         ),
-        Kind::Unavailable | Kind::Network => ("Neon's API is not well or not reached: try again later.", AttributePath::root()),
+        Kind::Unavailable | Kind::Network => {
+            ("Neon's API is not well or not reached: try again later.", AttributePath::root())
+        }
         Kind::AnswerLost => (
             "Whether it took effect could not be found out. Plan again: what was made shows then, and can be imported.",
             AttributePath::root(),
@@ -115,17 +97,25 @@ pub fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
             "The connecting role may not do this. `connect_as` names another one, such as the owner of the table."
         }
         Kind::ConnectionLost => "The server was not reached, or dropped the connection: try again.",
-        Kind::CommitUnknown => "The connection was lost while the transaction was committed. Plan again to see what is there.",
-        Kind::AuthFailed => "The server does not accept the password that Neon's API gives: it may have been changed by SQL.",
+        Kind::CommitUnknown => {
+            "The connection was lost while the transaction was committed. Plan again to see what is there."
+        }
+        Kind::AuthFailed => {
+            "The server does not accept the password that Neon's API gives: it may have been changed by SQL."
+        }
         Kind::Tls => {
             "The server's certificate is not trusted. `sslrootcert` of the provider (or `PGSSLROOTCERT`) names a file of roots to trust."
         }
         Kind::IpNotAllowed => "The address of this machine is not in the project's IP Allow list: add it there.",
         Kind::BlockedNetwork => "The project refuses connections from this network.",
         Kind::EndpointDisabled => "The compute is disabled: enable it in Neon's console.",
-        Kind::Timeout => "Raise the resource's `timeouts` (or the provider's `connect_timeout`) if it only needs longer.",
+        Kind::Timeout => {
+            "Raise the resource's `timeouts` (or the provider's `connect_timeout`) if it only needs longer."
+        }
         Kind::SessionsBusy => "Raise the provider's `max_connections`, or lower `-parallelism`.",
-        Kind::LockNotAvailable => "Another transaction holds a lock on it until the time was over: end that one, or raise `timeouts`.",
+        Kind::LockNotAvailable => {
+            "Another transaction holds a lock on it until the time was over: end that one, or raise `timeouts`."
+        }
         Kind::QueryCancelled => "It was cancelled, by the time limit or by somebody.",
         Kind::NotUnderstood => "This server is too old for it.",
         Kind::Decode => "This is a mistake in the provider. Please report it with this text.",
@@ -154,7 +144,9 @@ pub fn settings(wrong: &WrongSettings) -> Diagnostics {
         WrongSettings::Neon(error) if error.kind() == neon::Kind::Unauthorized => path!(api_key),
         WrongSettings::Neon(_) => path!(api_url),
     };
-    Diagnostic::error("Provider cannot work with these settings", format!("{}.", sentence(&wrong.to_string()))).at(at).into()
+    Diagnostic::error("Provider cannot work with these settings", format!("{}.", sentence(&wrong.to_string())))
+        .at(at)
+        .into()
 }
 
 /// The text with a capital at its start and without a period at its end.

@@ -3,13 +3,13 @@
 //! A check refuses what this run would cause; what has already happened outside, or what another resource of the run
 //! may still cure, is a warning. Each has an id for `skip_checks`; the guide page is rendered from [`ALL`].
 
+pub mod all_tables_without_key;
 pub mod branch_protected;
 pub mod logical_replication_is_one_way;
-pub mod password_cannot_be_known;
-pub mod all_tables_without_key;
 pub mod logical_replication_on;
 pub mod mode_serves_publications;
 pub mod partitioned_without_root;
+pub mod password_cannot_be_known;
 pub mod publication_exists;
 pub mod publication_replaced_behind_slot;
 pub mod slots_nearly_used_up;
@@ -17,7 +17,6 @@ pub mod tables_exist;
 pub mod tables_have_identity;
 pub mod tables_owned;
 pub mod tables_publishable;
-
 
 use std::collections::BTreeSet;
 

@@ -20,10 +20,7 @@ pub fn unserved<'a>(
     has_primary_key: bool,
     index_valid: bool,
 ) -> Vec<(&'a PublicationName, &'static str)> {
-    publishers
-        .iter()
-        .filter_map(|it| Some((&it.name, it.why_not(mode, has_primary_key, index_valid)?)))
-        .collect()
+    publishers.iter().filter_map(|it| Some((&it.name, it.why_not(mode, has_primary_key, index_valid)?))).collect()
 }
 
 /// The unserved publications in a sentence.

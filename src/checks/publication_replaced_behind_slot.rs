@@ -15,12 +15,7 @@ pub const CHECK: Check = Check {
 
 /// Judges a `publication_id` that becomes unknown behind an existing slot. `still_there`: the publication of the prior
 /// id exists, so it is this run that removes it.
-pub fn check(
-    still_there: bool,
-    publication: &PublicationName,
-    slot: &SlotName,
-    at: &AttributePath,
-) -> Diagnostic {
+pub fn check(still_there: bool, publication: &PublicationName, slot: &SlotName, at: &AttributePath) -> Diagnostic {
     let consequence = format!(
         "Slot `{slot}` is older than a new publication: up to Postgres 17 it would be stuck for ever, on 18 changes would be lost \
          without an error."

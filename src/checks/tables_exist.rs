@@ -17,8 +17,7 @@ pub const CHECK: Check = Check {
 
 /// Judges the named tables.
 pub fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &AttributePath) -> Option<Diagnostic> {
-    let missing: Vec<String> =
-        names.iter().filter(|it| tables.get(it).is_none()).map(|it| format!("`{it}`")).collect();
+    let missing: Vec<String> = names.iter().filter(|it| tables.get(it).is_none()).map(|it| format!("`{it}`")).collect();
     let summary = match missing.as_slice() {
         [] => return None,
         [one] => format!("Table {one} is not there"),

@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn each_broken_rule_has_its_legal_neighbour() {
         let all = &Operation::ALL[..];
-        let error = |table: &str| vec![(Severity::Error, format!("Table `public.{table}` has no usable replica identity"))];
+        let error =
+            |table: &str| vec![(Severity::Error, format!("Table `public.{table}` has no usable replica identity"))];
         let warning = |table: &str| vec![(Severity::Warning, error(table).remove(0).1)];
         for (table, reference, new, publish, expected) in [
             ("keyed", false, true, all, vec![]),

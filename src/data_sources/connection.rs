@@ -14,18 +14,18 @@ use crate::framework::schema::{Rule, Schema, boolean, number, string};
 use crate::neon::{self, BranchId, Budget, ProjectId};
 use crate::path;
 use crate::postgres::{DatabaseName, RoleName};
-use crate::resources::{container, location};
+use crate::resources::{access, location};
 use crate::secret::Secret;
 use crate::session::{Error, Location, Place, Session};
 
 /// The data source.
 #[derive(Debug)]
-pub struct Connection;
+pub(crate) struct Connection;
 
 /// Field for field the schema.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Model {
+pub(crate) struct Model {
     project_id: Attr<String>,
     branch_id: Attr<String>,
     database: Attr<String>,
@@ -44,7 +44,10 @@ pub struct Model {
 /// The password is not shown.
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model").field("database", &self.database).field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("Model")
+            .field("database", &self.database)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 
@@ -120,7 +123,9 @@ impl DataSource for Connection {
     }
 
     fn validate(config: &Model) -> Diagnostics {
-        let Some(role) = config.role_id.known().and_then(|id| RoleId::parse(id).ok()) else { return Diagnostics::none() };
+        let Some(role) = config.role_id.known().and_then(|id| RoleId::parse(id).ok()) else {
+            return Diagnostics::none();
+        };
         let differs = |what: &str, of_role: &str, said: &Attr<String>, at: AttributePath| {
             said.known().filter(|said| *said != of_role).map(|said| {
                 Diagnostic::error(
@@ -146,7 +151,7 @@ impl DataSource for Connection {
             return Err(wrong);
         }
         let session = &cx.data().session;
-        let budget = container::budget(cx);
+        let budget = access::budget(cx);
         let role_id = location::optional(&config.role_id, path!(role_id), RoleId::parse)?;
         let role = match &role_id {
             Some(id) => id.name.clone(),
@@ -183,7 +188,9 @@ impl RoleId {
     fn parse(id: &str) -> Result<Self, String> {
         let parts = import::split(id)?;
         let [project, branch, name] = parts.as_slice() else {
-            return Err(format!("`{id}` is not the id of a `neonrep_role`, which is `<project_id>/<branch_id>/<name>`"));
+            return Err(format!(
+                "`{id}` is not the id of a `neonrep_role`, which is `<project_id>/<branch_id>/<name>`"
+            ));
         };
         Ok(Self {
             project: ProjectId::parse(project).map_err(|wrong| wrong.to_string())?,
@@ -268,7 +275,8 @@ mod tests {
             ("q/br-a/r", Attr::Null, vec!["project_id"]),
             ("q/br-a/r", Attr::Known("br-b"), vec!["project_id", "branch_id"]),
         ] {
-            let found: Vec<String> = Connection::validate(&config(role, branch)).iter().map(|it| it.path.to_string()).collect();
+            let found: Vec<String> =
+                Connection::validate(&config(role, branch)).iter().map(|it| it.path.to_string()).collect();
             assert_eq!(found, paths, "{role} {branch:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! The data sources, one line each.
 
-pub mod connection;
+mod connection;
 
 use crate::context::Data;
 use crate::framework::erased::{ErasedDataSource, data_source};

@@ -125,11 +125,16 @@ impl Row {
     /// A text column through a parser, such as that of a name.
     pub fn parse<T, E: std::fmt::Display>(&self, column: &str, parser: impl Fn(&str) -> Result<T, E>) -> Result<T> {
         let text: &str = self.get(column)?;
-        parser(text).map_err(|e| Error::new(Kind::Decode, format!("cannot read column `{column}` of a catalog query: {e}")))
+        parser(text)
+            .map_err(|e| Error::new(Kind::Decode, format!("cannot read column `{column}` of a catalog query: {e}")))
     }
 
     /// The same for a column that may be NULL.
-    pub fn parse_optional<T, E: std::fmt::Display>(&self, column: &str, parser: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>> {
+    pub fn parse_optional<T, E: std::fmt::Display>(
+        &self,
+        column: &str,
+        parser: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<T>> {
         match self.get::<Option<&str>>(column)? {
             Some(_) => self.parse(column, parser).map(Some),
             None => Ok(None),
@@ -216,11 +221,13 @@ impl Connection {
         tokio::spawn(async move {
             loop {
                 match std::future::poll_fn(|cx| wire.poll_message(cx)).await {
-                    Some(Ok(AsyncMessage::Notice(notice))) => collected.lock().unwrap_or_else(PoisonError::into_inner).push(Notice {
-                        severity: notice.severity().to_owned(),
-                        sqlstate: notice.code().code().to_owned(),
-                        message: notice.message().to_owned(),
-                    }),
+                    Some(Ok(AsyncMessage::Notice(notice))) => {
+                        collected.lock().unwrap_or_else(PoisonError::into_inner).push(Notice {
+                            severity: notice.severity().to_owned(),
+                            sqlstate: notice.code().code().to_owned(),
+                            message: notice.message().to_owned(),
+                        })
+                    }
                     Some(Ok(_)) => {}
                     Some(Err(error)) => {
                         tracing::debug!(error = %Error::of_driver(&error), "connection ended");
@@ -254,7 +261,11 @@ impl Connection {
     /// Reads rows. One round trip.
     pub async fn fetch(&self, query: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         let typed: Vec<_> = params.iter().map(Param::typed).collect();
-        let rows = self.client.query_typed(query, &typed).await.map_err(|e| self.note(Error::of_driver(&e).in_query(query)))?;
+        let rows = self
+            .client
+            .query_typed(query, &typed)
+            .await
+            .map_err(|e| self.note(Error::of_driver(&e).in_query(query)))?;
         tracing::trace!(query, rows = rows.len(), "read");
         Ok(rows.into_iter().map(Row).collect())
     }

@@ -151,7 +151,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of our own making.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Parts { kind, sqlstate: None, message: message.into(), detail: None, hint: None, statement: None }))
+        Self(Box::new(Parts {
+            kind,
+            sqlstate: None,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            statement: None,
+        }))
     }
 
     /// An error as a server reports it.

@@ -93,7 +93,9 @@ impl Wanted {
         for table in self.tables_in_scope(tables) {
             entries.extend(self.privileges.iter().map(|it| Entry::Table(table.clone(), *it)));
         }
-        for (owner, schema) in self.future_owners.iter().flat_map(|owner| self.schemas.iter().map(move |it| (owner, it))) {
+        for (owner, schema) in
+            self.future_owners.iter().flat_map(|owner| self.schemas.iter().map(move |it| (owner, it)))
+        {
             entries.extend(self.privileges.iter().map(|privilege| Entry::Future {
                 owner: owner.clone(),
                 schema: schema.clone(),
@@ -152,7 +154,8 @@ impl Wanted {
 
 /// Whether a role holds that by an entry of its own. An owner's default without a schema counts for every schema.
 pub fn holds(held: &Holdings, entry: &Entry) -> bool {
-    let future = |key: &(RoleName, Option<SchemaName>), privilege| held.future.get(key).is_some_and(|it| it.contains(privilege));
+    let future =
+        |key: &(RoleName, Option<SchemaName>), privilege| held.future.get(key).is_some_and(|it| it.contains(privilege));
     match entry {
         Entry::Connect(_) => !held.connect.is_empty(),
         Entry::Usage(schema) => held.usage.contains_key(schema),

@@ -35,7 +35,9 @@ pub enum InvalidName {
         what: &'static str,
     },
     /// A character that slots do not allow.
-    #[error("name of a replication slot may hold lower case letters a-z, digits and underscore only, `{name}` has {character:?}")]
+    #[error(
+        "name of a replication slot may hold lower case letters a-z, digits and underscore only, `{name}` has {character:?}"
+    )]
     SlotCharacter {
         /// The text.
         name: String,

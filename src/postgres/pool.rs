@@ -244,7 +244,8 @@ impl Drop for Permit {
         let mut state = self.shared.state();
         let Some(holder) = state.busy.remove(&self.id) else { return };
         if let Some(connection) = connection {
-            let needless = state.idle.contains_key(&holder.key) || state.busy.values().any(|it| !it.extra && it.key == holder.key);
+            let needless =
+                state.idle.contains_key(&holder.key) || state.busy.values().any(|it| !it.extra && it.key == holder.key);
             if !needless {
                 state.idle.insert(holder.key, Idle { connection, since: Instant::now() });
             }

@@ -216,12 +216,16 @@ mod tests {
     fn statements() {
         let table = TableName::parse("pub lic", "t\"1").unwrap();
         let index = Mode::Index(Some(IndexName::parse("i; --").unwrap()));
-        let shown = |have: &Mode, want: &Mode| alter(&table, have, want).iter().map(ToString::to_string).collect::<String>();
+        let shown =
+            |have: &Mode, want: &Mode| alter(&table, have, want).iter().map(ToString::to_string).collect::<String>();
         assert_eq!(shown(&Mode::Default, &Mode::Full), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY FULL"#);
         assert_eq!(shown(&Mode::Full, &Mode::Default), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY DEFAULT"#);
         assert_eq!(shown(&Mode::Full, &Mode::Nothing), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY NOTHING"#);
         assert_eq!(shown(&Mode::Full, &index), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY USING INDEX "i; --""#);
-        assert_eq!(shown(&Mode::Index(None), &Mode::Default), r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY DEFAULT"#);
+        assert_eq!(
+            shown(&Mode::Index(None), &Mode::Default),
+            r#"ALTER TABLE "pub lic"."t""1" REPLICA IDENTITY DEFAULT"#
+        );
         for mode in [Mode::Default, Mode::Full, Mode::Nothing, index] {
             assert_eq!(shown(&mode, &mode), "");
         }
@@ -229,7 +233,8 @@ mod tests {
 
     #[test]
     fn the_first_reason_against_an_index_is_given() {
-        let good = Index { unique: true, immediate: true, partial: false, valid: true, expressions: false, not_null: true };
+        let good =
+            Index { unique: true, immediate: true, partial: false, valid: true, expressions: false, not_null: true };
         assert_eq!(good.why_unsuitable(), None);
         assert_eq!(Index { unique: false, not_null: false, ..good.clone() }.why_unsuitable(), Some("it is not unique"));
         assert_eq!(Index { not_null: false, ..good.clone() }.why_unsuitable(), Some("one of its columns may be null"));

@@ -153,7 +153,8 @@ impl Session {
                 Mode::Snapshot => snapshot(&connection, self.deadline, &work).await,
                 Mode::Transaction(locks) => transact(&connection, self.deadline, locks, &work).await,
             };
-            let unknown = matches!(&outcome, Attempt::Failed(e) | Attempt::CommitUnknown(e) if e.kind().leaves_it_unknown());
+            let unknown =
+                matches!(&outcome, Attempt::Failed(e) | Attempt::CommitUnknown(e) if e.kind().leaves_it_unknown());
             if !unknown {
                 guard.finished();
                 self.connection = Some(connection);

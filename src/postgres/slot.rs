@@ -62,7 +62,9 @@ impl Slot {
     /// Whether what the consumer had not received is gone, so that it must sync anew. `wal_status` may go back from `lost` for a while,
     /// so the reason counts too.
     pub fn is_lost(&self) -> bool {
-        self.wal_status.as_deref() == Some("lost") || self.invalidation_reason.is_some() || self.conflicting == Some(true)
+        self.wal_status.as_deref() == Some("lost")
+            || self.invalidation_reason.is_some()
+            || self.conflicting == Some(true)
     }
 
     /// Whether it is still being made: it waits for open transactions and vanishes if that ends.
@@ -318,7 +320,12 @@ mod tests {
 
     #[test]
     fn a_consumer_is_named() {
-        let mut it = Consumer { pid: 9, user: Some("u".into()), application: Some("sub".into()), client: Some("192.0.2.1".into()) };
+        let mut it = Consumer {
+            pid: 9,
+            user: Some("u".into()),
+            application: Some("sub".into()),
+            client: Some("192.0.2.1".into()),
+        };
         assert_eq!(it.to_string(), "process 9 of role `u`, application `sub`, client 192.0.2.1");
         (it.user, it.application, it.client) = (None, None, None);
         assert_eq!(it.to_string(), "process 9");

@@ -96,7 +96,8 @@ async fn try_once(
     }
     // Back to what other users of the session expect; if that fails the session is closed and nothing is lost.
     let reset = "RESET client_connection_check_interval";
-    if connection.command("SET statement_timeout = '10min'").await.is_err() || connection.command(reset).await.is_err() {
+    if connection.command("SET statement_timeout = '10min'").await.is_err() || connection.command(reset).await.is_err()
+    {
         tracing::debug!("session settings not restored");
     }
     done

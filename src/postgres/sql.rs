@@ -279,7 +279,10 @@ mod tests {
         let password = Secret::new("hunter2");
         let statement = crate::sql!("ALTER ROLE {} PASSWORD {}", Ident("r"), SecretLiteral(&password));
         assert_eq!(statement.as_sql(), r#"ALTER ROLE "r" PASSWORD 'hunter2'"#);
-        assert_eq!(format!("{statement} {statement:?}"), r#"ALTER ROLE "r" PASSWORD '***' ALTER ROLE "r" PASSWORD '***'"#);
+        assert_eq!(
+            format!("{statement} {statement:?}"),
+            r#"ALTER ROLE "r" PASSWORD '***' ALTER ROLE "r" PASSWORD '***'"#
+        );
         assert!(statement.has_secret());
         assert!(!crate::sql!("SELECT 1").has_secret());
     }

@@ -91,7 +91,9 @@ impl Table {
             Kind::View => Some("views cannot be published"),
             Kind::MaterializedView => Some("materialized views cannot be published"),
             Kind::Foreign => Some("foreign tables cannot be published"),
-            Kind::Table | Kind::Partitioned if !self.is_permanent => Some("temporary and unlogged tables cannot be published"),
+            Kind::Table | Kind::Partitioned if !self.is_permanent => {
+                Some("temporary and unlogged tables cannot be published")
+            }
             Kind::Table | Kind::Partitioned if self.oid < FIRST_NORMAL_OID => Some("system tables cannot be published"),
             Kind::Table | Kind::Partitioned => None,
         }

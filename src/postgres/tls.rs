@@ -51,7 +51,10 @@ impl Tls {
                 Some(Arc::new(builder.with_root_certificates(roots.load()?).with_no_client_auth()))
             }
             Self::Require => Some(Arc::new(
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))).with_no_client_auth(),
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+                    .with_no_client_auth(),
             )),
         })
     }
@@ -66,11 +69,16 @@ impl Roots {
                 // Systems carry a few certificates that no parser takes; the rest still counts.
                 store.add_parsable_certificates(found.certs);
                 if store.is_empty() {
-                    return Err(Error::new(Kind::Config, "the operating system has no root certificates to verify the server with"));
+                    return Err(Error::new(
+                        Kind::Config,
+                        "the operating system has no root certificates to verify the server with",
+                    ));
                 }
             }
             Self::File(path) => {
-                let bad = |why: String| Error::new(Kind::Config, format!("cannot read root certificates from `{}`: {why}", path.display()));
+                let bad = |why: String| {
+                    Error::new(Kind::Config, format!("cannot read root certificates from `{}`: {why}", path.display()))
+                };
                 for certificate in CertificateDer::pem_file_iter(path).map_err(|e| bad(e.to_string()))? {
                     store.add(certificate.map_err(|e| bad(e.to_string()))?).map_err(|e| bad(e.to_string()))?;
                 }

@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn reads_what_servers_say() {
-        for (text, num) in [("17.5 (Debian 17.5-1.pgdg12+1)", 170_005), ("18beta1", 180_000), ("14.24", 140_024), ("16", 160_000)] {
+        for (text, num) in
+            [("17.5 (Debian 17.5-1.pgdg12+1)", 170_005), ("18beta1", 180_000), ("14.24", 140_024), ("16", 160_000)]
+        {
             assert_eq!(ServerVersion::parse(text), Some(ServerVersion::from_num(num)), "{text}");
         }
         for text in ["", "x", "99999999999.1", "17.99999999999"] {

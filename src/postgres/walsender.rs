@@ -167,16 +167,31 @@ mod tests {
     fn names_are_read_from_the_command() {
         check(r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '4', publication_names '"p"')"#, &["p"]);
         check(r#"START_REPLICATION SLOT "publication_names" LOGICAL 0/0 (publication_names '"p"')"#, &["p"]);
-        check(r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (publication_names '"a""b","it''s, x"', proto_version '1')"#, &["a\"b", "it's, x"]);
-        check(r#"START_REPLICATION SLOT "s" LOGICAL 0/16B3748 ("proto_version" '1', "publication_names" 'Dbz, other')"#, &["dbz", "other"]);
+        check(
+            r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (publication_names '"a""b","it''s, x"', proto_version '1')"#,
+            &["a\"b", "it's, x"],
+        );
+        check(
+            r#"START_REPLICATION SLOT "s" LOGICAL 0/16B3748 ("proto_version" '1', "publication_names" 'Dbz, other')"#,
+            &["dbz", "other"],
+        );
     }
 
     #[test]
     fn what_cannot_be_read_may_stream_anything() {
-        assert_eq!(stream(r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '4', publication_names '"p"#), Stream::Unreadable);
+        assert_eq!(
+            stream(r#"START_REPLICATION SLOT "s" LOGICAL 0/0 (proto_version '4', publication_names '"p"#),
+            Stream::Unreadable
+        );
         assert_eq!(stream("START_REPLICATION SLOT \"s\" LOGICAL 0/0 (proto_ver"), Stream::Unreadable);
         assert_eq!(stream("SELECT 1"), Stream::Other);
-        let unreadable = Walsender { pid: 1, user: String::new(), application: String::new(), slot: None, stream: Stream::Unreadable };
+        let unreadable = Walsender {
+            pid: 1,
+            user: String::new(),
+            application: String::new(),
+            slot: None,
+            stream: Stream::Unreadable,
+        };
         assert!(unreadable.may_stream(&PublicationName::parse("p").unwrap()));
     }
 }

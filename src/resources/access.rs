@@ -132,6 +132,35 @@ pub(crate) async fn removed_with_its_container(
     Ok(())
 }
 
+/// The answer to a read: an object is gone with the branch or database that held it. What could not be read is an error.
+pub(crate) fn unless_gone<T>(doing: &str, found: Result<Option<T>, Error>) -> Result<Option<T>, Diagnostics> {
+    match found {
+        Err(error) if error.is_gone() => Ok(None),
+        found => found.map_err(|error| explain::session(doing, &error).into()),
+    }
+}
+
+/// The same for what the API knows beside databases: `looking_at` is a project or what it holds.
+pub(crate) fn not_seen(cx: &Context, looking_at: &str, error: &Error) -> Diagnostics {
+    let refused = match error {
+        Error::Neon(error) => matches!(error.kind(), neon::Kind::Unauthorized | neon::Kind::Forbidden),
+        Error::ProjectNotFound { .. } => true,
+        _ => false,
+    };
+    let explained = explain::session(&format!("look at {looking_at} for the plan"), error);
+    if refused {
+        return explained.into();
+    }
+    if !cx.data().is_first(&format!("not seen: {looking_at}")) {
+        return Diagnostics::none();
+    }
+    let detail = format!(
+        "{}\n\nThe checks that need it were left out; the apply finds out what they could not see.",
+        explained.detail
+    );
+    Diagnostic::warning(explained.summary, detail).at(explained.path).into()
+}
+
 /// What it means for a plan's checks that the facts of a place cannot be had: a key that does not work and a project
 /// that is not there are errors; all else is one warning per place.
 pub(crate) fn not_checked(cx: &Context, at: &Location, error: &Error) -> Diagnostics {

@@ -11,9 +11,11 @@ use crate::session::{Location, Place};
 
 /// `project_id`
 pub(crate) fn project_id() -> Attribute {
-    string().required().replaces_if_set().parsed_by(ProjectId::parse).doc(
-        "Id of the Neon project. Given by `neonrep_logical_replication.x.id`, it also keeps the order.",
-    )
+    string()
+        .required()
+        .replaces_if_set()
+        .parsed_by(ProjectId::parse)
+        .doc("Id of the Neon project. Given by `neonrep_logical_replication.x.id`, it also keeps the order.")
 }
 
 /// `branch_id`
@@ -32,10 +34,7 @@ pub(crate) fn attributes() -> [(&'static str, Attribute); 3] {
     [
         ("project_id", project_id()),
         ("branch_id", branch_id()),
-        (
-            "database",
-            string().required().replaces_if_set().parsed_by(DatabaseName::parse).doc("Name of the database."),
-        ),
+        ("database", string().required().replaces_if_set().parsed_by(DatabaseName::parse).doc("Name of the database.")),
     ]
 }
 
@@ -53,10 +52,11 @@ pub(crate) fn known<T, E: std::fmt::Display>(
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, Diagnostics> {
     match attribute {
-        Attr::Known(text) => parse(text).map_err(|wrong| {
-            Diagnostic::error(format!("Wrong value for `{at}`"), format!("{wrong}.")).at(at).into()
-        }),
-        Attr::Null | Attr::Unknown => Err(Diagnostic::bug(format!("`{at}` is not known where it is needed.")).at(at).into()),
+        Attr::Known(text) => parse(text)
+            .map_err(|wrong| Diagnostic::error(format!("Wrong value for `{at}`"), format!("{wrong}.")).at(at).into()),
+        Attr::Null | Attr::Unknown => {
+            Err(Diagnostic::bug(format!("`{at}` is not known where it is needed.")).at(at).into())
+        }
     }
 }
 

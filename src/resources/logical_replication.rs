@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::container;
+use super::access;
 use super::location;
 use crate::checks::logical_replication_is_one_way;
 use crate::context::{Context, Data};
@@ -23,12 +23,12 @@ use crate::session::{self, Error, Place, Session};
 
 /// The resource.
 #[derive(Debug)]
-pub struct LogicalReplication;
+pub(crate) struct LogicalReplication;
 
 /// Field for field the schema.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Model {
+pub(crate) struct Model {
     project_id: Attr<String>,
     verify: Attr<Verify>,
     id: Attr<String>,
@@ -38,7 +38,7 @@ pub struct Model {
 /// Where to ask for `wal_level`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Verify {
+pub(crate) struct Verify {
     database: Attr<String>,
     branch_id: Attr<String>,
 }
@@ -98,18 +98,18 @@ impl Resource for LogicalReplication {
             Ok(_) => return Diagnostics::none(),
             Err(problems) => return problems,
         };
-        match project_of(session, &project, &container::budget(cx), true).await {
+        match project_of(session, &project, &access::budget(cx), true).await {
             Ok(found) => policy.judge(
                 check,
                 [logical_replication_is_one_way::check(&project, found.logical_replication(), path!(project_id))],
             ),
-            Err(error) => explain::unseen(session, &format!("project `{project}`"), &error),
+            Err(error) => access::not_seen(cx, &format!("project `{project}`"), &error),
         }
     }
 
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let session = &cx.data().session;
-        let budget = container::budget(cx);
+        let budget = access::budget(cx);
         let project = plan.project()?;
         let doing = format!("enable logical replication of project `{project}`");
         let failed = |error: &Error| Diagnostics::from(explain::session(&doing, error));
@@ -143,9 +143,9 @@ impl Resource for LogicalReplication {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let project = state.project()?;
         let imported = state.id.is_null();
-        let found = project_of(&cx.data().session, &project, &container::budget(cx), true).await.map_err(|error| {
-            explain::session(&format!("read the setting of project `{project}`"), &error)
-        })?;
+        let found = project_of(&cx.data().session, &project, &access::budget(cx), true)
+            .await
+            .map_err(|error| explain::session(&format!("read the setting of project `{project}`"), &error))?;
         if found.logical_replication() {
             return Ok(Some(Model { id: state.project_id.clone(), ..state }));
         }
@@ -181,7 +181,8 @@ impl Resource for LogicalReplication {
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
         let [project] = import::parts::<1>(id, IMPORT_ID)?;
-        ProjectId::parse(&project).map_err(|wrong| import::bad_id(&explain::sentence(&wrong.to_string()), IMPORT_ID))?;
+        ProjectId::parse(&project)
+            .map_err(|wrong| import::bad_id(&explain::sentence(&wrong.to_string()), IMPORT_ID))?;
         let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
         // The id stays null, by which Read knows an import.
         Ok(Model { project_id: project.into(), ..nulls })
@@ -191,7 +192,13 @@ impl Resource for LogicalReplication {
 impl LogicalReplication {
     /// Asks a database for its `wal_level`; restarts its compute once. The setting is on by now, so a look that fails
     /// is a warning, and only an answer of `replica` an error.
-    async fn verify(&self, cx: &Context, model: &Model, project: &ProjectId, budget: &Budget) -> Result<(), Diagnostics> {
+    async fn verify(
+        &self,
+        cx: &Context,
+        model: &Model,
+        project: &ProjectId,
+        budget: &Budget,
+    ) -> Result<(), Diagnostics> {
         let session = &cx.data().session;
         let not_seen = |why: &str, at| {
             cx.warn(
@@ -286,7 +293,11 @@ async fn wal_level(session: &Session, place: &Place, budget: &Budget) -> Result<
     let read = connection.read(|it| async move { settings::read(&it).await });
     match budget.run(read).await {
         Ok(found) => Ok(found?.wal_level),
-        Err(_) => Err(crate::postgres::Error::new(crate::postgres::Kind::Timeout, "the time for reading `wal_level` has passed").into()),
+        Err(_) => Err(crate::postgres::Error::new(
+            crate::postgres::Kind::Timeout,
+            "the time for reading `wal_level` has passed",
+        )
+        .into()),
     }
 }
 

@@ -1,12 +1,12 @@
 //! The resources, one line each; and where they are.
 
-pub(crate) mod container;
-pub mod location;
-pub mod logical_replication;
-pub mod role;
-mod access;
+pub(crate) mod access;
+mod grant;
+pub(crate) mod location;
+mod logical_replication;
 mod publication;
 mod replica_identity;
+mod role;
 
 use crate::context::Data;
 use crate::framework::erased::{ErasedResource, resource};
@@ -16,6 +16,7 @@ pub fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
     vec![
         resource(logical_replication::LogicalReplication),
         resource(role::Role),
+        resource(grant::Grant),
         resource(replica_identity::ReplicaIdentity),
         resource(publication::Publication),
     ]

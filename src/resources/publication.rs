@@ -150,8 +150,11 @@ impl Resource for Publication {
         let mut problems = Diagnostics::none();
         match (&config.tables, &config.all_tables) {
             (Attr::Known(tables), Attr::Known(true)) if !tables.is_empty() => problems.push(
-                Diagnostic::error("Both `tables` and `all_tables` are set", "Exactly one of them says what to publish.")
-                    .at(path!(all_tables)),
+                Diagnostic::error(
+                    "Both `tables` and `all_tables` are set",
+                    "Exactly one of them says what to publish.",
+                )
+                .at(path!(all_tables)),
             ),
             (Attr::Null, Attr::Null | Attr::Known(false)) => problems.push(Diagnostic::error(
                 "Neither `tables` nor `all_tables` is set",
@@ -176,7 +179,8 @@ impl Resource for Publication {
         let replaces = plan.replaces();
         let Some(planned) = &mut plan.planned else { return Ok(()) };
         if let Attr::Known(tables) = &planned.tables {
-            let problems = entry::foreign_identities(tables, &planned.project_id, &planned.branch_id, &planned.database);
+            let problems =
+                entry::foreign_identities(tables, &planned.project_id, &planned.branch_id, &planned.database);
             if problems.has_errors() {
                 return Err(problems);
             }

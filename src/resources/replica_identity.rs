@@ -224,7 +224,9 @@ impl Resource for ReplicaIdentity {
             Ok(())
         };
         if session(cx).natural_keys().holds(&key(&place, &table)) {
-            return stays("Another resource of this run has set it (`create_before_destroy`), and both mean the same table.");
+            return stays(
+                "Another resource of this run has set it (`create_before_destroy`), and both mean the same table.",
+            );
         }
         let Some(original) = state.original()? else {
             return stays("What it was before this resource was imported is not known.");
@@ -279,7 +281,9 @@ impl Model {
         let Attr::Known(original) = &self.original else { return Ok(None) };
         let index = optional(&original.index_name, path!(original.index_name), IndexName::parse)?;
         match &original.mode {
-            Attr::Known(_) => known(&original.mode, path!(original.mode), |word| parse_mode(word, index.clone())).map(Some),
+            Attr::Known(_) => {
+                known(&original.mode, path!(original.mode), |word| parse_mode(word, index.clone())).map(Some)
+            }
             Attr::Null | Attr::Unknown => Ok(None),
         }
     }
@@ -381,7 +385,9 @@ async fn set(
             let names = BTreeSet::from([table.clone()]);
             let found = connection.read(async |it| table::read(&it, &names).await).await;
             match found {
-                Ok(tables) if tables.get(table).is_some_and(|it| it.identity == *mode) => Ok(Outcome::Done(Mode::Default)),
+                Ok(tables) if tables.get(table).is_some_and(|it| it.identity == *mode) => {
+                    Ok(Outcome::Done(Mode::Default))
+                }
                 _ => Err(error),
             }
         }
@@ -477,10 +483,8 @@ fn would_break(
     unserved: &[(&postgres::PublicationName, &'static str)],
     advice: &str,
 ) -> Diagnostic {
-    let detail = format!(
-        "{} Nothing was changed.\n\n{advice}",
-        mode_serves_publications::sentence(table, mode, unserved)
-    );
+    let detail =
+        format!("{} Nothing was changed.\n\n{advice}", mode_serves_publications::sentence(table, mode, unserved));
     Diagnostic::error(format!("Cannot {doing}: a publication needs it"), detail).at(path!(mode))
 }
 

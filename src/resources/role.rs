@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{container, location};
+use super::{access, location};
 use crate::checks::{branch_protected, password_cannot_be_known};
 use crate::context::{Context, Data};
 use crate::explain;
@@ -29,12 +29,12 @@ use crate::session::{Error, NaturalKey, Session};
 
 /// The resource.
 #[derive(Debug)]
-pub struct Role;
+pub(crate) struct Role;
 
 /// Field for field the schema.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Model {
+pub(crate) struct Model {
     project_id: Attr<String>,
     branch_id: Attr<String>,
     name: Attr<String>,
@@ -147,7 +147,7 @@ impl Resource for Role {
 
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let session = &cx.data().session;
-        let budget = container::budget(cx);
+        let budget = access::budget(cx);
         let project = location::known(&plan.project_id, path!(project_id), ProjectId::parse)?;
         let branch = location::optional(&plan.branch_id, path!(branch_id), BranchId::parse)?;
         let name = location::known(&plan.name, path!(name), name::parse)?;
@@ -184,7 +184,7 @@ impl Resource for Role {
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let session = &cx.data().session;
-        let budget = container::budget(cx);
+        let budget = access::budget(cx);
         let place = state.place()?;
         let doing = format!("read role `{}`", place.name);
         let shared = session.neon().shared();
@@ -195,7 +195,7 @@ impl Resource for Role {
                 error => Err(error),
             },
         };
-        if container::read(&doing, found)?.is_none() {
+        if access::unless_gone(&doing, found)?.is_none() {
             return Ok(None);
         }
         let state = Model {
@@ -211,7 +211,7 @@ impl Resource for Role {
 
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let session = &cx.data().session;
-        let budget = container::budget(cx);
+        let budget = access::budget(cx);
         let place = plan.place()?;
         if !password::rotates(&prior, &plan) {
             return Ok(password::filled(cx, plan, &place, None, &budget).await);
@@ -291,7 +291,7 @@ async fn absent(session: &Session, place: &Place, error: neon::Error, budget: &B
 /// What the world says of a role to be made, or of one whose password is about to leave the state.
 async fn check_facts(cx: &Context, planned: &Model, creates: bool) -> Diagnostics {
     let (session, policy) = (&cx.data().session, &cx.data().policy);
-    let budget = container::budget(cx);
+    let budget = access::budget(cx);
     let (Attr::Known(name), Attr::Known(store_password)) = (&planned.name, planned.store_password) else {
         return Diagnostics::none();
     };
@@ -314,7 +314,7 @@ async fn check_facts(cx: &Context, planned: &Model, creates: bool) -> Diagnostic
                 } else {
                     error.into()
                 };
-                return explain::unseen(session, &format!("project `{project}`"), &error);
+                return access::not_seen(cx, &format!("project `{project}`"), &error);
             }
         }
     }
@@ -330,7 +330,9 @@ async fn check_facts(cx: &Context, planned: &Model, creates: bool) -> Diagnostic
                 let found = branch_protected::check(name, &branch, path!(branch_id));
                 said.extend(policy.judge(&branch_protected::CHECK, found));
             }
-            Err(error) => said.extend(explain::unseen(session, &format!("the branches of project `{project}`"), &error.into())),
+            Err(error) => {
+                said.extend(access::not_seen(cx, &format!("the branches of project `{project}`"), &error.into()))
+            }
         }
     }
     said
@@ -378,7 +380,8 @@ mod tests {
             branch: BranchId::parse("br-a").unwrap(),
             name: RoleName::parse("a/b").unwrap(),
         };
-        let made = Model { branch_id: Attr::Unknown, id: Attr::Unknown, adopted: Attr::Unknown, ..model() }.made(&place, true);
+        let made =
+            Model { branch_id: Attr::Unknown, id: Attr::Unknown, adopted: Attr::Unknown, ..model() }.made(&place, true);
         assert_eq!(made.id, Attr::Known("p/br-a/a%2Fb".to_owned()));
         assert_eq!((made.branch_id, made.adopted), (Attr::Known("br-a".to_owned()), Attr::Known(true)));
         let kept = Model { branch_id: "br-b".to_owned().into(), adopted: true.into(), ..model() }.made(&place, false);

@@ -9,7 +9,7 @@ mod natural_keys;
 mod place;
 mod snapshots;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -57,7 +57,6 @@ struct Inner {
     snapshots: Snapshots,
     unreachable: Mutex<BTreeMap<Place, Error>>,
     natural_keys: NaturalKeys,
-    said: Mutex<BTreeSet<String>>,
     writing: AtomicBool,
 }
 
@@ -106,7 +105,6 @@ impl Session {
             snapshots: Snapshots::default(),
             unreachable: Mutex::default(),
             natural_keys: NaturalKeys::default(),
-            said: Mutex::default(),
             writing: AtomicBool::new(false),
         })))
     }
@@ -211,12 +209,7 @@ impl Session {
     }
 
     /// Whether a branch is gone: it is absent and its project answers.
-    pub async fn branch_is_gone(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<bool, Error> {
+    pub async fn branch_is_gone(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<bool, Error> {
         match self.0.neon.get_branch(project, branch, budget).await {
             Ok(_) => return Ok(false),
             Err(error) if error.is_not_found() => {}
@@ -229,11 +222,6 @@ impl Session {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Whether this has not been said before in this process: for what would be the same for many resources.
-    pub fn is_news(&self, text: &str) -> bool {
-        self.0.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
     }
 
     /// Whether this process has written: it applies, so reads look things up by name instead of loading all of a
@@ -322,15 +310,13 @@ impl Session {
     async fn what_is_absent(&self, place: &Place, error: neon::Error, budget: &Budget) -> Error {
         match self.0.neon.get_branch(&place.project, &place.branch, budget).await {
             Ok(_) => Error::Gone { container: Container::Database, what: place.to_string() },
-            Err(branch) if branch.is_not_found() => {
-                match self.0.neon.get_project(&place.project, budget).await {
-                    Ok(_) => Error::branch_gone(&place.project, &place.branch),
-                    Err(project) if project.is_not_found() => {
-                        Error::ProjectNotFound { project: place.project.clone(), source: project }
-                    }
-                    Err(other) => other.into(),
+            Err(branch) if branch.is_not_found() => match self.0.neon.get_project(&place.project, budget).await {
+                Ok(_) => Error::branch_gone(&place.project, &place.branch),
+                Err(project) if project.is_not_found() => {
+                    Error::ProjectNotFound { project: place.project.clone(), source: project }
                 }
-            }
+                Err(other) => other.into(),
+            },
             Err(_) => error.into(),
         }
     }
@@ -341,8 +327,7 @@ impl Session {
 }
 
 fn role_name(text: &str) -> Result<RoleName, Error> {
-    RoleName::parse(text)
-        .map_err(|wrong| postgres::Error::new(postgres::Kind::InvalidName, wrong.to_string()).into())
+    RoleName::parse(text).map_err(|wrong| postgres::Error::new(postgres::Kind::InvalidName, wrong.to_string()).into())
 }
 
 /// A database's name as the API gives it.

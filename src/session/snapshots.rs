@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::Session;
 use super::error::Error;
 use super::place::Place;
-use super::Session;
 use crate::neon::{Budget, ProjectId};
 use crate::postgres::names::{PublicationName, RoleName, SlotName, TableName};
 use crate::postgres::privilege::{self, Holdings};
@@ -133,7 +133,9 @@ impl Session {
         if !self.is_writing() {
             return self.tables(place, budget).await;
         }
-        self.read(place, budget, "reading tables", |it| async move { table::read(&it, names).await }).await.map(Arc::new)
+        self.read(place, budget, "reading tables", |it| async move { table::read(&it, names).await })
+            .await
+            .map(Arc::new)
     }
 
     /// The server's settings that replication depends on.

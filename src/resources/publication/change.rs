@@ -181,7 +181,9 @@ async fn change(tx: &Connection, have: &Publication, want: &Definition) -> postg
 
 async fn settled(tx: &Connection, name: &PublicationName) -> postgres::Result<Outcome<Publication>> {
     let found = publication::read(tx, name).await?;
-    found.map(Ok).ok_or_else(|| postgres::Error::new(Kind::Decode, format!("publication `{name}` was made and is not there")))
+    found
+        .map(Ok)
+        .ok_or_else(|| postgres::Error::new(Kind::Decode, format!("publication `{name}` was made and is not there")))
 }
 
 /// A lost COMMIT is settled by reading: if the publication is what was wanted, it took effect.
@@ -233,10 +235,8 @@ async fn unpublishable(
     }
     let before = have.filter(|it| needed.is_subset(&it.publish));
     let new = want.tables.iter().filter(|it| before.is_none_or(|have| !have.tables.contains_key(it)));
-    let broken: BTreeSet<String> = new
-        .flat_map(|it| tables_have_identity::unidentified(&tables, it))
-        .map(|it| it.name.to_string())
-        .collect();
+    let broken: BTreeSet<String> =
+        new.flat_map(|it| tables_have_identity::unidentified(&tables, it)).map(|it| it.name.to_string()).collect();
     if broken.is_empty() {
         return Ok(Ok(()));
     }
@@ -279,7 +279,8 @@ fn must_be_replaced(name: &PublicationName, have: &Publication) -> Diagnostic {
         "It is one of {kind}, and there is no ALTER from that to what is wanted. Nothing was changed.\n\nSet `allow_replace = \
          true` to have it dropped and created in one transaction, in which slots behind it lose nothing."
     );
-    Diagnostic::error(format!("Publication `{name}` would have to be dropped and created"), detail).at(path!(all_tables))
+    Diagnostic::error(format!("Publication `{name}` would have to be dropped and created"), detail)
+        .at(path!(all_tables))
 }
 
 fn streamed(name: &PublicationName, streaming: &[String]) -> Diagnostic {

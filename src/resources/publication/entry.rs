@@ -152,7 +152,9 @@ mod tests {
         };
         assert!(!foreign("p/b/d/public/t", known("b")));
         assert!(!foreign("p/other/d/public/t", Attr::Unknown));
-        for wrong in ["q/b/d/public/t", "p/c/d/public/t", "p/b/e/public/t", "p/b/d/s/t", "p/b/d/public/u", "t", "p/b/d/public"] {
+        for wrong in
+            ["q/b/d/public/t", "p/c/d/public/t", "p/b/e/public/t", "p/b/d/s/t", "p/b/d/public/u", "t", "p/b/d/public"]
+        {
             assert!(foreign(wrong, known("b")), "{wrong}");
         }
     }

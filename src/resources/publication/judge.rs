@@ -30,7 +30,8 @@ pub(super) fn turn(planned: &Model, outside: bool, prior: &Model) -> Diagnostic 
     );
     if planned.allow_replace.is_true() {
         let detail = format!("{change} `allow_replace` agrees to that.");
-        return Diagnostic::warning(format!("Publication `{name}` is dropped and created"), detail).at(path!(all_tables));
+        return Diagnostic::warning(format!("Publication `{name}` is dropped and created"), detail)
+            .at(path!(all_tables));
     }
     let advice = "Set `allow_replace = true` to agree to that.";
     if outside {
@@ -54,10 +55,9 @@ pub(super) async fn plan(
     let mut found = Diagnostics::none();
     if prior.is_none() && policy.asks(&logical_replication_on::CHECK) {
         let settings = session.server_settings(&place, &budget(cx)).await?;
-        found.extend(policy.judge(
-            &logical_replication_on::CHECK,
-            logical_replication_on::check(&settings, &path!(project_id)),
-        ));
+        found.extend(
+            policy.judge(&logical_replication_on::CHECK, logical_replication_on::check(&settings, &path!(project_id))),
+        );
     }
     if planned.all_tables.is_true() {
         if let Some(publish) = planned.operations().filter(|_| policy.asks(&all_tables_without_key::CHECK)) {
@@ -71,10 +71,7 @@ pub(super) async fn plan(
     let names: BTreeSet<TableName> = entries.iter().filter_map(|it| it.table().ok()).collect();
     let tables = session.tables_named(&place, &names, &budget(cx)).await?;
     found.extend(policy.judge(&tables_exist::CHECK, tables_exist::check(&tables, &names, &path!(tables))));
-    found.extend(policy.judge(
-        &tables_publishable::CHECK,
-        tables_publishable::check(&tables, &names, &path!(tables)),
-    ));
+    found.extend(policy.judge(&tables_publishable::CHECK, tables_publishable::check(&tables, &names, &path!(tables))));
     if !planned.publish_via_partition_root.is_unknown() {
         let via_root = planned.publish_via_partition_root.is_true();
         found.extend(policy.judge(
@@ -117,7 +114,11 @@ async fn identities(
 }
 
 /// The listed tables, and which of them this run begins to publish for updates or deletes.
-pub(super) fn published(entries: &BTreeSet<Entry>, prior: Option<&Model>, publish: &BTreeSet<Operation>) -> Vec<Published> {
+pub(super) fn published(
+    entries: &BTreeSet<Entry>,
+    prior: Option<&Model>,
+    publish: &BTreeSet<Operation>,
+) -> Vec<Published> {
     let before: BTreeSet<TableName> = prior
         .filter(|prior| {
             let published = prior.operations().unwrap_or_default();
@@ -156,9 +157,8 @@ async fn owned(
         return Ok(Diagnostics::none());
     }
     let name = &name;
-    let role = session
-        .read(place, &budget(cx), "reading a role", |it| async move { role::read(&it, name).await })
-        .await?;
+    let role =
+        session.read(place, &budget(cx), "reading a role", |it| async move { role::read(&it, name).await }).await?;
     let warning = role.and_then(|role| tables_owned::check(&foreign, &role, &path!(tables)));
     Ok(policy(cx).judge(&tables_owned::CHECK, warning))
 }

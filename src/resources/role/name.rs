@@ -27,7 +27,9 @@ mod tests {
     #[test]
     fn reserved_names_are_refused_and_their_neighbours_are_not() {
         let long = "a".repeat(64);
-        for wrong in ["", "pg_x", "pg_", "neon_superuser", "cloud_admin", "zenith_admin", "public", "none", ".", "..", &long] {
+        for wrong in
+            ["", "pg_x", "pg_", "neon_superuser", "cloud_admin", "zenith_admin", "public", "none", ".", "..", &long]
+        {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
         let longest = "ä".repeat(31);

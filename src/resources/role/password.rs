@@ -65,7 +65,13 @@ pub(super) fn with_answer(model: Model, password: Option<&Secret>) -> Model {
 
 /// The model with an unknown password filled: from the answer, else asked for. It is no failure of a finished change
 /// that it cannot be read.
-pub(super) async fn filled(cx: &Context, model: Model, place: &Place, answer: Option<&Secret>, budget: &Budget) -> Model {
+pub(super) async fn filled(
+    cx: &Context,
+    model: Model,
+    place: &Place,
+    answer: Option<&Secret>,
+    budget: &Budget,
+) -> Model {
     if !model.password.is_unknown() {
         return model;
     }
@@ -96,7 +102,12 @@ pub(super) async fn filled(cx: &Context, model: Model, place: &Place, answer: Op
 }
 
 /// The state with the password as it is now. What the API does not show stays as it was.
-pub(super) async fn read(session: &Session, state: Model, place: &Place, budget: &Budget) -> Result<Model, Diagnostics> {
+pub(super) async fn read(
+    session: &Session,
+    state: Model,
+    place: &Place,
+    budget: &Budget,
+) -> Result<Model, Diagnostics> {
     if !state.store_password.is_true() {
         return Ok(Model { password: Attr::Null, ..state });
     }

@@ -7,13 +7,13 @@ use crate::framework::diagnostic::{Diagnostic, Diagnostics};
 use crate::neon::{Budget, Kind};
 use crate::path;
 use crate::postgres::role::{self, Dependants, Tie};
-use crate::resources::container;
+use crate::resources::access;
 use crate::session::{self, Error, Session};
 
 /// Deletes a role by the API.
 pub(super) async fn remove(cx: &Context, place: &Place, adopted: bool, force: bool) -> Result<(), Diagnostics> {
     let session = &cx.data().session;
-    let budget = container::budget(cx);
+    let budget = access::budget(cx);
     let what = format!("role `{}`", place.name);
     if adopted {
         cx.warn(forgotten(place, "It was there before and was taken over, so it was only dropped from the state."));
@@ -58,7 +58,7 @@ pub(super) async fn remove(cx: &Context, place: &Place, adopted: bool, force: bo
             );
             Err(Diagnostic::error(format!("Cannot delete {what}"), detail).at(path!(name)).into())
         }
-        Err(error) => container::deleted(cx, &what, &error).await,
+        Err(error) => access::removed_with_its_container(cx, &what, &place.project, &error).await,
     }
 }
 
@@ -164,9 +164,11 @@ mod tests {
             found(Some("b"), Tie::Owner, 2, &[]),
         ];
         let error = owns(&place(), &all).unwrap();
-        for line in
-            ["- in the cluster: 1 object: database x\n", "- in database `a`: 12 objects: table public.t, table public.u, …\n", "- in database `b`: 2 objects\n"]
-        {
+        for line in [
+            "- in the cluster: 1 object: database x\n",
+            "- in database `a`: 12 objects: table public.t, table public.u, …\n",
+            "- in database `b`: 2 objects\n",
+        ] {
             assert!(error.detail.contains(line), "{}", error.detail);
         }
         assert!(error.detail.contains("force_destroy"));
