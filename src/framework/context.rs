@@ -103,6 +103,11 @@ impl<D> Context<D> {
         }
     }
 
+    /// Takes the checkpoint back: what it kept was undone.
+    pub fn forget_checkpoint(&self) {
+        *lock(&self.inner.checkpoint) = None;
+    }
+
     /// The last checkpoint.
     pub(super) fn take_checkpoint(&self) -> Option<Value> {
         lock(&self.inner.checkpoint).take()

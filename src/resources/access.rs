@@ -43,9 +43,45 @@ pub(crate) async fn writer(
     doing: &str,
 ) -> Result<postgres::Session, Diagnostics> {
     let role = optional(connect_as, path!(connect_as), RoleName::parse)?;
-    match session(cx).connect_to_write(place, role.as_ref(), &budget(cx), doing).await {
+    match connect(cx, place, role.as_ref(), doing, Company::Shared).await {
         Ok(session) => Ok(session),
         Err(error) => Err(not_connected(cx, place, role.as_ref(), doing, &error).await),
+    }
+}
+
+/// The same for work that may wait for others for long: a session of its own when one is free.
+pub(crate) async fn patient_writer(
+    cx: &Context,
+    place: &Place,
+    connect_as: &Attr<String>,
+    doing: &str,
+) -> Result<postgres::Session, Diagnostics> {
+    let role = optional(connect_as, path!(connect_as), RoleName::parse)?;
+    match connect(cx, place, role.as_ref(), doing, Company::Apart).await {
+        Ok(session) => Ok(session),
+        Err(error) => Err(not_connected(cx, place, role.as_ref(), doing, &error).await),
+    }
+}
+
+/// Whether a session is the one that others use in turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// It is: for what is done at once.
+    Shared,
+    /// One of its own, when one is free.
+    Apart,
+}
+
+async fn connect(
+    cx: &Context,
+    place: &Place,
+    role: Option<&RoleName>,
+    doing: &str,
+    company: Company,
+) -> Result<postgres::Session, Error> {
+    match company {
+        Company::Shared => session(cx).connect_to_write(place, role, &budget(cx), doing).await,
+        Company::Apart => session(cx).connect_apart(place, role, &budget(cx), doing).await,
     }
 }
 
@@ -85,12 +121,13 @@ pub(crate) async fn remover(
     place: &Place,
     connect_as: &Attr<String>,
     doing: &str,
+    company: Company,
 ) -> Result<postgres::Session, Error> {
     let role = connect_as.known().and_then(|name| RoleName::parse(name).ok());
-    let found = session(cx).connect_to_write(place, role.as_ref(), &budget(cx), doing).await;
+    let found = connect(cx, place, role.as_ref(), doing, company).await;
     match (found, role) {
         (Err(error), Some(role)) if is_not_found(&error) => {
-            let session = session(cx).connect_to_write(place, None, &budget(cx), doing).await?;
+            let session = connect(cx, place, None, doing, company).await?;
             cx.warn(
                 Diagnostic::warning(
                     format!("Role `{role}` of `connect_as` is gone"),

@@ -7,6 +7,7 @@ mod logical_replication;
 mod publication;
 mod replica_identity;
 mod role;
+mod slot;
 
 use crate::context::Data;
 use crate::framework::erased::{ErasedResource, resource};
@@ -19,5 +20,6 @@ pub fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
         resource(grant::Grant),
         resource(replica_identity::ReplicaIdentity),
         resource(publication::Publication),
+        resource(slot::Slot),
     ]
 }

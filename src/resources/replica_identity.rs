@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{budget, checked_location, not_checked, place, policy, refused, remover, session, writer};
+use super::access::{Company, budget, checked_location, not_checked, place, policy, refused, remover, session, writer};
 use super::access::{removed_with_its_container, unless_cancelled};
 use super::location::{self, known, optional};
 use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
@@ -406,7 +406,7 @@ async fn restore(
     original: &Mode,
 ) -> Result<Outcome, session::Error> {
     let doing = format!("restore replica identity of `{table}`");
-    let mut connection = remover(cx, place, &state.connect_as, &doing).await?;
+    let mut connection = remover(cx, place, &state.connect_as, &doing, Company::Shared).await?;
     let done = connection
         .transaction(async |tx| {
             unless_cancelled(cx)?;

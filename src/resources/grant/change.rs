@@ -145,7 +145,7 @@ pub(super) async fn take_back(
     let session = &cx.data().session;
     let what = format!("privileges of role `{}`", scope.role);
     let doing = format!("take back the {what}");
-    let mut connection = match access::remover(cx, place, connect_as, &doing).await {
+    let mut connection = match access::remover(cx, place, connect_as, &doing, access::Company::Shared).await {
         Ok(connection) => connection,
         Err(error) => return access::removed_with_its_container(cx, &what, &place.project, &error).await,
     };

@@ -11,7 +11,7 @@ use crate::framework::path::AttributePath;
 use crate::path;
 use crate::postgres::publication::{self, Definition, Marks, Publication};
 use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, slot, table, walsender};
-use crate::resources::access::{enumerate, refused, remover, session, unless_cancelled, writer};
+use crate::resources::access::{Company, enumerate, refused, remover, session, unless_cancelled, writer};
 use crate::session::{Error, Place};
 
 /// What a transaction came to: what is there now, or why nothing was changed.
@@ -98,7 +98,7 @@ pub(super) async fn delete(
     name: &PublicationName,
 ) -> Result<Result<(), Diagnostics>, Error> {
     let doing = format!("delete publication `{name}`");
-    let mut connection = remover(cx, place, &state.connect_as, &doing).await?;
+    let mut connection = remover(cx, place, &state.connect_as, &doing, Company::Shared).await?;
     let adopted = state.adopted.is_true();
     let force = state.force_destroy.is_true();
     let done = connection
