@@ -146,8 +146,10 @@ impl StandIn {
 
 impl Drop for StandIn {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::SIGTERM); // so that it takes its data away
+            let _ = self.child.wait();
+        }
     }
 }
 

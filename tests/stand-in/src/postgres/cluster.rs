@@ -230,6 +230,7 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
          superuser_reserved_connections = 7\n\
          max_connections = 112\n\
          shared_buffers = 16MB\n\
+         dynamic_shared_memory_type = mmap\n\
          max_wal_size = 256MB\n\
          fsync = off\n\
          full_page_writes = off\n\
