@@ -204,7 +204,7 @@ impl Error {
 
     /// Adds the text of a read.
     pub(super) fn in_query(mut self, query: &'static str) -> Self {
-        self.0.statement = Some(query.to_owned());
+        self.0.statement = Some(query.trim().to_owned());
         self
     }
 

@@ -256,3 +256,6 @@ fn futures(entries: &BTreeSet<Entry>) -> Vec<(RoleName, SchemaName, List<TablePr
     }
     by_place.into_iter().map(|((owner, schema), them)| (owner.clone(), schema.clone(), List(them))).collect()
 }
+
+#[cfg(test)]
+mod tests;

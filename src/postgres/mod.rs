@@ -8,6 +8,7 @@ pub mod connection;
 pub mod database;
 pub mod error;
 pub mod grant;
+pub mod marks;
 pub mod names;
 pub mod pool;
 pub mod privilege;

@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::connection::{Connection, Param, Row};
 use super::error::Result;
+pub use super::marks::Marks;
 use super::names::{PublicationName, RoleName, SchemaName, TableName};
 use super::sql::{Fragment, Keyword, List, Literal, Statement};
 use super::version::ServerVersion;
@@ -227,56 +228,6 @@ fn options(publish: &BTreeSet<Operation>, via_partition_root: bool) -> Options {
     Options(words.join(", "), via_partition_root)
 }
 
-/// What we write into a publication's COMMENT, on lines of their own below the user's text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
-    /// The user's text.
-    pub text: String,
-    /// Oids of the publications that this one continues: `neonrep: continues 16390, 16401`.
-    pub continues: BTreeSet<u32>,
-    /// It was there before and taken over, so it is never dropped: `neonrep: adopted`.
-    pub adopted: bool,
-}
-
-impl Marks {
-    const CONTINUES: &'static str = "neonrep: continues ";
-    const ADOPTED: &'static str = "neonrep: adopted";
-
-    /// Tells marks and text apart; a line that only looks like a mark is text.
-    pub fn parse(comment: &str) -> Self {
-        let mut marks = Self::default();
-        let mut text = Vec::new();
-        for line in comment.split('\n') {
-            let oids: Option<Vec<u32>> = line
-                .strip_prefix(Self::CONTINUES)
-                .and_then(|list| list.split(',').map(|oid| oid.trim().parse().ok()).collect());
-            match oids {
-                Some(oids) => marks.continues.extend(oids),
-                None if line == Self::ADOPTED => marks.adopted = true,
-                None => text.push(line),
-            }
-        }
-        marks.text = text.join("\n");
-        marks
-    }
-
-    /// The comment; `None` if there is nothing to say.
-    pub fn render(&self) -> Option<String> {
-        let mut lines = Vec::new();
-        if !self.text.is_empty() {
-            lines.push(self.text.clone());
-        }
-        if self.adopted {
-            lines.push(Self::ADOPTED.to_owned());
-        }
-        if !self.continues.is_empty() {
-            let oids: Vec<_> = self.continues.iter().map(u32::to_string).collect();
-            lines.push(format!("{}{}", Self::CONTINUES, oids.join(", ")));
-        }
-        (!lines.is_empty()).then(|| lines.join("\n"))
-    }
-}
-
 // One row per publication and listed table, or schema; one with neither for a publication that has none. $1 null: all.
 const READ_14: &str = "
 SELECT p.oid, p.pubname::text AS name, pg_get_userbyid(p.pubowner)::text AS owner, p.puballtables, p.pubinsert, p.pubupdate,
@@ -353,4 +304,105 @@ fn head(row: &Row, name: PublicationName) -> Result<Publication> {
         via_partition_root: row.get("pubviaroot")?,
         comment: row.get("comment")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> PublicationName {
+        PublicationName::parse("p\"1").unwrap()
+    }
+
+    fn definition(tables: &[&str]) -> Definition {
+        Definition {
+            tables: tables.iter().map(|it| TableName::parse("public", it).unwrap()).collect(),
+            all_tables: false,
+            publish: Operation::ALL.into(),
+            via_partition_root: false,
+        }
+    }
+
+    fn found(definition: &Definition) -> Publication {
+        let member = |relid| Member { relid, has_columns: false, filter: None };
+        let tables = definition.tables.iter().cloned().zip((20_001..).map(member)).collect();
+        Publication {
+            name: name(),
+            oid: 16_390,
+            owner: RoleName::parse("o").unwrap(),
+            tables,
+            schemas: BTreeSet::new(),
+            all_tables: definition.all_tables,
+            publish: definition.publish.clone(),
+            via_partition_root: definition.via_partition_root,
+            comment: None,
+        }
+    }
+
+    fn shown(statements: &[Statement]) -> String {
+        statements.iter().map(|it| format!("{it}\n")).collect()
+    }
+
+    #[test]
+    fn create_lists_what_was_declared() {
+        insta::assert_snapshot!(shown(&create(&name(), &definition(&["a", "b'; --"]))), @r#"CREATE PUBLICATION "p""1" FOR TABLE ONLY "public"."a", ONLY "public"."b'; --" WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)"#);
+        let all = Definition {
+            all_tables: true,
+            publish: [Operation::Insert].into(),
+            via_partition_root: true,
+            ..definition(&[])
+        };
+        insta::assert_snapshot!(shown(&create(&name(), &all)), @r#"CREATE PUBLICATION "p""1" FOR ALL TABLES WITH (publish = 'insert', publish_via_partition_root = true)"#);
+        let nothing = Definition { publish: [].into(), ..definition(&[]) };
+        insta::assert_snapshot!(shown(&create(&name(), &nothing)), @r#"CREATE PUBLICATION "p""1" WITH (publish = '', publish_via_partition_root = false)"#);
+    }
+
+    #[test]
+    fn alter_of_the_same_is_nothing() {
+        for it in [
+            definition(&[]),
+            definition(&["a", "b"]),
+            Definition { all_tables: true, publish: [].into(), ..definition(&[]) },
+        ] {
+            assert_eq!(alter(&found(&it), &it), []);
+        }
+    }
+
+    #[test]
+    fn alter_says_the_difference() {
+        let have = found(&definition(&["a", "b"]));
+        insta::assert_snapshot!(shown(&alter(&have, &definition(&["b", "c"]))), @r#"ALTER PUBLICATION "p""1" SET TABLE ONLY "public"."b", ONLY "public"."c""#);
+        insta::assert_snapshot!(shown(&alter(&have, &definition(&[]))), @r#"ALTER PUBLICATION "p""1" DROP TABLE ONLY "public"."a", ONLY "public"."b""#);
+        let inserts =
+            Definition { publish: [Operation::Insert].into(), via_partition_root: true, ..definition(&["a", "b"]) };
+        insta::assert_snapshot!(shown(&alter(&have, &inserts)), @r#"ALTER PUBLICATION "p""1" SET (publish = 'insert', publish_via_partition_root = true)"#);
+    }
+
+    #[test]
+    fn alter_takes_filters_and_schemas_of_others_away() {
+        let want = definition(&["a"]);
+        let set = r#"ALTER PUBLICATION "p""1" SET TABLE ONLY "public"."a""#;
+        let mut filtered = found(&want);
+        for member in filtered.tables.values_mut() {
+            member.filter = Some("(id > 3)".to_owned());
+        }
+        assert_eq!(shown(&alter(&filtered, &want)).trim_end(), set);
+        let mut with_schema = found(&want);
+        with_schema.schemas.insert(SchemaName::parse("s").unwrap());
+        assert_eq!(shown(&alter(&with_schema, &want)).trim_end(), set);
+    }
+
+    #[test]
+    fn replace_keeps_the_text_and_remembers_the_oids() {
+        let mut have = found(&Definition { all_tables: true, ..definition(&[]) });
+        have.comment = Some("it's mine\nneonrep: continues 16001".to_owned());
+        let want = definition(&["a"]);
+        assert!(have.must_be_replaced_for(&want));
+        insta::assert_snapshot!(shown(&replace(&have, &want)), @r#"
+        DROP PUBLICATION "p""1"
+        CREATE PUBLICATION "p""1" FOR TABLE ONLY "public"."a" WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)
+        COMMENT ON PUBLICATION "p""1" IS 'it''s mine
+        neonrep: continues 16001, 16390'
+        "#);
+    }
 }

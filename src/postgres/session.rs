@@ -218,9 +218,9 @@ where
     W: Fn(Arc<Connection>) -> F,
     F: Future<Output = Result<T>>,
 {
-    let begin = begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", deadline, Locks::Patient);
+    let opening = begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", deadline, Locks::Patient);
     let both = async {
-        let (begun, read) = join(connection.command(&begin), reads(Arc::clone(connection))).await;
+        let (begun, read) = join(connection.command(&opening), reads(Arc::clone(connection))).await;
         begun.and(read)
     };
     let outcome = timeout_at(deadline, both).await.unwrap_or_else(|_| Err(passed("read")));
@@ -242,9 +242,9 @@ where
     W: Fn(Arc<Connection>) -> F,
     F: Future<Output = Result<T>>,
 {
-    let begin = begin("BEGIN ISOLATION LEVEL READ COMMITTED", deadline, locks);
+    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED", deadline, locks);
     let both = async {
-        let (begun, done) = join(connection.command(&begin), work(Arc::clone(connection))).await;
+        let (begun, done) = join(connection.command(&opening), work(Arc::clone(connection))).await;
         begun.and(done)
     };
     let done = timeout_at(deadline, both).await.unwrap_or_else(|_| Err(passed("transaction")));
