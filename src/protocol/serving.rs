@@ -30,7 +30,7 @@ use crate::framework::server::PluginServer;
 /// In both directions, as `HashiCorp`'s own servers have it. tonic's default for requests is 4 MiB.
 const MESSAGE_BYTES: usize = 256 << 20;
 /// Terraform kills the process 2 s after `Shutdown`; by then it has to be gone by itself.
-const GRACE: Duration = Duration::from_millis(1500);
+const GRACE: Duration = Duration::from_secs(1);
 /// Work is waiting for the network; more threads only cost memory.
 const MOST_THREADS: usize = 4;
 /// `-parallelism` sets how many calls are open at once. A limit below it would hold back `StopProvider`.

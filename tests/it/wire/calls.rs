@@ -1,10 +1,10 @@
 //! Calls that Terraform does not make, or makes rarely: the answer is a diagnostic, never a gRPC error.
 
 use neonrep::protocol::generated::tfplugin6::{
-    self as proto, Diagnostic, DynamicValue, apply_resource_change, diagnostic::Severity, get_functions, get_metadata,
-    get_provider_schema, get_resource_identity_schemas, import_resource_state, move_resource_state,
-    plan_resource_change, read_data_source, read_resource, upgrade_resource_state, validate_data_resource_config,
-    validate_resource_config,
+    self as proto, Diagnostic, DynamicValue, apply_resource_change, configure_provider, diagnostic::Severity,
+    get_functions, get_metadata, get_provider_schema, get_resource_identity_schemas, import_resource_state,
+    move_resource_state, plan_resource_change, read_data_source, read_resource, upgrade_resource_state,
+    validate_data_resource_config, validate_provider_config, validate_resource_config,
 };
 
 use crate::support::plugin_client::Plugin;
@@ -112,6 +112,94 @@ async fn schema_metadata_and_the_empty_answers_that_clients_ask_for() {
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());
     let functions = client.get_functions(get_functions::Request {}).await.expect("an answer").into_inner();
     assert!(functions.functions.is_empty() && functions.diagnostics.is_empty());
+}
+
+/// Bytes that are no value of any schema, as a broken client or a fuzzer would send them.
+fn nonsense() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("truncated map", vec![0x83, 0xa2, b'i', b'd', 0xc0]),
+        ("truncated string", vec![0x81, 0xa2, b'i', b'd', 0xd9, 0xff, b'x']),
+        ("a list", vec![0x91, 0xc0]),
+        ("a length far beyond the end", vec![0xdd, 0xff, 0xff, 0xff, 0xff]),
+        ("a map of four billion", vec![0xdf, 0xff, 0xff, 0xff, 0xff]),
+        ("deeper than any stack", vec![0x91; 1 << 20]),
+        ("a string that is no UTF-8", vec![0x81, 0xa2, b'i', b'd', 0xa2, 0xff, 0xfe]),
+        ("attributes that are missing", vec![0x80]),
+        ("an attribute too many", vec![0x81, 0xa7, b'n', b'o', b't', b'h', b'i', b'n', b'g', 0xc0]),
+    ]
+}
+
+fn has_error(what: &str, diagnostics: &[Diagnostic]) {
+    assert!(diagnostics.iter().any(|it| it.severity() == Severity::Error), "{what}: {diagnostics:?}");
+}
+
+#[tokio::test]
+async fn nonsense_is_a_diagnostic_in_every_call_of_every_type() {
+    let mut plugin = Plugin::start();
+    let mut client = plugin.client().await;
+    let schema = client.get_provider_schema(get_provider_schema::Request {}).await.expect("a schema").into_inner();
+    for (what, bytes) in nonsense() {
+        let request = validate_provider_config::Request { config: Some(value(&bytes)) };
+        let answer = client.validate_provider_config(request).await.expect(what).into_inner();
+        has_error(what, &answer.diagnostics);
+        let request =
+            configure_provider::Request { config: Some(value(&bytes)), ..configure_provider::Request::default() };
+        has_error(what, &client.configure_provider(request).await.expect(what).into_inner().diagnostics);
+
+        for type_name in schema.resource_schemas.keys().cloned() {
+            let what = &format!("{type_name}: {what}");
+            let bad = || Some(value(&bytes));
+            let request = validate_resource_config::Request {
+                type_name: type_name.clone(),
+                config: bad(),
+                client_capabilities: None,
+            };
+            has_error(what, &client.validate_resource_config(request).await.expect(what).into_inner().diagnostics);
+            let request = read_resource::Request {
+                type_name: type_name.clone(),
+                current_state: bad(),
+                ..read_resource::Request::default()
+            };
+            let answer = client.read_resource(request).await.expect(what).into_inner();
+            has_error(what, &answer.diagnostics);
+            let request = plan_resource_change::Request {
+                type_name: type_name.clone(),
+                prior_state: bad(),
+                proposed_new_state: bad(),
+                config: bad(),
+                ..plan_resource_change::Request::default()
+            };
+            has_error(what, &client.plan_resource_change(request).await.expect(what).into_inner().diagnostics);
+            let request = apply_resource_change::Request {
+                type_name: type_name.clone(),
+                prior_state: bad(),
+                planned_state: bad(),
+                config: bad(),
+                ..apply_resource_change::Request::default()
+            };
+            has_error(what, &client.apply_resource_change(request).await.expect(what).into_inner().diagnostics);
+            let request = upgrade_resource_state::Request {
+                type_name,
+                version: 0,
+                raw_state: Some(proto::RawState { json: bytes.clone(), ..proto::RawState::default() }),
+            };
+            has_error(what, &client.upgrade_resource_state(request).await.expect(what).into_inner().diagnostics);
+        }
+        for type_name in schema.data_source_schemas.keys().cloned() {
+            let what = &format!("{type_name}: {what}");
+            let request =
+                validate_data_resource_config::Request { type_name: type_name.clone(), config: Some(value(&bytes)) };
+            has_error(what, &client.validate_data_resource_config(request).await.expect(what).into_inner().diagnostics);
+            let request = read_data_source::Request {
+                type_name,
+                config: Some(value(&bytes)),
+                ..read_data_source::Request::default()
+            };
+            has_error(what, &client.read_data_source(request).await.expect(what).into_inner().diagnostics);
+        }
+    }
+    assert!(plugin.shut_down().await.success());
+    assert!(!plugin.stderr().contains("panic"), "{}", plugin.stderr());
 }
 
 #[tokio::test]

@@ -5,9 +5,14 @@ use std::path::Path;
 
 use neonrep::protocol::generated::plugin::grpc_broker_client::GrpcBrokerClient;
 use neonrep::protocol::generated::plugin::grpc_stdio_client::GrpcStdioClient;
+use neonrep::protocol::generated::tfplugin6::provider_client::ProviderClient;
 use neonrep::protocol::generated::tfplugin6::{configure_provider, get_provider_schema, stop_provider};
+use tonic::Request;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_prost::ProstCodec;
 
 use crate::support::plugin_client::{Plugin, command};
 
@@ -75,6 +80,28 @@ async fn shutdown_ends_the_process_though_streams_are_open() {
     assert!(status.success(), "{status}; stderr: {}", plugin.stderr());
     assert!(!Path::new(plugin.line.socket()).exists());
     drop((stdio, broker, idle));
+}
+
+#[tokio::test]
+async fn shutdown_does_not_wait_for_a_call_that_hangs() {
+    let mut plugin = Plugin::start();
+    let channel = plugin.channel().await;
+    let mut raw = Grpc::new(channel.clone());
+    raw.ready().await.expect("a connection");
+    // A call that never sends its request.
+    let silence = Request::new(tokio_stream::pending::<get_provider_schema::Request>());
+    let codec = ProstCodec::<get_provider_schema::Request, get_provider_schema::Response>::default();
+    let path = PathAndQuery::from_static("/tfplugin6.Provider/GetProviderSchema");
+    let mut hanging = Box::pin(raw.client_streaming(silence, path, codec));
+    // Requests of one connection go out in order: once this is answered, the other has begun.
+    let mut client = ProviderClient::new(channel);
+    tokio::select! {
+        biased;
+        _ = &mut hanging => panic!("answered a question that was not asked"),
+        answer = client.get_provider_schema(get_provider_schema::Request {}) => drop(answer.expect("a schema")),
+    }
+    let status = plugin.shut_down().await;
+    assert!(status.success(), "{status}");
 }
 
 #[tokio::test]
