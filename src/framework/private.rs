@@ -37,3 +37,40 @@ impl Private {
         self.0.remove(key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn values_are_kept_by_key_and_in_order() {
+        let mut private = Private::default();
+        private.set("oids", &vec![1_u32, 2]);
+        private.set("adopted", &true);
+        assert_eq!(private.encode(), br#"{"adopted":true,"oids":[1,2]}"#);
+        let back = Private::decode(&private.encode());
+        assert_eq!(back, private);
+        assert_eq!((back.get("oids"), back.get("adopted")), (Some(vec![1_u32, 2]), Some(true)));
+        private.remove("oids");
+        private.remove("adopted");
+        assert_eq!(private.encode(), b"", "nothing to keep is no bytes");
+    }
+
+    #[test]
+    fn what_is_not_there_or_of_another_form_is_none() {
+        let private = Private::decode(br#"{"adopted":"yes"}"#);
+        assert_eq!(private.get::<bool>("adopted"), None);
+        assert_eq!(private.get::<bool>("other"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_of_another_provider_are_an_empty_state(bytes in prop::collection::vec(any::<u8>(), 0..50)) {
+            let private = Private::decode(&bytes);
+            let may_be_an_object = bytes.contains(&b'{');
+            prop_assert!(private == Private::default() || may_be_an_object);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Schemas: what a resource, data source or provider takes and gives, with its planning behaviour as data.
 //!
-//! ```ignore
+//! ```text
 //! Schema::new(include_str!("publication.md"))
 //!     .attribute("name", string().required().replaces_if_set().doc("Name of the publication."))
 //!     .attribute("publish", set_of(Type::String).default(Value::string_set(["insert"])).doc("…"))

@@ -197,8 +197,8 @@ mod tests {
     fn an_object_says_its_timeout_or_the_default_holds() {
         let object = Value::object([("timeouts", Value::object([("create", "5s".into()), ("read", Value::Unknown)]))]);
         assert_eq!(Operation::Create.timeout(&object), Duration::from_secs(5));
-        assert_eq!(Operation::Read.timeout(&object), Duration::from_secs(120));
-        assert_eq!(Operation::Delete.timeout(&Value::Null), Duration::from_secs(600));
+        assert_eq!(Operation::Read.timeout(&object), Duration::from_mins(2));
+        assert_eq!(Operation::Delete.timeout(&Value::Null), Duration::from_mins(10));
         assert_eq!(Operation::Delete.path().to_string(), "timeouts.delete");
     }
 }
