@@ -34,6 +34,8 @@ pub(crate) fn command(program: &Path, libraries: &Path, user: RunAs) -> Command 
         .env("DYLD_LIBRARY_PATH", libraries)
         .env("LC_ALL", "C")
         .env("TZ", "UTC")
+        // A subscription's libpq looks for a client certificate at home, and the one who steps down may not read ours.
+        .env("HOME", "/nonexistent")
         .current_dir("/")
         .process_group(0); // a Ctrl-C at the terminal is for us; we stop the server ourselves
     command
