@@ -197,6 +197,9 @@ mod tests {
     fn ids_are_those_that_users_name() {
         let ids: Vec<&str> = ALL.iter().map(|it| it.id).collect();
         let expected = [
+            "logical_replication_is_one_way",
+            "password_cannot_be_known",
+            "branch_protected",
             "publication_exists",
             "publication_replaced_behind_slot",
             "tables_have_identity",
