@@ -131,6 +131,9 @@ fn schema(schema: &Schema) -> String {
     text
 }
 
+/// Whether an attribute stands in a list.
+type Belongs = fn(&Attribute) -> bool;
+
 /// The three lists of a set of attributes; what is nested goes to `below`, depth first.
 fn groups(
     heading: &str,
@@ -140,7 +143,7 @@ fn groups(
     below: &mut String,
 ) -> String {
     let mut text = String::new();
-    let kinds: [(&str, fn(&Attribute) -> bool); 3] = [
+    let kinds: [(&str, Belongs); 3] = [
         ("Required", |it| it.required),
         ("Optional", |it| it.optional),
         ("Read-Only", |it| !it.required && !it.optional),
