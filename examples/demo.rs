@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "it is made to be watched")]
 #![expect(clippy::disallowed_methods, reason = "it is a client of the servers it shows, and reads its environment")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ExitCode, Stdio};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 #[path = "../tests/it/support/cli.rs"]
 mod cli;
@@ -144,6 +146,7 @@ impl Demo {
             say(&format!("databricks_pipeline    {key:<17} {}", of("databricks_slot_config", key)));
         }
         say(&format!("wal_level is {}", neon.value("SHOW wal_level")));
+        Traces::of(&neon).show();
 
         self.step("The next plan is empty")?;
         Self::cli(&workspace, &["plan", "-detailed-exitcode"], Show::Verdict)?;
@@ -195,7 +198,7 @@ impl Demo {
     fn cli(workspace: &Workspace, arguments: &[&str], show: Show) -> Result<(), Stopped> {
         go_on()?;
         let mut all = arguments.to_vec();
-        all.extend(["-no-color", "-input=false"]);
+        all.push("-json");
         let mut command = workspace.command(&all);
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.env_remove("TF_LOG").env_remove("TF_LOG_PATH");
@@ -223,8 +226,9 @@ impl Demo {
 
     fn attach(&self, neon: &StandIn, consumer: &StandIn, password: &str) -> Result<(), Stopped> {
         consumer.sql(&format!("CREATE TABLE {TABLE}(id INT PRIMARY KEY, name TEXT NOT NULL, value REAL)"));
+        // `sslcert=none`: libpq would look for a certificate in the home of whoever started all this.
         let source = format!(
-            "host={} port={} dbname={} user={ROLE} password={password} sslmode=verify-full sslrootcert={}",
+            "host={} port={} dbname={} user={ROLE} password={password} sslmode=verify-full sslrootcert={} sslcert=none",
             neon.ready.host, neon.ready.port, neon.ready.database, neon.ready.sslrootcert
         );
         // As superuser: on Neon too, an ordinary role may subscribe only with a password in the connection.
@@ -368,41 +372,54 @@ enum Show {
 
 impl Show {
     fn pass_on(self, output: impl BufRead) {
-        let mut frame: Vec<String> = Vec::new();
+        let mut warned = BTreeSet::new(); // a plan and its apply warn of the same
         for line in output.lines().map_while(Result::ok) {
-            // Warnings and errors come in a frame, which is shown whole or not at all.
-            if line.starts_with('╷') || !frame.is_empty() {
-                let ends = line.starts_with('╵');
-                frame.push(line);
-                if ends {
-                    self.show_frame(&frame);
-                    frame.clear();
+            match serde_json::from_str::<Value>(&line) {
+                Ok(event) if event["diagnostic"]["severity"] == "warning" => {
+                    if warned.insert(event["diagnostic"]["summary"].to_string()) {
+                        self.event(&event);
+                    }
                 }
-            } else if self.wants(&line) {
-                say(line.trim());
+                Ok(event) => self.event(&event),
+                Err(_) => say(&line), // the CLI itself went wrong
             }
         }
     }
 
-    fn show_frame(self, frame: &[String]) {
-        let is_error = frame.iter().any(|line| line.contains("Error:"));
-        let of_overrides = frame.iter().any(|line| line.contains("development overrides"));
-        if !of_overrides && (is_error || self == Self::Progress) {
-            for line in frame {
-                say(line);
+    fn event(self, event: &Value) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        match event["type"].as_str().unwrap_or_default() {
+            "apply_start" | "apply_progress" | "apply_complete" | "change_summary" if self == Self::Progress => {
+                say(&text(&event["@message"]));
             }
+            "change_summary" if self == Self::Verdict && event["changes"]["operation"] == "plan" => {
+                let of = |what: &str| event["changes"][what].as_u64().unwrap_or_default();
+                say(&format!("{} to add, {} to change, {} to destroy", of("add"), of("change"), of("remove")));
+            }
+            "diagnostic" => {
+                let found = &event["diagnostic"];
+                let is_error = found["severity"] == "error";
+                let of_overrides = text(&found["summary"]).contains("development overrides");
+                if is_error || (self == Self::Progress && !of_overrides) {
+                    Self::message(found, is_error);
+                }
+            }
+            _ => {}
         }
     }
 
-    fn wants(self, line: &str) -> bool {
-        let any = |parts: &[&str]| parts.iter().any(|part| line.contains(part));
-        match self {
-            Self::Progress => {
-                any(&["complete after", "complete!", "Plan:"])
-                    || any(&[": Creating...", ": Destroying...", ": Still ", ": Modifying..."])
-            }
-            Self::Verdict => any(&["No changes."]),
-            Self::Refusal => false,
+    /// An error whole, a warning by its first sentence.
+    fn message(found: &Value, is_error: bool) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        say(&format!("{}: {}", if is_error { "Error" } else { "Warning" }, text(&found["summary"])));
+        if !is_error {
+            return;
+        }
+        if !text(&found["address"]).is_empty() {
+            say(&format!("  at {}: {}", text(&found["address"]), text(&found["snippet"]["code"]).trim()));
+        }
+        for line in text(&found["detail"]).lines() {
+            say(&format!("  {line}"));
         }
     }
 }
