@@ -31,8 +31,8 @@ pub fn check(still_there: bool, publication: &PublicationName, slot: &SlotName, 
     } else {
         let detail = format!(
             "Publication `{publication}` is gone, and this run makes one anew. {consequence} The apply will refuse to go on with the \
-             slot as it is.\n\nThe consumer must sync anew: set `allow_recreate = true` on the slot, or plan again once the \
-             publication is there and apply with `-replace` of the slot."
+             slot as it is.\n\nThe consumer must sync anew: set `allow_recreate = true` on the slot, or apply with `-replace` \
+             of the slot."
         );
         CHECK.warning(format!("Publication `{publication}` behind slot `{slot}` is gone"), detail, at.clone())
     }

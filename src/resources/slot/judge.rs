@@ -94,9 +94,8 @@ async fn server(cx: &Context, place: &Place) -> Result<Diagnostics, Error> {
         found.extend(policy.judge(&logical_replication_on::CHECK, warning));
     }
     if policy.asks(&slots_nearly_used_up::CHECK) {
-        let capacity = session
-            .read(place, &budget(cx), "counting slots", |it| async move { slot::capacity(&it).await })
-            .await?;
+        let capacity =
+            session.read(place, &budget(cx), "counting slots", |it| async move { slot::capacity(&it).await }).await?;
         let warning = slots_nearly_used_up::check(capacity, &path!(name));
         found.extend(policy.judge(&slots_nearly_used_up::CHECK, warning));
     }
@@ -118,7 +117,9 @@ async fn replaced_behind(cx: &Context, prior: &Model, planned: &Model) -> Diagno
     }
     let there = if prior.status() == Status::PublicationMissing { Ok(false) } else { is_there_now(cx, &before).await };
     match there {
-        Ok(there) => policy.judge(check, [publication_replaced_behind_slot::check(there, &before.publication, &name, &at)]),
+        Ok(there) => {
+            policy.judge(check, [publication_replaced_behind_slot::check(there, &before.publication, &name, &at)])
+        }
         Err(error) if error.is_gone() => {
             policy.judge(check, [publication_replaced_behind_slot::check(false, &before.publication, &name, &at)])
         }

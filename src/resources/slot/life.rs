@@ -16,7 +16,7 @@ use crate::postgres::slot::{self, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Busy, Failure};
 use crate::postgres::{self, Kind, SlotName};
 use crate::resources::access::{
-    Company, budget, enumerate, patient_writer, place, refused, remover, removed_with_its_container, session, writer,
+    Company, budget, enumerate, patient_writer, place, refused, removed_with_its_container, remover, session, writer,
 };
 use crate::session::Place;
 
@@ -27,7 +27,9 @@ pub(super) async fn create(cx: &Context, plan: Model) -> Result<Model, Diagnosti
     let name = plan.name()?;
     let doing = format!("create slot `{name}`");
     let Some(publication) = plan.publication()? else {
-        return Err(Diagnostic::bug("`publication_id` is not known where it is needed.").at(path!(publication_id)).into());
+        return Err(Diagnostic::bug("`publication_id` is not known where it is needed.")
+            .at(path!(publication_id))
+            .into());
     };
     let place = &publication.place;
     let mut connection = patient_writer(cx, place, &plan.connect_as, &doing).await?;
@@ -64,7 +66,10 @@ pub(super) async fn create(cx: &Context, plan: Model) -> Result<Model, Diagnosti
         },
         // What was made is recorded; the next refresh compares the oids.
         Err(error) => {
-            let warning = explain::postgres(&format!("look at publication `{}` after slot `{name}`", publication.publication), &error);
+            let warning = explain::postgres(
+                &format!("look at publication `{}` after slot `{name}`", publication.publication),
+                &error,
+            );
             cx.warn(Diagnostic { severity: crate::framework::diagnostic::Severity::Warning, ..warning });
             Ok(model)
         }
@@ -97,7 +102,9 @@ pub(super) async fn update(cx: &Context, prior: Model, plan: Model) -> Result<Mo
     let doing = format!("change slot `{name}`");
     let place = place(cx, &prior.location()?, &doing).await?;
     let Some(publication) = plan.publication()? else {
-        return Err(Diagnostic::bug("`publication_id` is not known where it is needed.").at(path!(publication_id)).into());
+        return Err(Diagnostic::bug("`publication_id` is not known where it is needed.")
+            .at(path!(publication_id))
+            .into());
     };
     // Should the slot have to be refused, what concerns only the provider is agreed all the same: without that a protected
     // slot whose publication is gone could never be dropped.
@@ -214,7 +221,8 @@ fn no_publication(publication: &Reference, name: &SlotName) -> Diagnostic {
          neonrep_publication.x.id`, so that it is made first.",
         publication.publication, publication.place
     );
-    Diagnostic::error(format!("Publication `{}` does not exist", publication.publication), detail).at(path!(publication_id))
+    Diagnostic::error(format!("Publication `{}` does not exist", publication.publication), detail)
+        .at(path!(publication_id))
 }
 
 fn changed_meanwhile(publication: &Reference, name: &SlotName, dropped: bool) -> Diagnostic {
@@ -228,7 +236,8 @@ fn changed_meanwhile(publication: &Reference, name: &SlotName, dropped: bool) ->
          Apply again.",
         publication.publication
     );
-    Diagnostic::error(format!("Publication `{}` changed meanwhile", publication.publication), detail).at(path!(publication_id))
+    Diagnostic::error(format!("Publication `{}` changed meanwhile", publication.publication), detail)
+        .at(path!(publication_id))
 }
 
 fn not_proved(publication: &Reference, name: &SlotName) -> Diagnostic {
@@ -260,8 +269,10 @@ async fn not_made(
         Kind::NoFreeSlot => {
             let slots = connection.read(async |it| slot::read_all(&it).await).await.unwrap_or_default();
             let idle: BTreeSet<SlotName> = slots.into_values().filter(|it| !it.active).map(|it| it.name).collect();
-            let idle = if idle.is_empty() { String::new() } else { format!(" Without a consumer now: {}.", enumerate(idle)) };
-            let detail = format!("{}.{idle}\n\nDrop one that nobody uses any more.", explain::sentence(error.message()));
+            let idle =
+                if idle.is_empty() { String::new() } else { format!(" Without a consumer now: {}.", enumerate(idle)) };
+            let detail =
+                format!("{}.{idle}\n\nDrop one that nobody uses any more.", explain::sentence(error.message()));
             return Diagnostic::error("All replication slots of the branch are in use", detail).at(path!(name));
         }
         Kind::NotInState => {

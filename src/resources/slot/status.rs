@@ -25,8 +25,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 5] =
-        [Self::Ok, Self::Missing, Self::Lost, Self::PublicationMissing, Self::PublicationRecreated];
+    const ALL: [Self; 5] = [Self::Ok, Self::Missing, Self::Lost, Self::PublicationMissing, Self::PublicationRecreated];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
@@ -85,7 +84,9 @@ pub(super) fn loss(
             let reason = reason.map_or_else(String::new, |it| format!(" (`{it}`)"));
             (
                 format!("Slot `{name}` is lost"),
-                format!("The server has invalidated it{reason}: what its consumer had not received was removed. {ANEW}"),
+                format!(
+                    "The server has invalidated it{reason}: what its consumer had not received was removed. {ANEW}"
+                ),
             )
         }
         Status::PublicationMissing => (

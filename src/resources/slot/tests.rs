@@ -79,12 +79,24 @@ fn a_known_publication_makes_all_but_id_and_oid_known() {
 fn an_unknown_publication_leaves_only_the_slots_name_known() {
     let planned = modified(None, Some(new(Attr::Unknown))).unwrap().0.unwrap();
     assert_eq!(planned.slot_name, known("s"));
-    assert!(planned.project_id.is_unknown() && planned.publication_name.is_unknown() && planned.invalidation_reason.is_null());
+    assert!(
+        planned.project_id.is_unknown()
+            && planned.publication_name.is_unknown()
+            && planned.invalidation_reason.is_null()
+    );
 }
 
 #[test]
 fn an_id_of_a_wrong_form_is_an_error_on_the_argument() {
-    for wrong in ["", "p", "a/b/c", "a/b/c/d/e", "shiny-wind-028834/br-aged-salad-637688/neondb/", "x//d/p", &format!("{PLACE}/%zz")] {
+    for wrong in [
+        "",
+        "p",
+        "a/b/c",
+        "a/b/c/d/e",
+        "shiny-wind-028834/br-aged-salad-637688/neondb/",
+        "x//d/p",
+        &format!("{PLACE}/%zz"),
+    ] {
         let problems = modified(None, Some(new(known(wrong)))).unwrap_err();
         assert_eq!(problems.iter().next().unwrap().path, path!(publication_id), "{wrong}");
     }
@@ -206,7 +218,11 @@ fn the_first_trouble_is_the_status() {
         (Some(lost.clone()), true, None, Some(1), Status::Lost),
         (None, true, None, Some(1), Status::Missing),
     ] {
-        assert_eq!(status::of(found.as_ref(), named, behind.as_ref(), recorded), expected, "{found:?} {named} {recorded:?}");
+        assert_eq!(
+            status::of(found.as_ref(), named, behind.as_ref(), recorded),
+            expected,
+            "{found:?} {named} {recorded:?}"
+        );
     }
     for status in [Status::Missing, Status::Lost, Status::PublicationMissing, Status::PublicationRecreated] {
         let name = SlotName::parse("s").unwrap();
@@ -239,7 +255,14 @@ fn an_import_id_names_a_slot_and_may_name_its_publication() {
     assert_eq!(whole.publication_id, known(&format!("{PLACE}/a%2Fb \"c\"")));
     assert_eq!(whole.publication().unwrap().unwrap().publication.as_str(), "a/b \"c\"");
     assert_eq!((whole.id, whole.name), (known(&format!("{PLACE}/s")), known("s")));
-    for wrong in ["s", "a/b/c", &format!("{PLACE}/S"), &format!("{PLACE}/s/"), &format!("{PLACE}/s/p/q"), &format!("{PLACE}/a b")] {
+    for wrong in [
+        "s",
+        "a/b/c",
+        &format!("{PLACE}/S"),
+        &format!("{PLACE}/s/"),
+        &format!("{PLACE}/s/p/q"),
+        &format!("{PLACE}/a b"),
+    ] {
         assert!(Slot::import(wrong).is_err(), "{wrong}");
     }
 }

@@ -2,4 +2,7 @@
 
 mod databricks_guide;
 mod neon_cli;
+mod publication;
 mod publication_before_slot;
+mod replica_identity;
+mod slot;
