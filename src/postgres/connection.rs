@@ -1,6 +1,8 @@
 //! One connection: the only file that touches the driver's client. Two doors: [`Connection::fetch`] for reads, whose text
 //! is a constant, and [`Connection::run`] for [`Statement`]s.
 
+#![expect(clippy::disallowed_methods, reason = "this is the file that all others leave the client's own methods to")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -191,7 +193,7 @@ impl Connection {
             .user(address.user.as_str())
             .application_name(APPLICATION_NAME)
             .keepalives_idle(Duration::from_secs(30))
-            .tcp_user_timeout(Duration::from_secs(60));
+            .tcp_user_timeout(Duration::from_mins(1));
         if let Some(password) = &address.password {
             config.password(password.expose());
         }
@@ -226,7 +228,7 @@ impl Connection {
                             severity: notice.severity().to_owned(),
                             sqlstate: notice.code().code().to_owned(),
                             message: notice.message().to_owned(),
-                        })
+                        });
                     }
                     Some(Ok(_)) => {}
                     Some(Err(error)) => {

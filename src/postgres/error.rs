@@ -182,8 +182,11 @@ impl Error {
             return Self::new(Kind::ConnectionLost, "the connection was closed");
         }
         let cause = error.source();
-        let kind = match cause.and_then(|it| it.downcast_ref::<io::Error>()) {
-            Some(io) if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => Kind::Tls,
+        let io = cause.and_then(|it| it.downcast_ref::<io::Error>());
+        // rustls wraps its errors in those of IO.
+        let of_tls = io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let kind = match io {
+            Some(_) if of_tls.is_some() => Kind::Tls,
             Some(io) if io.kind() == io::ErrorKind::InvalidInput => Kind::Config,
             Some(_) => Kind::ConnectionLost,
             None => Kind::Other,

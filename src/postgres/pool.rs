@@ -25,7 +25,7 @@ pub struct PoolSettings {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { max_connections: 4, connect_timeout: Duration::from_secs(60) }
+        Self { max_connections: 4, connect_timeout: Duration::from_mins(1) }
     }
 }
 
@@ -112,9 +112,8 @@ impl Pool {
         let waiter = Waiter { address: address.clone(), purpose: purpose.to_owned(), extra, answer };
         self.0.state().waiting.push_back(waiter);
         self.0.dispatch();
-        let permit = match timeout_at(deadline, granted).await {
-            Ok(Ok(permit)) => permit,
-            _ => return Err(self.busy(purpose, begun)),
+        let Ok(Ok(permit)) = timeout_at(deadline, granted).await else {
+            return Err(self.busy(purpose, begun));
         };
         Session::open(permit, deadline).await
     }
@@ -230,7 +229,8 @@ impl Permit {
 
     pub(super) async fn connect(&self, deadline: Instant) -> Result<Connection> {
         let until = deadline.min(Instant::now() + self.shared.settings.connect_timeout);
-        Connection::open(&self.address, self.shared.tls(&self.address.tls)?, until).await
+        // Boxed: a TLS handshake is a future of 18 KiB, which each caller's future would hold.
+        Box::pin(Connection::open(&self.address, self.shared.tls(&self.address.tls)?, until)).await
     }
 
     pub(super) fn keep(&mut self, connection: Connection) {

@@ -192,9 +192,10 @@ pub fn drop(name: &PublicationName) -> Vec<Statement> {
 
 /// Sets its comment.
 pub fn comment(name: &PublicationName, marks: &Marks) -> Vec<Statement> {
-    vec![match marks.render() {
-        Some(text) => sql!("COMMENT ON PUBLICATION {} IS {}", name, Literal(&text)),
-        None => sql!("COMMENT ON PUBLICATION {} IS NULL", name),
+    vec![if let Some(text) = marks.render() {
+        sql!("COMMENT ON PUBLICATION {} IS {}", name, Literal(&text))
+    } else {
+        sql!("COMMENT ON PUBLICATION {} IS NULL", name)
     }]
 }
 
@@ -340,7 +341,7 @@ mod tests {
     }
 
     fn shown(statements: &[Statement]) -> String {
-        statements.iter().map(|it| format!("{it}\n")).collect()
+        statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     #[test]

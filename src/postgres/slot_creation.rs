@@ -33,18 +33,17 @@ pub struct Failure {
 /// after its client has gone (tried). If the connection is lost on the way and no slot is there, it is tried again.
 pub async fn create(session: &mut Session, new: &NewSlot, cancelled: impl Future<Output = ()>) -> Result<(), Failure> {
     let mut cancelled = pin!(cancelled);
+    let deadline = session.deadline();
     loop {
-        let deadline = session.deadline();
         let attempt = session.bare(|connection| try_once(connection, new, deadline, cancelled.as_mut())).await;
         let Err(error) = attempt else { return Ok(()) };
         if !matches!(error.kind(), Kind::QueryCancelled | Kind::Timeout | Kind::ConnectionLost) {
             return Err(Failure { error, found: None, blockers: Vec::new() });
         }
         session.allow(GRACE);
-        let (found, blockers) = match settle(session, new).await {
-            Ok(settled) => settled,
+        let Ok((found, blockers)) = settle(session, new).await else {
             // Nothing can be read: the first error says more.
-            Err(_) => return Err(Failure { error, found: None, blockers: Vec::new() }),
+            return Err(Failure { error, found: None, blockers: Vec::new() });
         };
         if error.kind() != Kind::ConnectionLost {
             return Err(Failure { error, found, blockers });

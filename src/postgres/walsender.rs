@@ -89,7 +89,7 @@ pub async fn read_all(connection: &Connection) -> Result<Vec<Walsender>> {
         .collect()
 }
 
-/// Reads `publication_names '"a","b"'` out of a START_REPLICATION command: a string constant that holds identifiers.
+/// Reads `publication_names '"a","b"'` out of a `START_REPLICATION` command: a string constant that holds identifiers.
 fn stream(command: &str) -> Stream {
     if !command.trim_start().get(..17).is_some_and(|it| it.eq_ignore_ascii_case("START_REPLICATION")) {
         // It has connected and not begun, or copies a table.

@@ -71,11 +71,11 @@ fn all_held(wanted: &Wanted) -> Holdings {
 }
 
 fn shown(entries: &BTreeSet<Entry>) -> String {
-    entries.iter().map(|it| format!("{it}\n")).collect()
+    entries.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn sql_of(statements: &[Statement]) -> String {
-    statements.iter().map(|it| format!("{it}\n")).collect()
+    statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -102,11 +102,11 @@ fn what_is_held_is_not_missing() {
     let mut held = all_held(&wanted());
     assert_eq!(wanted().missing(&tables(), &held), BTreeSet::new());
     held.tables.remove(&table("b"));
-    assert_eq!(shown(&wanted().missing(&tables(), &held)), "SELECT ON TABLE public.b\n");
+    assert_eq!(shown(&wanted().missing(&tables(), &held)), "SELECT ON TABLE public.b");
     // A default for all schemas covers each.
     let of_schema = held.future.remove(&(role("app"), Some(schema("public")))).unwrap();
     held.future.insert((role("app"), None), of_schema);
-    assert_eq!(shown(&wanted().missing(&tables(), &held)), "SELECT ON TABLE public.b\n");
+    assert_eq!(shown(&wanted().missing(&tables(), &held)), "SELECT ON TABLE public.b");
 }
 
 #[test]
