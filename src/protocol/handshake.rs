@@ -84,7 +84,8 @@ pub(super) fn ask(
         return Ask::Refuse(by_hand(about));
     }
     Ask::Serve(Launch {
-        client_certificate: text("PLUGIN_CLIENT_CERT"),
+        // Bytes that are no text are a broken certificate, not a wish for plaintext.
+        client_certificate: variable("PLUGIN_CLIENT_CERT").map(|it| it.to_string_lossy().into_owned()),
         understood: text("PLUGIN_PROTOCOL_VERSIONS").is_none_or(|it| understands(&it)),
         seventh_field: variable("PLUGIN_MULTIPLEX_GRPC").is_some(),
         place,
@@ -199,6 +200,20 @@ mod tests {
     fn plaintext_only_without_a_certificate() {
         assert_eq!(launched(&[]).client_certificate, None);
         assert_eq!(launched(&[("PLUGIN_CLIENT_CERT", "PEM")]).client_certificate.as_deref(), Some("PEM"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_no_text_do_not_turn_tls_off() {
+        use std::os::unix::ffi::OsStringExt;
+        let Ask::Serve(launch) = ask(&ABOUT, [], |name| match name {
+            COOKIE_KEY => Some(COOKIE.into()),
+            "PLUGIN_CLIENT_CERT" => Some(OsString::from_vec(vec![0xff])),
+            _ => None,
+        }) else {
+            panic!("not served");
+        };
+        assert!(launch.client_certificate.is_some());
     }
 
     #[test]
