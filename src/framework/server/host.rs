@@ -120,7 +120,11 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     async fn configure(&self, config: &Encoded, terraform_version: &str) -> Result<(), Diagnostics> {
-        let config = decode(&self.schema, config, "provider", "configuration")?;
+        let config = match decode(&self.schema, config, "provider", "configuration")? {
+            // A client of its own kind may send nothing for a provider without a block.
+            Value::Null => Value::object(self.schema.attributes.keys().map(|name| (name.clone(), Value::Null))),
+            config => config,
+        };
         let config = erased::decode("provider", &config)?;
         let configured = match self.provider.configure(config, terraform_version).await? {
             Configured::Ready(data) => Configuration::Ready(Arc::new(data)),

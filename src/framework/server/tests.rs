@@ -212,6 +212,8 @@ async fn without_configuration_only_what_needs_none_works() {
     assert_eq!((decode(response.state), told(&response.diagnostics)), (stored("a", 1), vec![missing.into()]));
     assert_eq!(told(&client.plan(&null(), &config("a")).await.diagnostics), [missing]);
     assert_eq!(told(&client.configure(null()).await), ["Error key No key"]);
+    let nothing = client.server.configure_provider(Encoded::default(), "1.11.4".into()).await;
+    assert_eq!(told(&nothing), ["Error key No key"]);
     assert_eq!(told(&client.data(&[("name", "a".into())]).await.diagnostics), [missing]);
 }
 

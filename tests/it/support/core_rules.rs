@@ -286,9 +286,12 @@ fn sets_compatible(planned: &SetValue, actual: &SetValue, path: &AttributePath, 
 #[cfg(test)]
 mod tests {
     use neonrep::framework::plan::plan;
+    use neonrep::framework::provider::Provider;
+    use neonrep::framework::resource::Plan;
     use neonrep::framework::schema::{list_of, set_of_objects, single, string};
     use neonrep::framework::types::Type;
     use neonrep::path;
+    use neonrep::provider::Neonrep;
 
     use super::*;
 
@@ -350,6 +353,38 @@ mod tests {
         let then = replace.planned.expect("an object");
         assert_eq!(of_plan(&schema(), &state, &other, &then, &replace.requires_replace), Vec::<String>::new());
         assert_eq!(of_plan(&schema(), &state, &Value::Null, &Value::Null, &[]), Vec::<String>::new());
+    }
+
+    /// Every attribute that can be set, as `leaf`; the rest null.
+    fn filled(attributes: &Attributes, leaf: &Value, only_required: bool) -> Value {
+        Value::object(attributes.iter().map(|(name, it)| {
+            let set = it.required || (it.optional && !only_required);
+            (name.clone(), if set { leaf.clone() } else { Value::Null })
+        }))
+    }
+
+    #[test]
+    fn each_resource_plans_within_the_rules_whatever_is_unknown() {
+        for resource in Neonrep::resources() {
+            let (name, schema) = (resource.type_name(), resource.schema());
+            for only_required in [true, false] {
+                let config = filled(&schema.attributes, &Value::Unknown, only_required);
+                let run = |prior: &Value, config: &Value| {
+                    let hook = |it: &mut Plan<Value>| resource.modify_plan(it);
+                    let plan = plan(schema, prior.clone(), config.clone(), hook);
+                    let plan = plan.unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+                    let planned = plan.planned.unwrap_or(Value::Null);
+                    let found = of_plan(schema, prior, config, &planned, &plan.requires_replace);
+                    assert_eq!(found, Vec::<String>::new(), "{name}");
+                    planned
+                };
+                let created = run(&Value::Null, &config);
+                assert_eq!(created, run(&Value::Null, &config), "{name}: core plans twice");
+                let half_imported = created.unknown_as_null();
+                run(&half_imported, &config);
+                run(&half_imported, &Value::Null);
+            }
+        }
     }
 
     #[test]
