@@ -1,0 +1,289 @@
+//! `neonrep_role`: made by the API, its password kept where asked for, what it owns never lost in silence.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::on_every_postgres;
+use crate::support::sql;
+use crate::support::stand_in::StandIn;
+use crate::support::terraform::Workspace;
+
+const ADDRESS: &str = "neonrep_role.this";
+
+fn role(more: &str) -> String {
+    named("reader", more)
+}
+
+fn named(name: &str, more: &str) -> String {
+    format!("resource \"neonrep_role\" \"this\" {{\n  project_id = var.project_id\n  name = {name:?}\n  {more}\n}}\n")
+}
+
+fn started(more: &str) -> (StandIn, Workspace) {
+    let stand_in = StandIn::start(17);
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&role(more));
+    (stand_in, workspace)
+}
+
+fn exists(stand_in: &StandIn, name: &str) -> bool {
+    stand_in.value(&format!("SELECT count(*) FROM pg_roles WHERE rolname = {}", sql::literal(name))) == "1"
+}
+
+/// The id of a role of the default branch.
+fn id(stand_in: &StandIn, name: &str) -> String {
+    format!("{}/{}/{name}", stand_in.ready.project_id, stand_in.ready.branch_id)
+}
+
+/// A role that somebody else made by the API, and its password.
+pub(super) fn made_elsewhere(stand_in: &StandIn, name: &str) -> String {
+    let path = format!("/projects/{}/branches/{}/roles", stand_in.ready.project_id, stand_in.ready.branch_id);
+    let (status, answer) = stand_in.api("POST", &path, Some(&json!({ "role": { "name": name } })));
+    assert_eq!(status, 201, "{answer}");
+    let until = Instant::now() + Duration::from_secs(20);
+    for operation in answer["operations"].as_array().into_iter().flatten() {
+        let id = operation["id"].as_str().expect("an id");
+        let path = format!("/projects/{}/operations/{id}", stand_in.ready.project_id);
+        while stand_in.api("GET", &path, None).1["operation"]["status"] != "finished" {
+            assert!(Instant::now() < until, "the role was not made");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    answer["role"]["password"].as_str().expect("a password").to_owned()
+}
+
+#[test]
+fn a_role_lives_on_every_postgres() {
+    on_every_postgres(|stand_in| {
+        let workspace = Workspace::new(stand_in);
+        workspace.write(&role(""));
+        workspace.apply();
+        let attributes = workspace.attributes(ADDRESS);
+        assert_eq!(attributes["id"], id(stand_in, "reader"));
+        assert_eq!(attributes["branch_id"], stand_in.ready.branch_id.as_str());
+        assert_eq!((&attributes["adopted"], &attributes["password"]), (&json!(false), &Value::Null));
+        let replication = stand_in.value("SELECT rolreplication AND rolcanlogin FROM pg_roles WHERE rolname = 'reader'");
+        assert_eq!(replication, "t");
+
+        // In place: nothing is asked of the API.
+        stand_in.forget_requests();
+        workspace.write(&role("force_destroy = true"));
+        assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} update")]);
+        workspace.apply();
+        assert!(stand_in.requests().iter().all(|it| it["method"] == "GET"));
+
+        // Removed behind our back.
+        stand_in.sql("DROP ROLE reader");
+        assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} create")]);
+        workspace.apply();
+
+        workspace.forget(ADDRESS);
+        workspace.import(ADDRESS, &id(stand_in, "reader")).expect_success();
+        workspace.write(&role(""));
+        workspace.insist_on_empty_plan();
+
+        workspace.destroy();
+        assert!(!exists(stand_in, "reader"));
+    });
+}
+
+#[test]
+fn a_role_that_is_there_is_taken_over_only_when_asked() {
+    let (stand_in, workspace) = started("");
+    made_elsewhere(&stand_in, "reader");
+    let error = workspace.apply_fails().error();
+    assert!(error.is_on("name"), "{error:?}");
+    for part in ["exists already", &id(&stand_in, "reader"), "adopt = true"] {
+        assert!(error.text().contains(part), "{part}: {error:?}");
+    }
+    workspace.write(&role("adopt = true"));
+    workspace.apply();
+    assert_eq!(workspace.attributes(ADDRESS)["adopted"], true);
+    workspace.destroy().insist_warning("was not dropped");
+    assert!(exists(&stand_in, "reader"));
+}
+
+#[test]
+fn made_anew_before_the_old_one_goes_it_is_one_role() {
+    let (stand_in, workspace) = started("lifecycle { create_before_destroy = true }");
+    workspace.apply();
+    workspace.apply_fails_with(&["-replace=neonrep_role.this"]).insist_error("create_before_destroy");
+    assert!(exists(&stand_in, "reader"));
+    workspace.write(&role("adopt = true\n  lifecycle { create_before_destroy = true }"));
+    workspace.apply();
+    workspace.apply_with(&["-replace=neonrep_role.this"]).insist_warning("made or taken over anew");
+    assert!(exists(&stand_in, "reader"));
+}
+
+#[test]
+fn a_password_is_kept_and_rotated_only_when_asked() {
+    let (stand_in, workspace) = started("");
+    workspace.apply();
+    let first = stand_in.password_of("reader");
+    workspace.no_secret_anywhere(&[&first]);
+
+    workspace.write(&role("store_password = true"));
+    workspace.apply();
+    assert_eq!(workspace.attributes(ADDRESS)["password"], first.as_str());
+
+    // The first value rotates nothing, another one does.
+    workspace.write(&role("store_password = true\n  rotate_when_changed = { day = \"1\" }"));
+    workspace.apply();
+    assert_eq!(stand_in.password_of("reader"), first);
+    workspace.write(&role("store_password = true\n  rotate_when_changed = { day = \"2\" }"));
+    workspace.plan().insist_warning("about to change");
+    workspace.apply().insist_warning("has a new password");
+    let second = stand_in.password_of("reader");
+    assert_ne!(second, first);
+    assert_eq!(workspace.attributes(ADDRESS)["password"], second.as_str());
+    assert!(stand_in.sql_as("reader", &second, "SELECT 1").is_ok());
+
+    // Taken away, nothing rotates, and the state forgets it.
+    workspace.write(&role(""));
+    workspace.apply();
+    assert_eq!(stand_in.password_of("reader"), second);
+    assert_eq!(workspace.attributes(ADDRESS)["password"], Value::Null);
+
+    // Changed by others: the state follows.
+    workspace.write(&role("store_password = true"));
+    workspace.apply();
+    let path = format!("/projects/{}/branches/{}/roles/reader/reset_password", stand_in.ready.project_id, stand_in.ready.branch_id);
+    assert_eq!(stand_in.api("POST", &path, None).0, 200);
+    let third = stand_in.password_of("reader");
+    workspace.refresh();
+    assert_eq!(workspace.attributes(ADDRESS)["password"], third.as_str());
+}
+
+#[test]
+fn a_password_that_nobody_keeps_is_refused_at_plan() {
+    let (stand_in, workspace) = started("");
+    stand_in.settings(&json!({ "store_passwords": false }));
+    let error = workspace.plan_fails().error();
+    // The argument is not written, so it points at the block.
+    assert!(error.address == ADDRESS && error.text().contains("password_cannot_be_known"), "{error:?}");
+    // Two ways past it.
+    workspace.write_with_provider(&format!(
+        "provider \"neonrep\" {{\n  skip_checks = [\"password_cannot_be_known\"]\n}}\n\nvariable \"project_id\" {{ type = string }}\n\n{}",
+        role("")
+    ));
+    workspace.plan();
+    workspace.write(&role("store_password = true"));
+    workspace.apply();
+    let password = workspace.attributes(ADDRESS)["password"].as_str().expect("a password").to_owned();
+    assert!(stand_in.sql_as("reader", &password, "SELECT 1").is_ok());
+    // What it owns cannot be looked at: the API decides.
+    workspace.destroy();
+    assert!(!exists(&stand_in, "reader"));
+}
+
+#[test]
+fn what_a_role_owns_is_listed_before_it_is_given_away() {
+    let (stand_in, workspace) = started("");
+    workspace.apply();
+    stand_in.admin("POST", "/databases", Some(&json!({ "name": "other" })));
+    stand_in.sql("CREATE TABLE mine (i int); ALTER TABLE mine OWNER TO reader");
+    stand_in.sql_in("other", "CREATE TABLE theirs (i int); ALTER TABLE theirs OWNER TO reader");
+    let error = workspace.try_destroy(&[]).expect_failure().error();
+    for part in ["public.mine", "`other`", "force_destroy"] {
+        assert!(error.text().contains(part), "{part}: {error:?}");
+    }
+    assert!(exists(&stand_in, "reader") && workspace.addresses() == [ADDRESS]);
+    workspace.write(&role("force_destroy = true"));
+    workspace.apply();
+    workspace.destroy();
+    let owner = stand_in.value("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE relname = 'mine'");
+    assert_eq!((exists(&stand_in, "reader"), owner.as_str()), (false, stand_in.ready.owner_role.as_str()));
+}
+
+#[test]
+fn a_role_that_owns_a_database_stays() {
+    let (stand_in, workspace) = started("force_destroy = true");
+    workspace.apply();
+    stand_in.admin("POST", "/databases", Some(&json!({ "name": "readers", "owner": "reader" })));
+    let error = workspace.try_destroy(&[]).expect_failure().error();
+    assert!(error.text().contains("readers"), "{error:?}");
+    assert_eq!(workspace.addresses(), [ADDRESS]);
+}
+
+#[test]
+fn faults_of_the_api_are_waited_out_or_named() {
+    let (stand_in, workspace) = started("");
+    let post = "/projects/*/branches/*/roles";
+    for status in [423, 429, 503] {
+        stand_in.fault(&json!({ "method": "POST", "path": post, "action": { "status": status } }));
+    }
+    // A lost answer: the role that is found then is ours.
+    stand_in.fault(&json!({ "method": "POST", "path": post, "action": { "reset": "after" } }));
+    workspace.apply();
+    assert_eq!(workspace.attributes(ADDRESS)["adopted"], false);
+    assert_eq!(stand_in.count_requests("POST", "/roles"), 4);
+    workspace.destroy();
+
+    // An operation that fails: what was made is tainted, and made anew.
+    stand_in.no_faults();
+    stand_in.fault(&json!({ "method": "POST", "path": post, "action": { "operation": "error" } }));
+    workspace.apply_fails().insist_error("failed to carry it out");
+    assert!(workspace.is_tainted(ADDRESS));
+    workspace.apply();
+    assert!(exists(&stand_in, "reader"));
+
+    // Answers of somebody else.
+    stand_in.fault(&json!({ "path": "/**", "times": null, "action": { "html": "<html>gateway</html>", "status": 502 } }));
+    workspace.set_env("NEONREP_PLAN_CHECKS", "off");
+    let outcome = workspace.run(&["plan", "-json", "-input=false"]);
+    stand_in.no_faults();
+    assert_ne!(outcome.status, 0);
+    assert_eq!(workspace.addresses(), [ADDRESS]);
+}
+
+#[test]
+fn gone_with_its_branch_and_kept_without_its_project() {
+    let (stand_in, workspace) = started("");
+    workspace.apply();
+    let not_found = json!({ "not_found": true });
+    stand_in.fault(&json!({ "path": "/projects/*/branches/*/roles", "times": null, "action": not_found }));
+    // Only the list of roles: the branch answers, so this is no absence of anything.
+    workspace.plan_fails();
+    stand_in.fault(&json!({ "path": "/projects/*/branches/*", "times": null, "action": not_found }));
+    let changes = workspace.try_plan(&["-refresh-only"]);
+    assert_eq!(changes.status, 2, "{}", changes.all());
+    stand_in.fault(&json!({ "path": "/projects/*", "times": null, "action": not_found }));
+    workspace.plan_fails().insist_error("state rm");
+    assert_eq!(workspace.addresses(), [ADDRESS]);
+    // Delete under a branch that is gone: done, with a warning.
+    stand_in.no_faults();
+    stand_in.fault(&json!({ "path": "/projects/*/branches/*/**", "times": null, "action": not_found }));
+    stand_in.fault(&json!({ "path": "/projects/*/branches/*", "times": null, "action": not_found }));
+    workspace.destroy_with(&["-refresh=false"]).insist_warning("is gone with it");
+    assert!(workspace.addresses().is_empty());
+}
+
+#[test]
+fn reserved_names_are_refused_and_odd_ones_work() {
+    let stand_in = StandIn::start(17);
+    let workspace = Workspace::new(&stand_in);
+    for wrong in ["pg_reader", "neon_superuser", "public", "", &"a".repeat(64)] {
+        workspace.write(&named(wrong, ""));
+        let error = workspace.plan_fails().error();
+        assert!(error.is_on("name"), "{wrong}: {error:?}");
+    }
+    for odd in ["a \"b'; --", "Größe/1%", &"z".repeat(63)] {
+        workspace.write(&named(odd, ""));
+        workspace.apply();
+        assert!(exists(&stand_in, odd), "{odd}");
+        let id = workspace.attributes(ADDRESS)["id"].as_str().expect("an id").to_owned();
+        workspace.forget(ADDRESS);
+        workspace.import(ADDRESS, &id).expect_success();
+        workspace.insist_on_empty_plan();
+        workspace.destroy();
+        assert!(!exists(&stand_in, odd), "{odd}");
+    }
+}
+
+#[test]
+fn a_protected_branch_is_worth_a_warning() {
+    let (stand_in, workspace) = started("");
+    stand_in.settings(&json!({ "branch_protected": true }));
+    workspace.plan().insist_warning("branch_protected");
+    workspace.apply();
+}
