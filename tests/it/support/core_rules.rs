@@ -94,7 +94,9 @@ fn wrong_type(schema: &Schema, value: &Value) -> Vec<String> {
 fn unknown_parts(value: &Value, path: &AttributePath, found: &mut Vec<String>) {
     match value {
         Value::Object(items) => {
-            items.iter().for_each(|(name, it)| unknown_parts(it, &path.clone().attribute(name), found));
+            for (name, it) in items {
+                unknown_parts(it, &path.clone().attribute(name), found);
+            }
         }
         other if !other.is_wholly_known() => found.push(format!("`{path}` is unknown in a state")),
         _ => {}
@@ -116,7 +118,9 @@ fn write_only_is_null(attributes: &Attributes, value: &Value, path: &AttributePa
             Value::Map(items) => items.values().collect(),
             other => vec![other],
         };
-        inside.into_iter().for_each(|it| write_only_is_null(attributes, it, &path, found));
+        for it in inside {
+            write_only_is_null(attributes, it, &path, found);
+        }
     }
 }
 
