@@ -4,6 +4,7 @@ use neonrep::framework::provider::Provider;
 use neonrep::framework::schema::Schema;
 use neonrep::provider::Neonrep;
 
+mod docs;
 mod examples;
 mod proto;
 mod schema;
