@@ -185,11 +185,12 @@ impl Resource for Publication {
                 return Err(problems);
             }
         }
-        if let Some(prior) = plan.prior.as_ref().filter(|_| !replaces) {
-            if planned.turns(prior) && planned.allow_replace.is_true() {
-                planned.oid = Attr::Unknown;
-                planned.owner = Attr::Unknown;
-            }
+        if let Some(prior) = plan.prior.as_ref().filter(|_| !replaces)
+            && planned.turns(prior)
+            && planned.allow_replace.is_true()
+        {
+            planned.oid = Attr::Unknown;
+            planned.owner = Attr::Unknown;
         }
         Ok(())
     }

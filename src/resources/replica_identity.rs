@@ -161,7 +161,7 @@ impl Resource for ReplicaIdentity {
         };
         session(cx).natural_keys().remember(key(&place, &table));
         let (was, index) = words(&original);
-        let made = Model {
+        let model = Model {
             id: Attr::Known(id(&place, &table)),
             branch_id: plan.branch_id.clone().or_found(|| Attr::Known(place.branch.to_string())),
             original: plan
@@ -170,8 +170,8 @@ impl Resource for ReplicaIdentity {
                 .or_found(|| Attr::Known(Original { mode: Attr::Known(was), index_name: index.into() })),
             ..plan
         };
-        cx.checkpoint(&made);
-        Ok(made)
+        cx.checkpoint(&model);
+        Ok(model)
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {

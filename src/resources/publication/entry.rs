@@ -83,13 +83,10 @@ pub(super) fn foreign_identities(
     let mut problems = Diagnostics::none();
     for entry in entries {
         let Attr::Known(id) = &entry.replica_identity_id else { continue };
-        let parts = match import::parts::<5>(id, IDENTITY) {
-            Ok(parts) => parts,
-            Err(_) => {
-                let detail = format!("`{id}` is not of the form `{IDENTITY}`. Take `neonrep_replica_identity.x.id`.");
-                problems.push(Diagnostic::error("Wrong `replica_identity_id`", detail).at(path!(tables)));
-                continue;
-            }
+        let Ok(parts) = import::parts::<5>(id, IDENTITY) else {
+            let detail = format!("`{id}` is not of the form `{IDENTITY}`. Take `neonrep_replica_identity.x.id`.");
+            problems.push(Diagnostic::error("Wrong `replica_identity_id`", detail).at(path!(tables)));
+            continue;
         };
         let wanted = [project, branch, database, &entry.schema_or_public(), &entry.name];
         let words = ["project", "branch", "database", "schema", "table"];

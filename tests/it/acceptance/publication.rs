@@ -1,5 +1,10 @@
 //! `neonrep_publication`: its life, what it refuses, and what others do to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+
 use crate::support::consumer::{self, Subscription};
 use crate::support::on_every_postgres;
 use crate::support::sql::column;
@@ -113,7 +118,8 @@ fn what_others_do_shows_and_is_set_right() {
     owner(&stand_in, "ALTER TABLE b RENAME TO c");
     workspace.plan().insist_warning("`public.b` is not there");
     workspace.write(&publication("tables = [{ name = \"a\" }, { name = \"c\" }]"));
-    workspace.insist_on_empty_plan();
+    assert!(workspace.plan().is_empty_plan());
+    workspace.apply();
 
     // Emptied outside is a difference too.
     owner(&stand_in, "ALTER PUBLICATION pub_one DROP TABLE a, c");
@@ -396,4 +402,67 @@ fn branch_and_project_that_are_gone() {
     let plan = workspace.plan();
     assert_eq!(plan.changes(), ["neonrep_publication.this create"], "{}", plan.messages());
     stand_in.no_faults();
+}
+
+/// So many publications, each of table `a`.
+fn many(count: usize) -> String {
+    format!(
+        "resource \"neonrep_publication\" \"many\" {{\n  count = {count}\n  project_id = var.project_id\n  \
+         database = \"neondb\"\n  name = \"pub_${{count.index}}\"\n  tables = [{{ name = \"a\" }}]\n}}\n"
+    )
+}
+
+#[test]
+fn sessions_that_end_in_the_middle_are_opened_again() {
+    let stand_in = with_tables(17);
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&many(20));
+    workspace.set_parallelism(2);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                stand_in.admin("POST", "/terminate_backends", Some(&json!({"whom": "clients"})));
+                std::thread::sleep(Duration::from_millis(150));
+            }
+        });
+        let outcome = workspace.try_apply(&[]);
+        done.store(true, Ordering::SeqCst);
+        outcome.expect_success();
+    });
+    workspace.insist_on_empty_plan();
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "20");
+    // A server that restarts under a destroy.
+    let child = workspace.start(&["destroy", "-json", "-auto-approve", "-parallelism=1"]);
+    stand_in.postgres("restart");
+    workspace.finish_child(child).expect_success();
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0");
+}
+
+#[test]
+fn one_connection_is_enough() {
+    let stand_in = with_tables(17);
+    let workspace = Workspace::new(&stand_in);
+    workspace.write_with_provider(&format!(
+        "provider \"neonrep\" {{\n  max_connections = 1\n}}\nvariable \"project_id\" {{ type = string }}\n{}{}{SLOT}",
+        publication("tables = [{ name = \"b\" }]"),
+        many(10)
+    ));
+    workspace.set_parallelism(20);
+    workspace.apply();
+    workspace.destroy();
+}
+
+#[test]
+fn a_table_that_is_locked_is_waited_for_and_then_told() {
+    let stand_in = with_tables(17);
+    let workspace = Workspace::new(&stand_in);
+    let session = stand_in.session();
+    session.run("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE").expect("a lock");
+    workspace.write(&publication("tables = [{ name = \"a\" }]\n  timeouts = { create = \"5s\" }"));
+    let error = workspace.apply_fails().error();
+    assert!(error.text().contains("lock") || error.text().contains("time"), "{error:?}");
+    assert!(workspace.addresses().is_empty());
+    session.run("COMMIT").expect("the end of the lock");
+    workspace.apply();
 }
