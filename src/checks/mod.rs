@@ -14,6 +14,7 @@ pub mod publication_exists;
 pub mod publication_replaced_behind_slot;
 pub mod slots_nearly_used_up;
 pub mod tables_exist;
+pub mod tables_grantable;
 pub mod tables_have_identity;
 pub mod tables_owned;
 pub mod tables_publishable;
@@ -74,6 +75,7 @@ pub const ALL: &[Check] = &[
     tables_exist::CHECK,
     tables_publishable::CHECK,
     tables_owned::CHECK,
+    tables_grantable::CHECK,
     partitioned_without_root::CHECK,
     all_tables_without_key::CHECK,
     mode_serves_publications::CHECK,
@@ -206,6 +208,7 @@ mod tests {
             "tables_exist",
             "tables_publishable",
             "tables_owned",
+            "tables_grantable",
             "partitioned_without_root",
             "all_tables_without_key",
             "mode_serves_publications",

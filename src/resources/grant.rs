@@ -3,6 +3,7 @@
 //! Terraform's side only. What is missing and the statements for it are in `postgres::grant`.
 
 mod change;
+mod judge;
 mod refusal;
 mod scope;
 
@@ -149,6 +150,10 @@ impl Resource for Grant {
         Diagnostics::none()
     }
 
+    async fn check_plan(&self, cx: &Context, plan: &Plan<Model>) -> Diagnostics {
+        judge::plan(cx, plan).await
+    }
+
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let scope = plan.scope()?;
         let doing = format!("grant privileges to role `{}`", scope.role);
@@ -219,10 +224,6 @@ impl Resource for Grant {
             id: import::id(&[project, branch, database, role]).into(),
             ..nulls
         })
-    }
-
-    fn modify_plan(_plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
-        Ok(())
     }
 }
 

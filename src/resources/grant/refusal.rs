@@ -162,3 +162,92 @@ pub(super) fn explain(doing: &str, scope: &Scope, error: &Error) -> Diagnostics 
     let detail = advice.map_or_else(|| plain.detail.clone(), |advice| format!("{}\n\n{advice}", plain.detail));
     Diagnostic { detail, ..plain }.at(at).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::DatabaseName;
+
+    fn role(name: &str) -> RoleName {
+        RoleName::parse(name).unwrap()
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            tables: [].into_iter().collect(),
+            writer: role("writer"),
+            may_act_for: [role("writer"), role("alice")].into(),
+        }
+    }
+
+    fn owners(of_schema: &str) -> Owners {
+        Owners { schemas: [(SchemaName::parse("s").unwrap(), role(of_schema))].into(), database: Some(role("bob")) }
+    }
+
+    fn usage() -> Entry {
+        Entry::Usage(SchemaName::parse("s").unwrap())
+    }
+
+    #[test]
+    fn who_acts_for_the_owner_or_the_grantor_can_take_back() {
+        let given_by = |grantor: &str| {
+            let mut held = Holdings::default();
+            held.usage.insert(SchemaName::parse("s").unwrap(), [role(grantor)].into());
+            held
+        };
+        for (owner, grantor, may) in
+            [("writer", "bob", true), ("alice", "bob", true), ("bob", "alice", true), ("bob", "bob", false)]
+        {
+            assert_eq!(owners(owner).may_take(&usage(), &given_by(grantor), &facts()), may, "{owner} {grantor}");
+        }
+    }
+
+    #[test]
+    fn a_grant_for_nothing_names_the_owners() {
+        let connect = Entry::Connect(DatabaseName::parse("d").unwrap());
+        let error = nothing_granted(&[usage(), connect].into(), &facts(), &owners("carol"));
+        assert_eq!(error.kind(), Kind::InsufficientPrivilege);
+        for part in
+            ["`writer`", "USAGE ON SCHEMA s: only `carol`", "CONNECT ON DATABASE d: only `bob`", "`bob` and `carol`"]
+        {
+            assert!(error.message().contains(part), "{part}: {}", error.message());
+        }
+        // Nobody is known who could.
+        let error = nothing_granted(&[usage()].into(), &facts(), &owners("alice"));
+        assert!(!error.message().contains("connect_as"), "{}", error.message());
+    }
+
+    #[test]
+    fn a_refusal_of_the_server_gets_the_owners_only_where_they_explain_it() {
+        let refused = || Error::new(Kind::InsufficientPrivilege, "permission denied for schema s");
+        let named = with_owners(refused(), &[usage()].into(), &facts(), &owners("carol"));
+        assert!(named.message().starts_with("permission denied for schema s") && named.message().contains("`carol`"));
+        assert_eq!(with_owners(refused(), &[usage()].into(), &facts(), &owners("alice")), refused());
+        let other = Error::new(Kind::Other, "x");
+        assert_eq!(with_owners(other.clone(), &[usage()].into(), &facts(), &owners("carol")), other);
+    }
+
+    #[test]
+    fn each_refusal_points_at_its_argument() {
+        let scope = |schemas: &[&str]| Scope {
+            role: role("r"),
+            database: DatabaseName::parse("d").unwrap(),
+            schemas: schemas.iter().map(|it| SchemaName::parse(it).unwrap()).collect(),
+            tables: BTreeSet::new(),
+            privileges: BTreeSet::new(),
+            future: super::super::scope::Future::None,
+        };
+        for (kind, schemas, path) in [
+            (Kind::UndefinedObject, &["s"][..], "role"),
+            (Kind::UndefinedTable, &["s"], "tables"),
+            (Kind::UndefinedSchema, &["s"], "schemas"),
+            (Kind::UndefinedSchema, &[], "tables"),
+            (Kind::NotUnderstood, &["s"], "privileges"),
+            (Kind::InsufficientPrivilege, &["s"], "connect_as"),
+            (Kind::ConnectionLost, &["s"], ""),
+        ] {
+            let said = explain("grant", &scope(schemas), &Error::new(kind, "m"));
+            assert_eq!(said.iter().map(|it| it.path.to_string()).collect::<Vec<_>>(), [path], "{kind:?}");
+        }
+    }
+}

@@ -202,3 +202,145 @@ pub(super) fn members(list: &str) -> Result<(BTreeSet<String>, BTreeSet<Table>),
     }
     Ok((schemas, tables))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::framework::model;
+    use crate::framework::resource::Resource;
+    use crate::postgres::replica_identity::Mode;
+    use crate::postgres::table::{self, Kind};
+
+    fn role(name: &str) -> RoleName {
+        RoleName::parse(name).unwrap()
+    }
+
+    fn relation(oid: u32, name: &str, owner: &str, of_extension: bool) -> table::Table {
+        table::Table {
+            oid,
+            name: TableName::parse("public", name).unwrap(),
+            kind: Kind::Table,
+            owner: role(owner),
+            is_permanent: true,
+            has_primary_key: true,
+            identity: Mode::Default,
+            identity_index_valid: false,
+            partition_of: None,
+            row_security: false,
+            of_extension,
+        }
+    }
+
+    /// Three tables: of the writer, of somebody whom it may act for, of somebody else; and one of an extension.
+    fn facts() -> Facts {
+        let tables = [
+            relation(1, "own", "writer", false),
+            relation(2, "hers", "alice", false),
+            relation(3, "his", "bob", false),
+            relation(4, "stats", "cloud_admin", true),
+        ];
+        Facts {
+            tables: tables.into_iter().collect(),
+            writer: role("writer"),
+            may_act_for: [role("writer"), role("alice"), role("idle")].into(),
+        }
+    }
+
+    fn model() -> Model {
+        let nulls: Model = model::nulls(&super::super::Grant::schema()).unwrap();
+        Model {
+            database: "d".to_owned().into(),
+            role: "r".to_owned().into(),
+            schemas: BTreeSet::from(["public".to_owned()]).into(),
+            privileges: BTreeSet::from(["SELECT".to_owned()]).into(),
+            future_tables: true.into(),
+            ..nulls
+        }
+    }
+
+    fn scope(future_tables: bool, owners: Option<&[&str]>) -> Scope {
+        let owners: Option<BTreeSet<String>> = owners.map(|it| it.iter().map(|it| (*it).to_owned()).collect());
+        Model { future_tables: future_tables.into(), future_table_owners: owners.into(), ..model() }.scope().unwrap()
+    }
+
+    #[test]
+    fn future_tables_are_those_of_owners_within_reach() {
+        let names = |roles: BTreeSet<RoleName>| roles.into_iter().map(String::from).collect::<Vec<_>>();
+        for (scope, covered, out) in [
+            (scope(true, None), vec!["alice", "writer"], vec!["bob"]),
+            (scope(false, None), vec![], vec![]),
+            (scope(false, Some(&["alice"])), vec![], vec![]),
+            (scope(true, Some(&["alice", "bob"])), vec!["alice", "bob"], vec!["bob"]),
+            (scope(true, Some(&["idle"])), vec!["idle"], vec![]),
+        ] {
+            assert_eq!(names(scope.wanted(&facts()).future_owners), covered, "{scope:?}");
+            assert_eq!(names(scope.out_of_reach(&facts())), out, "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn a_scope_covers_what_it_says_whoever_gave_it() {
+        let table = |name: &str, privilege| Entry::Table(TableName::parse("public", name).unwrap(), privilege);
+        let future = |owner: &str, schema: &str| Entry::Future {
+            owner: role(owner),
+            schema: SchemaName::parse(schema).unwrap(),
+            privilege: TablePrivilege::Select,
+        };
+        let usage = |name: &str| Entry::Usage(SchemaName::parse(name).unwrap());
+        let (all, listed) = (scope(true, None), scope(true, Some(&["alice"])));
+        for (scope, entry, covered) in [
+            (&all, table("own", TablePrivilege::Select), true),
+            (&all, table("own", TablePrivilege::Insert), false),
+            (&all, table("dropped", TablePrivilege::Select), true),
+            (&all, table("stats", TablePrivilege::Select), false),
+            (&all, usage("public"), true),
+            (&all, usage("other"), false),
+            (&all, Entry::Connect(DatabaseName::parse("d").unwrap()), true),
+            (&all, future("somebody", "public"), true),
+            (&all, future("somebody", "other"), false),
+            (&listed, future("alice", "public"), true),
+            (&listed, future("bob", "public"), false),
+            (&scope(false, None), future("alice", "public"), false),
+        ] {
+            assert_eq!(scope.covers(&entry, &facts().tables), covered, "{entry}");
+        }
+    }
+
+    #[test]
+    fn an_import_finds_what_is_held_everywhere() {
+        use TablePrivilege::{Insert, Select};
+        let held = |tables: &[(&str, &[TablePrivilege])], future: bool| {
+            let mut held = Holdings::default();
+            for (name, privileges) in tables {
+                let on_table: BTreeMap<_, _> = privileges.iter().map(|it| (*it, [role("writer")].into())).collect();
+                held.tables.insert(TableName::parse("public", name).unwrap(), on_table);
+            }
+            if future {
+                held.future.insert((role("writer"), Some(SchemaName::parse("public").unwrap())), [Select].into());
+            }
+            held
+        };
+        let both: &[_] = &[Select, Insert];
+        for (held, expected) in [
+            (held(&[("own", both), ("hers", both), ("his", &[Select])], true), Some((vec!["SELECT"], true))),
+            (held(&[("own", both), ("hers", both), ("his", both)], false), Some((vec!["INSERT", "SELECT"], false))),
+            (held(&[("own", both), ("hers", both)], true), None),
+            (held(&[], false), None),
+        ] {
+            let model = Model { privileges: Attr::Null, future_tables: Attr::Null, ..model() };
+            let found = model.imported(&facts(), &held).unwrap();
+            let found = found.map(|it| (it.privileges.into_known().unwrap(), it.future_tables.is_true()));
+            let expected = expected.map(|(them, future)| (them.into_iter().map(str::to_owned).collect(), future));
+            assert_eq!(found, expected, "{held:?}");
+        }
+    }
+
+    #[test]
+    fn broken_lists_of_members_are_refused() {
+        for wrong in ["", "a,", ",a", "a.", ".a", "a.b.c", "a%", "a..b"] {
+            assert!(members(wrong).is_err(), "{wrong}");
+        }
+    }
+}

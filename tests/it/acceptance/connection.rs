@@ -41,7 +41,10 @@ fn it_says_how_to_connect() {
     let said = all(&workspace);
     let password = stand_in.password_of("neondb_owner");
     assert_eq!(said["host"], stand_in.ready.host.as_str());
-    assert_eq!((&said["port"], &said["port_string"]), (&json!(stand_in.ready.port), &json!(stand_in.ready.port.to_string())));
+    assert_eq!(
+        (&said["port"], &said["port_string"]),
+        (&json!(stand_in.ready.port), &json!(stand_in.ready.port.to_string()))
+    );
     assert_eq!((&said["sslmode"], &said["password"]), (&json!("verify-full"), &json!(password)));
     assert_eq!(said["branch_id"], stand_in.ready.branch_id.as_str());
     let pem = std::fs::read_to_string(&stand_in.ready.sslrootcert).expect("the roots");

@@ -32,7 +32,9 @@ fn grant_to(name: &str, role: &str, arguments: &str) -> String {
 
 fn tables(stand_in: &StandIn) {
     stand_in
-        .sql_as_owner("CREATE TABLE t1 (i int PRIMARY KEY); CREATE TABLE t2 (i int PRIMARY KEY); CREATE VIEW v AS SELECT 1 AS i")
+        .sql_as_owner(
+            "CREATE TABLE t1 (i int PRIMARY KEY); CREATE TABLE t2 (i int PRIMARY KEY); CREATE VIEW v AS SELECT 1 AS i",
+        )
         .unwrap_or_else(|error| panic!("{error}"));
 }
 
@@ -81,7 +83,14 @@ fn a_grant_lives_on_every_postgres() {
         workspace.write(&grant("schemas = [\"public\"]"));
         workspace.apply();
         assert_eq!(workspace.attributes(ADDRESS)["id"], stand_in.id_of("reader"));
-        let all = ["CONNECT", "SELECT public.t1", "SELECT public.t2", "SELECT public.v", "USAGE public", "future SELECT public"];
+        let all = [
+            "CONNECT",
+            "SELECT public.t1",
+            "SELECT public.t2",
+            "SELECT public.v",
+            "USAGE public",
+            "future SELECT public",
+        ];
         assert_eq!(held(stand_in, "reader"), all);
 
         // A table that the owner makes later is covered.
@@ -91,7 +100,10 @@ fn a_grant_lives_on_every_postgres() {
         // Drift, and what heals it: one readable difference in place.
         stand_in.sql("REVOKE SELECT ON t1, t3 FROM reader; REVOKE USAGE ON SCHEMA public FROM reader");
         assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} update")]);
-        assert_eq!(missing(&workspace), ["SELECT ON TABLE public.t1", "SELECT ON TABLE public.t3", "USAGE ON SCHEMA public"]);
+        assert_eq!(
+            missing(&workspace),
+            ["SELECT ON TABLE public.t1", "SELECT ON TABLE public.t3", "USAGE ON SCHEMA public"]
+        );
         workspace.apply();
 
         // Another scope, in place: what is not declared any more is taken back.
@@ -119,7 +131,10 @@ fn an_imported_grant_is_whole() {
     workspace.import(ADDRESS, &id(&stand_in, "reader", "public")).expect_success();
     workspace.insist_on_empty_plan();
     // What was imported is managed like what was made here.
-    workspace.write(&grant("schemas = [\"public\"]").replace(&grant_to("this", "neonrep_role.reader.name", "schemas = [\"public\"]"), ""));
+    workspace.write(
+        &grant("schemas = [\"public\"]")
+            .replace(&grant_to("this", "neonrep_role.reader.name", "schemas = [\"public\"]"), ""),
+    );
     workspace.apply();
     assert!(held(&stand_in, "reader").is_empty(), "{:?}", held(&stand_in, "reader"));
     // Nothing is held: there is nothing to import.
@@ -162,7 +177,10 @@ fn two_grants_of_one_role_do_not_undo_each_other() {
         workspace.write(&grant("tables = [{ name = \"t1\" }]"));
         workspace.apply();
         assert_eq!(held(&stand_in, "reader"), ["CONNECT", "SELECT public.t1", "USAGE public"]);
-        workspace.write(&grant("tables = [{ name = \"t1\" }]").replace(&grant_to("this", "neonrep_role.reader.name", "tables = [{ name = \"t1\" }]"), ""));
+        workspace.write(
+            &grant("tables = [{ name = \"t1\" }]")
+                .replace(&grant_to("this", "neonrep_role.reader.name", "tables = [{ name = \"t1\" }]"), ""),
+        );
         workspace.apply();
         assert!(held(&stand_in, "reader").is_empty(), "{:?}", held(&stand_in, "reader"));
         workspace.write(&grant("tables = [{ name = \"t1\" }]"));
@@ -268,7 +286,11 @@ fn odd_names_work_through_import_too() {
     let stand_in = StandIn::start(17);
     let (schema, table, role) = ("s.1, \"x\"/%", "t'; DROP TABLE t1; -- .,", "r \"1\"/%");
     stand_in
-        .sql_as_owner(&format!("CREATE SCHEMA {0}; CREATE TABLE {0}.{1} (i int)", sql::identifier(schema), sql::identifier(table)))
+        .sql_as_owner(&format!(
+            "CREATE SCHEMA {0}; CREATE TABLE {0}.{1} (i int)",
+            sql::identifier(schema),
+            sql::identifier(table)
+        ))
         .unwrap_or_else(|error| panic!("{error}"));
     made_elsewhere(&stand_in, role);
     let workspace = Workspace::new(&stand_in);
@@ -279,7 +301,11 @@ fn odd_names_work_through_import_too() {
     workspace.forget(ADDRESS);
     workspace.import(ADDRESS, &format!("{id}/s%2E1%2C \"x\"%2F%25")).expect_success();
     workspace.insist_on_empty_plan();
-    workspace.write(&grant_to("this", &format!("{role:?}"), &format!("tables = [{{ schema = {schema:?}, name = {table:?} }}]")));
+    workspace.write(&grant_to(
+        "this",
+        &format!("{role:?}"),
+        &format!("tables = [{{ schema = {schema:?}, name = {table:?} }}]"),
+    ));
     workspace.apply();
     workspace.destroy();
     assert!(held(&stand_in, role).is_empty(), "{:?}", held(&stand_in, role));
@@ -320,7 +346,9 @@ fn a_server_that_goes_away_is_waited_for() {
     let (stand_in, workspace) = started("schemas = [\"public\"]");
     stand_in.settings(&json!({ "refuse_connections": "Couldn't connect to compute node", "refuse_times": 3 }));
     workspace.apply();
-    stand_in.settings(&json!({ "refuse_connections": "This IP address 192.0.2.1 is not allowed to connect to this endpoint." }));
+    stand_in.settings(
+        &json!({ "refuse_connections": "This IP address 192.0.2.1 is not allowed to connect to this endpoint." }),
+    );
     let error = workspace.plan_fails().error();
     assert!(error.text().contains("IP Allow"), "{error:?}");
     stand_in.settings(&json!({ "refuse_connections": null }));

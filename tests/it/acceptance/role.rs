@@ -62,7 +62,8 @@ fn a_role_lives_on_every_postgres() {
         assert_eq!(attributes["id"], id(stand_in, "reader"));
         assert_eq!(attributes["branch_id"], stand_in.ready.branch_id.as_str());
         assert_eq!((&attributes["adopted"], &attributes["password"]), (&json!(false), &Value::Null));
-        let replication = stand_in.value("SELECT rolreplication AND rolcanlogin FROM pg_roles WHERE rolname = 'reader'");
+        let replication =
+            stand_in.value("SELECT rolreplication AND rolcanlogin FROM pg_roles WHERE rolname = 'reader'");
         assert_eq!(replication, "t");
 
         // In place: nothing is asked of the API.
@@ -147,7 +148,10 @@ fn a_password_is_kept_and_rotated_only_when_asked() {
     // Changed by others: the state follows.
     workspace.write(&role("store_password = true"));
     workspace.apply();
-    let path = format!("/projects/{}/branches/{}/roles/reader/reset_password", stand_in.ready.project_id, stand_in.ready.branch_id);
+    let path = format!(
+        "/projects/{}/branches/{}/roles/reader/reset_password",
+        stand_in.ready.project_id, stand_in.ready.branch_id
+    );
     assert_eq!(stand_in.api("POST", &path, None).0, 200);
     let third = stand_in.password_of("reader");
     workspace.refresh();
@@ -228,7 +232,8 @@ fn faults_of_the_api_are_waited_out_or_named() {
     assert!(exists(&stand_in, "reader"));
 
     // Answers of somebody else.
-    stand_in.fault(&json!({ "path": "/**", "times": null, "action": { "html": "<html>gateway</html>", "status": 502 } }));
+    stand_in
+        .fault(&json!({ "path": "/**", "times": null, "action": { "html": "<html>gateway</html>", "status": 502 } }));
     workspace.set_env("NEONREP_PLAN_CHECKS", "off");
     let outcome = workspace.run(&["plan", "-json", "-input=false"]);
     stand_in.no_faults();
