@@ -1,7 +1,10 @@
 //! `ApplyResourceChange`: makes, changes or removes the object, and says what exists whatever happened.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use super::super::context::Context;
 use super::super::diagnostic::{Diagnostic, Diagnostics};
@@ -128,8 +131,14 @@ async fn guarded<D, T>(
     type_name: &str,
     call: impl Future<Output = Result<T, Diagnostics>>,
 ) -> Result<T, Diagnostics> {
-    match tokio::time::timeout_at(cx.deadline() + GRACE, call).await {
-        Ok(result) => result,
+    // A panic is caught here, where the checkpoint is: what was made by then must not be orphaned.
+    match tokio::time::timeout_at(cx.deadline() + GRACE, AssertUnwindSafe(call).catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Diagnostic::bug(format!(
+            "`{type_name}`: {} panicked. The provider's log has the message.",
+            operation.attribute()
+        ))
+        .into()),
         Err(_) => Err(Diagnostic::error(
             "Timed out",
             format!(

@@ -110,6 +110,15 @@ async fn a_create_that_fails_half_way_keeps_its_checkpoint() {
 }
 
 #[tokio::test]
+async fn a_create_that_panics_half_way_keeps_its_checkpoint() {
+    let client = Client::new().await;
+    let (state, told, private) = create(&client, config("panics")).await;
+    assert_eq!(state.get("id"), Some(&"id-panics".into()));
+    assert_eq!(told, ["Warning  Made", "Error  Bug in the provider"]);
+    assert_eq!(private, br#"{"made":true}"#);
+}
+
+#[tokio::test]
 async fn what_core_would_refuse_is_told_as_a_bug_and_kept() {
     let client = Client::new().await;
     let (state, told, _) = create(&client, config("wrong")).await;

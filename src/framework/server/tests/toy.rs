@@ -148,6 +148,10 @@ impl Resource for Thing {
                 cx.checkpoint(&made);
                 std::future::pending().await
             }
+            "panics" => {
+                cx.checkpoint(&made);
+                panic!("in the middle of a create")
+            }
             "wrong" => Ok(Model { size: Attr::Known(99), ..made }),
             "unknown" => Ok(plan),
             _ => Ok(made),
