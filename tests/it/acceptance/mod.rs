@@ -10,3 +10,4 @@ mod publication_before_slot;
 mod replica_identity;
 mod role;
 mod slot;
+mod whole;
