@@ -1,33 +1,42 @@
-//! Only the owner of a table, or a member of that role, may give privileges on it: from others the server takes a GRANT
-//! for nothing.
+//! Only the owner of a table, a member of that role, or who has a grant option may give privileges on it: from others the
+//! server takes a GRANT for nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Level};
 use crate::framework::diagnostic::Diagnostic;
 use crate::framework::path::AttributePath;
-use crate::postgres::table::Tables;
+use crate::postgres::privilege::TablePrivilege;
+use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};
 
 /// The rule.
 pub const CHECK: Check = Check {
     id: "tables_grantable",
     level: Level::Warning,
-    rule: "The connecting role owns the tables that it gives privileges on, or is a member of their owner.",
+    rule: "The connecting role owns the tables that it gives privileges on, is a member of their owner, or has a grant option.",
 };
 
-/// Judges the tables on which something is to be given. `may_act_for` are the roles that the writer may act for.
-pub fn check(
-    tables: &Tables,
+/// Tables that the writer does not own, not even as a member: for these it is worth asking for grant options.
+pub fn of_others<'a>(
+    tables: &'a Tables,
     names: &BTreeSet<TableName>,
-    writer: &RoleName,
     may_act_for: &BTreeSet<RoleName>,
+) -> Vec<&'a Table> {
+    names.iter().filter_map(|name| tables.get(name)).filter(|it| !may_act_for.contains(&it.owner)).collect()
+}
+
+/// Judges these tables by the writer's grant options.
+pub fn check(
+    of_others: &[&Table],
+    options: &BTreeMap<TableName, BTreeSet<TablePrivilege>>,
+    privileges: &BTreeSet<TablePrivilege>,
+    writer: &RoleName,
     at: &AttributePath,
 ) -> Option<Diagnostic> {
-    let others: Vec<String> = names
+    let others: Vec<String> = of_others
         .iter()
-        .filter_map(|name| tables.get(name))
-        .filter(|it| !may_act_for.contains(&it.owner))
+        .filter(|it| !options.get(&it.name).is_some_and(|options| options.is_superset(privileges)))
         .map(|it| format!("`{}` (of `{}`)", it.name, it.owner))
         .collect();
     if others.is_empty() {
@@ -47,17 +56,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_tables_of_roles_out_of_reach_are_named() {
+    fn owners_members_and_holders_of_grant_options_may() {
         let role = |name: &str| RoleName::parse(name).unwrap();
         let tables: Tables = [table("a")].into_iter().collect();
-        let judge = |name: &str, may: &[&str]| {
-            let names = [TableName::parse("public", name).unwrap()].into();
+        let name = |name: &str| TableName::parse("public", name).unwrap();
+        let select = BTreeSet::from([TablePrivilege::Select]);
+        let judge = |table: &str, may: &[&str], options: &[TablePrivilege]| {
             let may = may.iter().map(|it| role(it)).collect();
-            check(&tables, &names, &role("writer"), &may, &AttributePath::root())
+            let others = of_others(&tables, &[name(table)].into(), &may);
+            let options = [(name("a"), options.iter().copied().collect())].into();
+            check(&others, &options, &select, &role("writer"), &AttributePath::root())
         };
-        assert!(judge("a", &["writer", "owner"]).is_none());
-        assert!(judge("not_there", &["writer"]).is_none());
-        let warning = judge("a", &["writer"]).unwrap();
+        assert!(judge("a", &["writer", "owner"], &[]).is_none());
+        assert!(judge("not_there", &["writer"], &[]).is_none());
+        assert!(judge("a", &["writer"], &[TablePrivilege::Select, TablePrivilege::Insert]).is_none());
+        assert!(judge("a", &["writer"], &[TablePrivilege::Insert]).is_some());
+        let warning = judge("a", &["writer"], &[]).unwrap();
         assert!(warning.detail.contains("`public.a` (of `owner`)"), "{}", warning.detail);
     }
 }

@@ -164,9 +164,10 @@ impl DataSource for Connection {
         let failed = |error: Error| Diagnostics::from(explain::session(&doing, &error));
         let place = session.place(&wanted, &budget).await.map_err(failed)?;
         let (host, port) = session.host(&place, &budget).await.map_err(failed)?;
-        let password = match config.include_password.is_true() {
-            true => Some(password(session, &place, &role, &config, &budget).await?),
-            false => None,
+        let password = if config.include_password.is_true() {
+            Some(password(session, &place, &role, &config, &budget).await?)
+        } else {
+            None
         };
         let uri = password.as_ref().map(|it| uri(&role, it, &host, port, &place.database));
         Ok(Model {

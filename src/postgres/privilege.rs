@@ -200,6 +200,30 @@ fn from_rows(rows: &[Row]) -> Result<BTreeMap<RoleName, Holdings>> {
     Ok(all)
 }
 
+/// Tables on which `who`, or else the connected role, may give privileges that others own: by a grant option, its own or
+/// that of a role whose privileges it has (on Neon, `neon_superuser` has one on what `cloud_admin` makes).
+pub async fn grant_options(
+    connection: &Connection,
+    who: Option<&RoleName>,
+) -> Result<BTreeMap<TableName, BTreeSet<TablePrivilege>>> {
+    const OPTIONS: &str = "
+SELECT n.nspname::text AS schema, c.relname::text AS name, array_agg(a.privilege_type) AS privileges
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_roles w ON w.rolname = coalesce($1::text, current_user)
+     CROSS JOIN LATERAL aclexplode(c.relacl) a
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      AND a.is_grantable AND a.grantee <> 0 AND pg_has_role(w.oid, a.grantee, 'USAGE')
+GROUP BY 1, 2";
+    let rows = connection.fetch(OPTIONS, &[Param::OptionalText(who.map(RoleName::as_str))]).await?;
+    rows.iter()
+        .map(|row| {
+            let schema: &str = row.get("schema")?;
+            let privileges: Vec<String> = row.get("privileges")?;
+            let table = row.parse("name", |name| TableName::parse(schema, name))?;
+            Ok((table, privileges.iter().filter_map(|it| TablePrivilege::parse(it)).collect()))
+        })
+        .collect()
+}
+
 /// The roles for which `who`, or else the connected role, may set default privileges and act as the owner: 14 and 15 ask for
 /// membership, 16 and newer for their privileges (SQLSTATE 42501 otherwise).
 pub async fn may_act_for(connection: &Connection, who: Option<&RoleName>) -> Result<BTreeSet<RoleName>> {

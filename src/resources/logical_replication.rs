@@ -281,9 +281,12 @@ async fn project_of(session: &Session, project: &ProjectId, budget: &Budget, sha
     } else {
         session.neon().get_project(project, budget).await
     };
-    found.map_err(|error| match error.is_not_found() {
-        true => Error::ProjectNotFound { project: project.clone(), source: error },
-        false => error.into(),
+    found.map_err(|error| {
+        if error.is_not_found() {
+            Error::ProjectNotFound { project: project.clone(), source: error }
+        } else {
+            error.into()
+        }
     })
 }
 

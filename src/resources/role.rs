@@ -331,7 +331,7 @@ async fn check_facts(cx: &Context, planned: &Model, creates: bool) -> Diagnostic
                 said.extend(policy.judge(&branch_protected::CHECK, found));
             }
             Err(error) => {
-                said.extend(access::not_seen(cx, &format!("the branches of project `{project}`"), &error.into()))
+                said.extend(access::not_seen(cx, &format!("the branches of project `{project}`"), &error.into()));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A planned grant against the world: tables that are not there, and tables that others own.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Model;
 use super::scope::{Facts, Scope};
@@ -10,7 +11,8 @@ use crate::framework::diagnostic::Diagnostics;
 use crate::framework::resource::Plan;
 use crate::path;
 use crate::postgres::grant::Entry;
-use crate::postgres::{RoleName, TableName};
+use crate::postgres::privilege;
+use crate::postgres::{Connection, RoleName, TableName};
 use crate::resources::access;
 use crate::session::{Error, Location};
 
@@ -26,40 +28,45 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let unknown = planned.schemas.is_unknown() || planned.tables.is_unknown() || planned.connect_as.is_unknown();
     let (Some(at), false) = (at, unknown) else { return Diagnostics::none() };
     let (Ok(scope), Ok(connect_as)) = (planned.scope(), planned.writer()) else { return Diagnostics::none() };
-    match facts(cx, &at, &scope, connect_as).await {
-        Ok((facts, to_give)) => judge(cx, &scope, &facts, &to_give),
+    match judged(cx, &at, &scope, connect_as).await {
+        Ok(said) => said,
         Err(error) => access::not_checked(cx, &at, &error),
     }
 }
 
-/// The world, and the tables on which something is missing.
-async fn facts(
+/// The world, and what can be said of it.
+async fn judged(
     cx: &Context,
     at: &Location,
     scope: &Scope,
     connect_as: Option<RoleName>,
-) -> Result<(Facts, BTreeSet<TableName>), Error> {
-    let (session, budget) = (access::session(cx), access::budget(cx));
+) -> Result<Diagnostics, Error> {
+    let (session, policy, budget) = (access::session(cx), access::policy(cx), access::budget(cx));
     let place = session.place(at, &budget).await?;
     let held = session.holdings(&place, &scope.role, &budget).await?.unwrap_or_default();
-    let facts = Facts::shared(session, &place, connect_as, &budget).await?;
-    let missing = scope.wanted(&facts).missing(&facts.tables, &held);
-    let tables = missing.into_iter().filter_map(|it| match it {
-        Entry::Table(table, _) => Some(table),
-        _ => None,
-    });
-    let tables = tables.collect();
-    Ok((facts, tables))
-}
-
-fn judge(cx: &Context, scope: &Scope, facts: &Facts, to_give: &BTreeSet<TableName>) -> Diagnostics {
-    let policy = access::policy(cx);
+    let facts = Facts::shared(session, &place, connect_as.clone(), &budget).await?;
     let absent = tables_exist::check(&facts.tables, &scope.tables, &path!(tables));
+    let mut said = policy.judge(&tables_exist::CHECK, absent);
     // A `connect_as` that is not there yet may be made in the same run.
-    let known_writer = facts.may_act_for.contains(&facts.writer);
-    let at = if scope.schemas.is_empty() { path!(tables) } else { path!(schemas) };
-    let of_others = known_writer
-        .then(|| tables_grantable::check(&facts.tables, to_give, &facts.writer, &facts.may_act_for, &at))
-        .flatten();
-    policy.judge(&tables_exist::CHECK, absent) + policy.judge(&tables_grantable::CHECK, of_others)
+    if !policy.asks(&tables_grantable::CHECK) || !facts.may_act_for.contains(&facts.writer) {
+        return Ok(said);
+    }
+    let missing = scope.wanted(&facts).missing(&facts.tables, &held);
+    let to_give: BTreeSet<TableName> = missing
+        .into_iter()
+        .filter_map(|it| match it {
+            Entry::Table(table, _) => Some(table),
+            _ => None,
+        })
+        .collect();
+    let of_others = tables_grantable::of_others(&facts.tables, &to_give, &facts.may_act_for);
+    if !of_others.is_empty() {
+        let who = connect_as.as_ref();
+        let read = |it: Arc<Connection>| async move { privilege::grant_options(&it, who).await };
+        let options = session.read(&place, &budget, "reading grant options", read).await?;
+        let at = if scope.schemas.is_empty() { path!(tables) } else { path!(schemas) };
+        let found = tables_grantable::check(&of_others, &options, &scope.privileges, &facts.writer, &at);
+        said.extend(policy.judge(&tables_grantable::CHECK, found));
+    }
+    Ok(said)
 }

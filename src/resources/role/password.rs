@@ -13,12 +13,11 @@ use crate::session::Session;
 /// The planned value: null where it is not kept, what it was where nothing gives a new one, else unknown.
 pub(super) fn planned(prior: Option<&Model>, planned: &Model) -> Attr<String> {
     match (planned.store_password, prior) {
-        (Attr::Unknown, _) => Attr::Unknown,
         (Attr::Null | Attr::Known(false), _) => Attr::Null,
         (Attr::Known(true), Some(prior)) if prior.store_password.is_true() && !may_rotate(prior, planned) => {
             prior.password.clone()
         }
-        (Attr::Known(true), _) => Attr::Unknown,
+        (Attr::Known(true) | Attr::Unknown, _) => Attr::Unknown,
     }
 }
 
@@ -82,18 +81,13 @@ pub(super) async fn filled(
     match neon.reveal_password(&place.project, &place.branch, place.name.as_str(), budget).await {
         Ok(password) => with_answer(model, Some(&password)),
         Err(error) => {
-            let doing = format!("read the password of role `{}`", place.name);
-            let (summary, detail) = match error.kind() {
-                Kind::PasswordsNotStored => (
-                    format!("Password of role `{}` is not known", place.name),
-                    "The project does not store passwords, so it can only be had when it is made: give the role a new one by \
-                     changing `rotate_when_changed`."
-                        .to_owned(),
-                ),
-                _ => {
-                    let why = explain::neon(&doing, &error);
-                    (why.summary, format!("{}\n\nThe role itself is as planned; the next plan reads it again.", why.detail))
-                }
+            let (summary, detail) = if error.kind() == Kind::PasswordsNotStored {
+                let why = "The project does not store passwords, so it can only be had when it is made: give the role a new \
+                           one by changing `rotate_when_changed`.";
+                (format!("Password of role `{}` is not known", place.name), why.to_owned())
+            } else {
+                let why = explain::neon(&format!("read the password of role `{}`", place.name), &error);
+                (why.summary, format!("{}\n\nThe role itself is as planned; the next plan reads it again.", why.detail))
             };
             cx.warn(Diagnostic::warning(summary, detail).at(path!(password)));
             Model { password: Attr::Null, ..model }
