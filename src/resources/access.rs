@@ -153,7 +153,7 @@ pub(crate) async fn removed_with_its_container(
 ) -> Result<(), Diagnostics> {
     let doing = format!("delete {what}");
     let gone = match error {
-        Error::Gone { .. } => format!("{}, so the {what} is gone with it.", explain::sentence(&error.to_string())),
+        Error::Gone { .. } => format!("{}; the {what} went with it.", explain::sentence(&error.to_string())),
         Error::ProjectNotFound { .. } => {
             if session(cx).neon().get_auth(&budget(cx)).await.is_err() {
                 return Err(explain::session(&doing, error).into());

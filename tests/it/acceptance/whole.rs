@@ -1,146 +1,160 @@
-//! Stories of whole configurations: imported at once, under odd names, with a provider block that is not known yet.
+//! The whole of the guide in one configuration, with names of the caller's choice, and the ids of what it makes.
 
-use serde_json::Value;
-
-use crate::support::sql::{identifier, literal};
+use crate::support::sql::identifier;
 use crate::support::stand_in::StandIn;
-use crate::support::terraform::Workspace;
 
-/// The configuration of `interface.md`, as a user copies it.
-const GUIDE: &str = include_str!("../../../examples/guides/databricks-lakeflow/main.tf");
+/// A string of the configuration language: nothing in it is a template.
+pub(super) fn hcl(text: &str) -> String {
+    format!("{text:?}").replace("${", "$${").replace("%{", "%%{")
+}
 
-#[test]
-fn what_was_lost_from_the_state_is_imported_in_one_plan_that_only_adopts() {
-    let stand_in = StandIn::start(17);
-    stand_in.sample_table();
-    let workspace = Workspace::new(&stand_in);
-    workspace.write_file("main.tf", GUIDE);
-    workspace.apply();
-    let before = workspace.state();
-    for file in ["terraform.tfstate", "terraform.tfstate.backup"] {
-        let _ = std::fs::remove_file(workspace.path().join(file));
-    }
-    let (project, branch) = (&stand_in.ready.project_id, &stand_in.ready.branch_id);
-    let ids = [
-        ("neonrep_logical_replication.this", project.clone()),
-        ("neonrep_role.databricks", format!("{project}/{branch}/databricks_replication")),
-        ("neonrep_grant.databricks", stand_in.id_of("databricks_replication/public")),
-        ("neonrep_replica_identity.playing_with_neon", stand_in.id_of("public/playing_with_neon")),
-        ("neonrep_publication.databricks", stand_in.id_of("databricks_publication")),
-        ("neonrep_slot.databricks", stand_in.id_of("databricks_slot")),
-    ];
-    let imports: Vec<String> =
-        ids.iter().map(|(to, id)| format!("import {{\n  to = {to}\n  id = {id:?}\n}}\n")).collect();
-    workspace.write_file("imports.tf", &imports.concat());
-
-    let plan = workspace.plan_json();
-    let changes = plan["resource_changes"].as_array().expect("changes");
-    let mut imported = 0;
-    for change in changes.iter().filter(|it| it["mode"] == "managed") {
-        let actions = &change["change"]["actions"];
-        let in_place = *actions == serde_json::json!(["no-op"]) || *actions == serde_json::json!(["update"]);
-        assert!(in_place, "{} is not only adopted: {actions}", change["address"]);
-        assert!(change["change"]["importing"].is_object(), "{} is not imported", change["address"]);
-        imported += 1;
-    }
-    assert_eq!(imported, ids.len());
-    workspace.apply();
-    // What the state says of the world is what it said before; what was there before the first apply is not known any more.
-    let attributes = |state: &Value, address: &str, name: &str| {
-        let resources = state["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default();
-        resources.into_iter().find(|it| it["address"] == address).map(|it| it["values"][name].clone())
+/// A part of an id, escaped as `interface.md` says; `also` is what a grant's list escapes beside it.
+pub(super) fn part(text: &str, also: &[char]) -> String {
+    let escaped = |it: char| match it {
+        '%' | '/' => format!("%{:02X}", u32::from(it)),
+        _ if also.contains(&it) => format!("%{:02X}", u32::from(it)),
+        _ => it.to_string(),
     };
-    let after = workspace.state();
-    for (address, names) in [
-        ("neonrep_slot.databricks", &["id", "publication_id", "publication_oid", "status"][..]),
-        ("neonrep_publication.databricks", &["id", "oid", "tables", "publish"]),
-        ("neonrep_grant.databricks", &["id", "schemas", "privileges", "future_tables", "missing"]),
-        ("neonrep_role.databricks", &["id", "name"]),
-    ] {
-        for name in names {
-            assert_eq!(attributes(&after, address, name), attributes(&before, address, name), "{address}.{name}");
-        }
-    }
-    let _ = std::fs::remove_file(workspace.path().join("imports.tf"));
-    workspace.destroy();
-    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0");
-    assert_eq!(stand_in.value("SELECT count(*) FROM pg_roles WHERE rolname = 'databricks_replication'"), "0");
+    text.chars().map(escaped).collect()
 }
 
-#[test]
-fn odd_names_work_everywhere_and_through_import() {
-    let stand_in = StandIn::start_logical(17);
-    let longest = "ü".repeat(31) + "x"; // 63 bytes
-    for odd in [r#"a "quoted" 'one'; DROP TABLE x"#, "dots.and/slashes,%41 and space", longest.as_str(), "Capital"] {
-        let table = format!("{}.{}", identifier(odd), identifier(odd));
-        let made = format!("CREATE SCHEMA {0}; CREATE TABLE {table}(id INT PRIMARY KEY)", identifier(odd));
-        stand_in.sql_as_owner(&made).expect("a schema and a table");
-        let workspace = Workspace::new(&stand_in);
-        // Terraform's own quoting of strings: JSON's, save for template marks.
-        let name = serde_json::to_string(odd).expect("a string").replace("%{", "%%{").replace("${", "$${");
-        workspace.write(&format!(
-            "locals {{\n  odd = {name}\n}}\n\n\
-             resource \"neonrep_replica_identity\" \"this\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-             schema = local.odd\n  table = local.odd\n  mode = \"full\"\n}}\n\n\
-             resource \"neonrep_publication\" \"this\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-             name = local.odd\n  tables = [{{ schema = local.odd, name = local.odd, \
-             replica_identity_id = neonrep_replica_identity.this.id }}]\n}}\n\n\
-             resource \"neonrep_slot\" \"this\" {{\n  publication_id = neonrep_publication.this.id\n  name = \"odd\"\n}}\n"
-        ));
-        workspace.apply();
-        let of_publication =
-            format!("SELECT count(*) FROM pg_publication_tables WHERE pubname = {0} AND tablename = {0}", literal(odd));
-        assert_eq!(stand_in.value(&of_publication), "1", "{odd}");
-        for address in ["neonrep_slot.this", "neonrep_publication.this", "neonrep_replica_identity.this"] {
-            let id = workspace.attributes(address)["id"].as_str().expect("an id").to_owned();
-            workspace.forget(address);
-            workspace.import(address, &id).expect_success();
-        }
-        workspace.apply();
-        workspace.destroy();
-        assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0", "{odd}");
-    }
+/// What the objects are called.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'a> {
+    pub(super) database: &'a str,
+    pub(super) schema: &'a str,
+    pub(super) table: &'a str,
+    pub(super) role: &'a str,
+    pub(super) publication: &'a str,
+    pub(super) slot: &'a str,
 }
 
-#[test]
-fn a_provider_block_that_is_not_known_yet_loses_nothing() {
-    let stand_in = StandIn::start_logical(17);
-    stand_in.sample_table();
-    let workspace = Workspace::new(&stand_in);
-    workspace.set_env("NEON_API_KEY", "");
-    workspace.set_env("TF_VAR_key", &stand_in.ready.api_key);
-    let configuration = |round: u32| {
+/// Names that nobody has to think about.
+pub(super) const PLAIN: Names<'static> = Names {
+    database: "neondb",
+    schema: "public",
+    table: "playing_with_neon",
+    role: "reader_one",
+    publication: "pub_one",
+    slot: "slot_one",
+};
+
+/// Addresses of all resources, sorted.
+pub(super) const ADDRESSES: [&str; 6] = [
+    "neonrep_grant.this",
+    "neonrep_logical_replication.this",
+    "neonrep_publication.this",
+    "neonrep_replica_identity.this",
+    "neonrep_role.this",
+    "neonrep_slot.this",
+];
+
+pub(super) const LOGICAL_REPLICATION: &str =
+    "resource \"neonrep_logical_replication\" \"this\" {\n  project_id = var.project_id\n}\n";
+
+impl Names<'_> {
+    /// The configuration after the provider block.
+    pub(super) fn configuration(&self) -> String {
+        format!("{LOGICAL_REPLICATION}{}", self.without_enabling("neonrep_logical_replication.this.id"))
+    }
+
+    /// All but the first resource; `project` is an expression.
+    pub(super) fn without_enabling(&self, project: &str) -> String {
+        let (role, slot) = (hcl(self.role), hcl(self.slot));
         format!(
-            "terraform {{\n  required_providers {{\n    neonrep = {{ source = \"neonrep/neonrep\" }}\n  }}\n}}\n\
-             variable \"project_id\" {{ type = string }}\nvariable \"key\" {{ type = string }}\n\
-             resource \"terraform_data\" \"key\" {{\n  input = {{ key = var.key, round = {round} }}\n}}\n\
-             provider \"neonrep\" {{\n  api_key = terraform_data.key.output.key\n}}\n\
-             resource \"neonrep_publication\" \"this\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-             name = \"pub_one\"\n  tables = [{{ name = \"playing_with_neon\" }}]\n}}\n\
-             resource \"neonrep_slot\" \"this\" {{\n  publication_id = neonrep_publication.this.id\n  name = \"slot_one\"\n}}\n"
-        )
-    };
-    workspace.write_file("main.tf", &configuration(1));
-    workspace.apply();
-    let before = workspace.attributes("neonrep_slot.this");
-    // The key is only known after apply again: what is there stays as it is, with one word about it.
-    workspace.write_file("main.tf", &configuration(2));
-    let plan = workspace.plan();
-    assert_eq!(plan.changes(), ["terraform_data.key update"]);
-    let told = plan.warnings().into_iter().filter(|it| it.text().contains("known only after apply")).count();
-    assert_eq!(told, 1, "{}", plan.messages());
-    workspace.apply();
-    assert_eq!(workspace.attributes("neonrep_slot.this"), before);
-    workspace.destroy();
-    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0");
-}
+            r#"
+resource "neonrep_role" "this" {{
+  project_id = {project}
+  name       = {role}
+}}
 
-#[test]
-fn no_key_at_all_is_said_at_once() {
-    let stand_in = StandIn::start(17);
-    let workspace = Workspace::new(&stand_in);
-    workspace.set_env("NEON_API_KEY", "");
-    workspace.write("resource \"neonrep_logical_replication\" \"this\" {\n  project_id = var.project_id\n}\n");
-    let error = workspace.plan_fails().error();
-    assert!(error.text().contains("NEON_API_KEY") && error.text().contains("api_key"), "{error:?}");
+{}
+resource "neonrep_slot" "this" {{
+  publication_id = neonrep_publication.this.id
+  name           = {slot}
+}}
+"#,
+            self.in_the_database(project, "neonrep_role.this.name")
+        )
+    }
+
+    /// Grant, replica identity and publication; `project` and `role` are expressions.
+    pub(super) fn in_the_database(&self, project: &str, role: &str) -> String {
+        let (database, schema, table) = (hcl(self.database), hcl(self.schema), hcl(self.table));
+        let publication = hcl(self.publication);
+        format!(
+            r#"
+resource "neonrep_grant" "this" {{
+  project_id = {project}
+  database   = {database}
+  role       = {role}
+  schemas    = [{schema}]
+  tables     = [{{ schema = {schema}, name = {table} }}]
+}}
+
+resource "neonrep_replica_identity" "this" {{
+  project_id = {project}
+  database   = {database}
+  schema     = {schema}
+  table      = {table}
+  mode       = "full"
+}}
+
+resource "neonrep_publication" "this" {{
+  project_id = {project}
+  database   = {database}
+  name       = {publication}
+  tables = [{{
+    schema              = {schema}
+    name                = {table}
+    replica_identity_id = neonrep_replica_identity.this.id
+  }}]
+}}
+"#
+        )
+    }
+
+    /// Makes database, schema and table where they are not there yet, owned by the database's owner.
+    pub(super) fn prepare(&self, stand_in: &StandIn) {
+        if self.database != stand_in.ready.database {
+            let owner = stand_in.ready.owner_role.as_str();
+            stand_in.admin(
+                "POST",
+                "/databases",
+                Some(&serde_json::json!({"name": self.database, "owner": owner})),
+            );
+        }
+        let schema = identifier(self.schema);
+        stand_in.sql_in(
+            self.database,
+            &format!(
+                "SET ROLE {}; CREATE SCHEMA IF NOT EXISTS {schema}; \
+                 CREATE TABLE IF NOT EXISTS {schema}.{}(id int PRIMARY KEY, note text)",
+                identifier(&stand_in.ready.owner_role),
+                identifier(self.table),
+            ),
+        );
+    }
+
+    /// The import id of an address; the slot's names its publication too.
+    pub(super) fn id(&self, stand_in: &StandIn, address: &str) -> String {
+        let (project, branch) = (stand_in.ready.project_id.as_str(), stand_in.ready.branch_id.as_str());
+        let within = |rest: &[&str]| {
+            let rest: Vec<String> = rest.iter().map(|it| part(it, &[])).collect();
+            format!("{project}/{branch}/{}/{}", part(self.database, &[]), rest.join("/"))
+        };
+        match address {
+            "neonrep_logical_replication.this" => project.to_owned(),
+            "neonrep_role.this" => format!("{project}/{branch}/{}", part(self.role, &[])),
+            "neonrep_grant.this" => {
+                let member = |it: &str| part(it, &[',', '.']);
+                let schema = member(self.schema);
+                format!("{}/{schema},{schema}.{}", within(&[self.role]), member(self.table))
+            }
+            "neonrep_replica_identity.this" => within(&[self.schema, self.table]),
+            "neonrep_publication.this" => within(&[self.publication]),
+            "neonrep_slot.this" => within(&[self.slot, self.publication]),
+            other => panic!("no such address: {other}"),
+        }
+    }
 }

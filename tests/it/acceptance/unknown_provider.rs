@@ -1,0 +1,101 @@
+//! A provider whose key is known only after apply: a plan goes on, an apply works, and what needs it now says so.
+
+use super::whole::{ADDRESSES, LOGICAL_REPLICATION, PLAIN};
+use crate::support::stand_in::StandIn;
+use crate::support::terraform::Workspace;
+
+/// The key comes out of a resource: unknown in the plan that makes or changes that.
+fn head(version: &str) -> String {
+    format!(
+        "variable \"project_id\" {{ type = string }}\n\nvariable \"key\" {{\n  type = string\n}}\n\n\
+         resource \"terraform_data\" \"key\" {{\n  input = [var.key, {version:?}]\n}}\n\n\
+         provider \"neonrep\" {{\n  api_key = terraform_data.key.output[0]\n}}\n\n"
+    )
+}
+
+fn started() -> (StandIn, Workspace) {
+    let stand_in = StandIn::start(17);
+    PLAIN.prepare(&stand_in);
+    let workspace = Workspace::new(&stand_in);
+    workspace.set_env("NEON_API_KEY", "");
+    workspace.set_env("TF_VAR_key", stand_in.ready.api_key.clone());
+    (stand_in, workspace)
+}
+
+#[test]
+fn a_key_that_is_made_by_the_same_run_is_enough() {
+    let (stand_in, workspace) = started();
+    workspace.write_with_provider(&format!("{}{}", head("1"), PLAIN.configuration()));
+    let plan = workspace.plan();
+    assert_eq!(plan.changes().len(), ADDRESSES.len() + 1, "{}", plan.messages());
+    assert_eq!(stand_in.requests().len(), 0, "nothing is asked without a key");
+    workspace.apply();
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'slot_one'"), "1");
+
+    // It changes: Read gives what the state has, with one warning, and no more is planned than the key's own change.
+    workspace.write_with_provider(&format!("{}{}", head("2"), PLAIN.configuration()));
+    stand_in.forget_requests();
+    let plan = workspace.plan();
+    assert_eq!(plan.changes(), ["terraform_data.key update"], "{}", plan.messages());
+    assert_eq!(plan.warnings().len(), 1, "{}", plan.messages());
+    assert_eq!(stand_in.requests().len(), 0);
+    workspace.apply();
+
+    // A change that waits for the key meanwhile.
+    let changed = PLAIN.configuration().replace("mode       = \"full\"", "mode       = \"default\"");
+    workspace.write_with_provider(&format!("{}{changed}", head("3")));
+    let plan = workspace.plan();
+    assert_eq!(plan.changes(), ["neonrep_replica_identity.this update", "terraform_data.key update"]);
+    workspace.apply();
+    assert_eq!(stand_in.value("SELECT relreplident FROM pg_class WHERE relname = 'playing_with_neon'"), "d");
+    workspace.destroy();
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_roles WHERE rolname = 'reader_one'"), "0");
+}
+
+#[test]
+fn data_sources_and_imports_say_what_is_missing() {
+    let (stand_in, workspace) = started();
+    let data = "data \"neonrep_connection\" \"this\" {\n  project_id = var.project_id\n  database = \"neondb\"\n  \
+                username = \"neondb_owner\"\n}\n";
+    workspace.write_with_provider(&format!("{}{data}", head("1")));
+    workspace.plan_fails().insist_error("api_key");
+    workspace.write_with_provider(&format!("{}{LOGICAL_REPLICATION}", head("1")));
+    let outcome =
+        workspace.import("neonrep_logical_replication.this", &stand_in.ready.project_id).expect_failure();
+    assert!(outcome.all().contains("api_key"), "{}", outcome.all());
+    assert!(workspace.addresses().is_empty());
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_on_their_argument() {
+    let (_stand_in, workspace) = started();
+    let with = |settings: &str| {
+        workspace.write_with_provider(&format!(
+            "variable \"project_id\" {{ type = string }}\n\nprovider \"neonrep\" {{\n  {settings}\n}}\n\n{LOGICAL_REPLICATION}"
+        ));
+        workspace.plan_fails()
+    };
+    with("").insist_error("NEON_API_KEY");
+    with("api_key = \"\"").insist_error("NEON_API_KEY");
+    for (settings, argument) in [
+        ("api_key = \"k\"\n  max_connections = 0", "max_connections"),
+        ("api_key = \"k\"\n  connect_timeout = \"soon\"", "connect_timeout"),
+        ("api_key = \"k\"\n  plan_checks = \"loud\"", "plan_checks"),
+        ("api_key = \"k\"\n  skip_checks = [\"no_such_check\"]", "skip_checks"),
+        ("api_key = \"k\"\n  sslrootcert = \"/no/such/file.pem\"", "sslrootcert"),
+        ("api_key = \"k\"\n  api_url = \"not a url\"", "api_url"),
+    ] {
+        let errors = with(settings).errors();
+        assert!(errors.iter().any(|it| it.code.contains(argument)), "{argument}: {errors:?}");
+    }
+}
+
+#[test]
+fn no_key_at_all_is_said_at_once() {
+    let stand_in = StandIn::start(17);
+    let workspace = Workspace::new(&stand_in);
+    workspace.set_env("NEON_API_KEY", "");
+    workspace.write("resource \"neonrep_logical_replication\" \"this\" {\n  project_id = var.project_id\n}\n");
+    let error = workspace.plan_fails().error();
+    assert!(error.text().contains("NEON_API_KEY") && error.text().contains("api_key"), "{error:?}");
+}
