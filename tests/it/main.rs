@@ -7,5 +7,6 @@
 mod acceptance;
 mod architecture;
 mod generated;
+mod provider;
 mod support;
 mod wire;

@@ -3,6 +3,7 @@
 
 pub(crate) mod cli;
 pub(crate) mod consumer;
+pub(crate) mod core;
 pub(crate) mod core_rules;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;

@@ -1,0 +1,37 @@
+//! Data source `neonrep_connection`
+
+use serde_json::{Value as Json, json};
+
+use crate::support::core::{Core, state_json};
+use crate::support::stand_in::StandIn;
+
+const TYPE: &str = "neonrep_connection";
+
+#[test]
+fn a_role_by_name_or_id_with_and_without_its_password() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let walk = core.walk();
+    let project = &stand_in.ready.project_id;
+    let data = |more: Json| {
+        let mut config = json!({ "project_id": project, "database": "neondb" });
+        let Json::Object(more) = more else { panic!("an object") };
+        config.as_object_mut().expect("an object").extend(more);
+        walk.data(TYPE, &config).map(|it| state_json(&it))
+    };
+    let found = data(json!({"username": "nobody_yet"})).expect("a connection, the role is not asked for");
+    assert_eq!((&found["host"], &found["password"], &found["uri"]), (&json!(stand_in.ready.host), &Json::Null, &Json::Null));
+    assert_eq!((&found["port"], &found["port_string"]), (&json!(stand_in.ready.port), &json!(stand_in.ready.port.to_string())));
+    assert_eq!(found["branch_id"], json!(stand_in.ready.branch_id));
+    let owner = &stand_in.ready.owner_role;
+    let id = format!("{project}/{}/{owner}", stand_in.ready.branch_id);
+    let found = data(json!({"role_id": id, "include_password": true})).expect("a connection");
+    assert_eq!((&found["username"], &found["password"]), (&json!(owner), &json!(stand_in.password_of(owner))));
+    assert!(found["uri"].as_str().expect("text").ends_with("/neondb?sslmode=verify-full"));
+
+    data(json!({"username": "nobody_yet", "include_password": true})).expect_err("no password").insist_error("username", "nobody_yet");
+    assert!(data(json!({})).expect_err("neither").have_errors());
+    assert!(data(json!({"username": "r", "role_id": id})).expect_err("both").have_errors());
+    data(json!({"role_id": id, "branch_id": "br-other"})).expect_err("another branch").insist_error("branch_id", "another branch");
+    data(json!({"role_id": "r"})).expect_err("no id").insist_error("role_id", "`r`");
+}

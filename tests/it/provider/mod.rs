@@ -1,0 +1,49 @@
+//! Each resource over gRPC with the calls that Terraform makes, and those that it makes rarely; core's rules are held at
+//! every answer. Behind it the stand-in with a real Postgres 17.
+
+mod connection;
+mod grant;
+mod logical_replication;
+mod process;
+mod publication;
+mod replica_identity;
+mod role;
+mod slot;
+mod stored_states;
+
+use std::time::{Duration, Instant};
+
+use crate::support::stand_in::StandIn;
+
+/// Postgres 17 with logical replication on, and a table with a key.
+fn started() -> StandIn {
+    let stand_in = StandIn::start_logical(17);
+    stand_in.sql_as_owner("CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY)").expect("tables");
+    stand_in
+}
+
+/// Waits until this query's one value is as it should be: for what another process brings about.
+fn until(stand_in: &StandIn, query: &str, value: &str) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while stand_in.value(query) != value {
+        assert!(Instant::now() < end, "{query} is {:?}, not {value:?}", stand_in.value(query));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// From here on a COMMIT takes effect and is not answered, until [`answer_commits`].
+fn hold_commits(stand_in: &StandIn) {
+    stand_in.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    stand_in.sql("SELECT pg_reload_conf()");
+    until(stand_in, "SHOW synchronous_standby_names", "nobody");
+}
+
+/// Ends the session whose COMMIT is held: its answer is lost, its effect is there.
+fn lose_commit(stand_in: &StandIn) {
+    let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE '%neonrep%'";
+    until(stand_in, &format!("SELECT count(*) {waiting}"), "1");
+    // Only when it is read again are others released: first the one session ends.
+    stand_in.sql("ALTER SYSTEM RESET synchronous_standby_names");
+    stand_in.sql(&format!("SELECT pg_terminate_backend(pid) {waiting}"));
+    stand_in.sql("SELECT pg_reload_conf()");
+}

@@ -1,0 +1,235 @@
+//! `neonrep_slot`
+
+use serde_json::{Value as Json, json};
+
+use super::{started, until};
+use crate::support::core::{Action, Change, Core, Object, unknown};
+use crate::support::stand_in::StandIn;
+use neonrep::framework::value::Value;
+
+const TYPE: &str = "neonrep_slot";
+const COUNT: &str = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 's'";
+/// The provider's session that waits for the blocker of a slot's creation.
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%create_logical_replication_slot%'";
+
+fn config(stand_in: &StandIn, more: Json) -> Json {
+    let mut config = json!({ "publication_id": stand_in.id_of("p"), "name": "s" });
+    let Json::Object(more) = more else { panic!("an object") };
+    config.as_object_mut().expect("an object").extend(more);
+    config
+}
+
+fn with_publication() -> StandIn {
+    let stand_in = started();
+    stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a").expect("a publication");
+    stand_in
+}
+
+#[test]
+fn its_life() {
+    let stand_in = started();
+    let core = Core::new(&stand_in);
+    let at_plan = config(&stand_in, json!({"publication_id": unknown()}));
+    let known = config(&stand_in, json!({}));
+    let plan = core.plan(TYPE, None, &at_plan).expect("a plan");
+    assert_eq!(plan.get("slot_name"), "s");
+    assert_eq!(
+        plan.unknown(),
+        ["branch_id", "database", "id", "project_id", "publication_id", "publication_name", "publication_oid"]
+    );
+    stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a").expect("a publication");
+    let made = core.settled(&core.apply(&plan, &known).done(), &known);
+    assert_eq!((made.text("id"), made.text("status")), (stand_in.id_of("s"), "ok".to_owned()));
+    // With a known id the place is known at plan.
+    let other = config(&stand_in, json!({"name": "other"}));
+    let plan = core.plan(TYPE, None, &other).expect("a plan");
+    assert_eq!(plan.unknown(), ["id", "publication_oid"]);
+    assert_eq!(plan.get("publication_name"), "p");
+
+    let flags = config(&stand_in, json!({"terminate_consumer": true, "timeouts": {"create": "3m"}}));
+    let changed = core.made(TYPE, Some(&made), &flags);
+    assert_eq!(changed.get("publication_oid"), made.get("publication_oid"));
+    // Another name: a replacement, deleted and made in one process.
+    let replaced = core.made(TYPE, Some(&changed), &other);
+    assert_eq!(stand_in.value(COUNT), "0");
+    core.imported(TYPE, &stand_in.id_of("other/p"), &other);
+    core.imported(TYPE, &stand_in.id_of("other"), &other);
+    core.destroyed(&replaced);
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical'"), "0");
+}
+
+#[test]
+fn a_missing_slot_is_kept_refused_and_replaced_with_consent() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let plain = config(&stand_in, json!({}));
+    let made = core.made(TYPE, None, &plain);
+    stand_in.sql("SELECT pg_drop_replication_slot('s')");
+    let plan = core.plan(TYPE, Some(&made), &plain).expect("a plan");
+    plan.messages.insist_warning("sync anew");
+    assert_eq!((plan.action, plan.get("status")), (Action::Update, json!("ok")));
+    let outcome = core.apply(&plan, &plain);
+    outcome.messages.insist_error("", "-replace");
+    let kept = outcome.object.expect("the slot stays in the state");
+    assert_eq!((kept.text("status"), kept.tainted), ("missing".to_owned(), false));
+    let consent = config(&stand_in, json!({"allow_recreate": true}));
+    let plan = core.plan(TYPE, Some(&kept), &consent).expect("a plan");
+    assert_eq!(plan.action, Action::Replace);
+    core.settled(&core.apply(&plan, &consent).done(), &consent);
+    assert_eq!(stand_in.value(COUNT), "1");
+}
+
+#[test]
+fn a_publication_made_again_between_plan_and_apply() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let config = config(&stand_in, json!({}));
+    let plan = core.plan(TYPE, None, &config).expect("a plan");
+    stand_in.sql_as_owner("DROP PUBLICATION p").expect("dropped");
+    let outcome = core.apply(&plan, &config);
+    outcome.messages.insist_error("publication_id", "p");
+    assert_eq!((outcome.object, stand_in.value(COUNT)), (None, "0".to_owned()));
+    stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a").expect("made");
+    let made = core.settled(&core.apply(&plan, &config).done(), &config);
+    assert_eq!(made.get("publication_oid").to_string(), stand_in.value("SELECT oid FROM pg_publication"));
+    // Behind a slot, between the plan of another change and its apply.
+    let flags = self::config(&stand_in, json!({"terminate_consumer": true}));
+    let plan = core.plan(TYPE, Some(&made), &flags).expect("a plan");
+    stand_in.sql_as_owner("DROP PUBLICATION p").expect("dropped");
+    stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a").expect("made");
+    let outcome = core.apply(&plan, &flags);
+    outcome.messages.insist_error("", "sync anew");
+    let kept = outcome.object.expect("an object");
+    assert_eq!((kept.get("publication_oid"), kept.tainted), (made.get("publication_oid"), false));
+}
+
+/// A creation that waits for an open transaction, in `walk`.
+fn create_behind<T>(stand_in: &StandIn, config: &Json, then: impl FnOnce(&Core, Waiting<'_>) -> T) -> T {
+    let core = Core::new(stand_in);
+    let walk = core.walk();
+    let config = core.config(TYPE, config);
+    let planned = walk.plan(TYPE, &Value::Null, &config, &[]).expect("a plan").value;
+    let blocker = stand_in.session();
+    blocker.run("BEGIN; CREATE TABLE held()").expect("an open transaction");
+    let change = Change { type_name: TYPE, prior: &Value::Null, planned: &planned, config: &config, private: &[] };
+    let begun = walk.begin_apply(&change);
+    until(stand_in, WAITING, "1");
+    let free = || drop(blocker.run("ROLLBACK").expect("the transaction ends"));
+    then(&core, Waiting { walk: &walk, change, begun, pid: blocker.pid(), free: &free })
+}
+
+struct Waiting<'a> {
+    walk: &'a crate::support::core::Walk,
+    change: Change<'a>,
+    begun: tokio::task::JoinHandle<neonrep::protocol::generated::tfplugin6::apply_resource_change::Response>,
+    pid: String,
+    free: &'a dyn Fn(),
+}
+
+#[test]
+fn a_publication_made_again_while_the_slot_is_made() {
+    let stand_in = with_publication();
+    create_behind(&stand_in, &config(&stand_in, json!({})), |_, it| {
+        stand_in.sql_as_owner("DROP PUBLICATION p").expect("dropped");
+        stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a").expect("made");
+        (it.free)();
+        let done = it.walk.finish_apply(&it.change, it.begun);
+        done.messages.insist_error("publication_id", "dropped again");
+        assert_eq!(Core::outcome(TYPE, None, done).object, None);
+    });
+    assert_eq!(stand_in.value(COUNT), "0");
+}
+
+#[test]
+fn an_interrupted_creation_leaves_nothing_and_the_process_works_on() {
+    let stand_in = with_publication();
+    create_behind(&stand_in, &config(&stand_in, json!({})), |_, it| {
+        it.walk.stop();
+        let done = it.walk.finish_apply(&it.change, it.begun);
+        done.messages.insist_error("", "interrupted");
+        assert!(done.messages.to_string().contains(&it.pid), "{}", done.messages);
+        assert_eq!(Core::outcome(TYPE, None, done).object, None);
+        (it.free)();
+        assert_eq!(stand_in.value(COUNT), "0", "a slot appeared later");
+        // The same process, after the interruption.
+        let done = it.walk.apply(&it.change);
+        done.messages.insist_no_error();
+    });
+    assert_eq!(stand_in.value(COUNT), "1");
+}
+
+#[test]
+fn the_time_for_a_creation_is_kept_and_the_blocker_named() {
+    let stand_in = with_publication();
+    let short = config(&stand_in, json!({"timeouts": {"create": "2s"}}));
+    create_behind(&stand_in, &short, |_, it| {
+        let done = it.walk.finish_apply(&it.change, it.begun);
+        assert!(done.messages.to_string().contains(&it.pid), "{}", done.messages);
+        done.messages.insist_error("", "No slot was made");
+        assert_eq!(Core::outcome(TYPE, None, done).object, None);
+        (it.free)();
+    });
+    assert_eq!(stand_in.value(COUNT), "0");
+}
+
+#[test]
+fn a_request_that_is_dropped_is_carried_through() {
+    let stand_in = with_publication();
+    create_behind(&stand_in, &config(&stand_in, json!({})), |core, it| {
+        it.begun.abort();
+        (it.free)();
+        until(&stand_in, COUNT, "1");
+        // The next run finds it by its name, and says how to go on.
+        let plan = core.plan(TYPE, None, &config(&stand_in, json!({}))).expect("a plan");
+        let outcome = core.apply(&plan, &config(&stand_in, json!({})));
+        outcome.messages.insist_error("name", "import");
+        assert_eq!(outcome.object, None);
+    });
+}
+
+#[test]
+fn two_creates_of_one_name_at_once() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let config = config(&stand_in, json!({}));
+    let walk = core.walk();
+    let plan = core.plan_in(&walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan");
+    let outcomes = std::thread::scope(|scope| {
+        [0, 1]
+            .map(|_| scope.spawn(|| core.apply_in(&walk, &plan, &config)))
+            .map(|it| it.join().expect("an outcome"))
+    });
+    let (made, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|it| !it.messages.have_errors());
+    assert_eq!((made.len(), refused.len()), (1, 1), "{refused:?}");
+    refused[0].messages.insist_error("name", "exists");
+    assert_eq!(refused[0].object, None, "the other one's slot is not ours");
+    core.settled(made[0].object.as_ref().expect("an object"), &config);
+}
+
+#[test]
+fn a_replacement_of_its_publication_is_judged() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let made = core.made(TYPE, None, &config(&stand_in, json!({})));
+    // The run replaces the publication, which is still there: refused, with consent a replacement of the slot.
+    let unknown_id = |consent: bool| config(&stand_in, json!({"publication_id": unknown(), "allow_recreate": consent}));
+    let said = core.plan(TYPE, Some(&made), &unknown_id(false)).expect_err("a refusal");
+    said.insist_error("publication_id", "allow_recreate");
+    let plan = core.plan(TYPE, Some(&made), &unknown_id(true)).expect("a plan");
+    assert_eq!(plan.action, Action::Replace);
+    stand_in.sql_as_owner("CREATE PUBLICATION q FOR TABLE a").expect("made");
+    let known = config(&stand_in, json!({"publication_id": stand_in.id_of("q"), "allow_recreate": true}));
+    let replaced = core.settled(&core.apply(&plan, &known).done(), &known);
+    assert_eq!(replaced.text("publication_name"), "q");
+    // Another one that exists, proved older or not: in place, judged by the apply.
+    let plan = core.plan(TYPE, Some(&replaced), &config(&stand_in, json!({}))).expect("a plan");
+    assert_eq!(plan.action, Action::Update);
+    let outcome = core.apply(&plan, &config(&stand_in, json!({})));
+    let left: Object = outcome.object.expect("an object");
+    if outcome.messages.have_errors() {
+        outcome.messages.insist_error("publication_id", "-replace");
+        assert_eq!(left.text("publication_name"), "q");
+    } else {
+        core.settled(&left, &config(&stand_in, json!({})));
+    }
+}
