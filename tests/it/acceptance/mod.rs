@@ -12,6 +12,7 @@ mod interrupted;
 mod logical_replication;
 mod neon_cli;
 mod parallel;
+mod partitions;
 mod publication;
 mod publication_before_slot;
 mod replica_identity;
