@@ -140,6 +140,7 @@ impl Session {
         F: Future<Output = Result<T>>,
     {
         let mut pause = Duration::from_millis(20);
+        let mut locked = None;
         loop {
             if self.connection.as_ref().is_none_or(|it| it.is_closed()) {
                 self.reopen().await?;
@@ -165,13 +166,27 @@ impl Session {
                 Attempt::Failed(error) => error,
             };
             if !mode.is_worth_another(error.kind()) || Instant::now() + pause >= self.deadline {
-                return Err(error);
+                return Err(reason(error, locked));
+            }
+            if error.kind() == Kind::LockNotAvailable {
+                locked = Some(error.clone());
             }
             tracing::debug!(%error, "running it again");
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));
         }
     }
+}
+
+/// What to say at the end: when the time ran out between tries for a lock, that it was the lock.
+fn reason(last: Error, locked: Option<Error>) -> Error {
+    let out_of_time = match last.kind() {
+        Kind::Timeout => true,
+        // By `statement_timeout`; an error of our own, without a state, is an interruption.
+        Kind::QueryCancelled => last.sqlstate().is_some(),
+        _ => false,
+    };
+    locked.filter(|_| out_of_time).unwrap_or(last)
 }
 
 impl Drop for Session {
@@ -338,6 +353,18 @@ mod tests {
         for kind in [Kind::CommitUnknown, Kind::Timeout, Kind::QueryCancelled, Kind::InsufficientPrivilege] {
             assert!(!change.is_worth_another(kind) && !Mode::Read.is_worth_another(kind), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_lock_that_was_not_had_is_the_reason_when_time_runs_out() {
+        let locked = || Some(Error::new(Kind::LockNotAvailable, "lock"));
+        let kind = |last: Error, locked| reason(last, locked).kind();
+        let by_server = || Error::of_server("57014", "canceling statement due to statement timeout", None, None);
+        assert_eq!(kind(Error::new(Kind::Timeout, "time"), locked()), Kind::LockNotAvailable);
+        assert_eq!(kind(by_server(), locked()), Kind::LockNotAvailable);
+        assert_eq!(kind(by_server(), None), Kind::QueryCancelled);
+        assert_eq!(kind(Error::new(Kind::QueryCancelled, "interrupted"), locked()), Kind::QueryCancelled);
+        assert_eq!(kind(Error::new(Kind::UndefinedTable, "gone"), locked()), Kind::UndefinedTable);
     }
 
     /// Handlers are boxed as `Send`: the futures here must be.

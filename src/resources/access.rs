@@ -1,6 +1,10 @@
 //! How a handler gets into a database, and what it means when it cannot.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
 
 use crate::checks::Policy;
 use crate::context::Context;
@@ -10,7 +14,7 @@ use crate::framework::diagnostic::{Diagnostic, Diagnostics};
 use crate::framework::path::AttributePath;
 use crate::neon::{self, Budget, ProjectId};
 use crate::path;
-use crate::postgres::{self, RoleName};
+use crate::postgres::{self, Connection, RoleName};
 use crate::session::{Error, Location, Place, Session};
 
 use super::location::optional;
@@ -240,6 +244,28 @@ pub(crate) fn checked_location(
 /// An error of Postgres while doing something, on an attribute.
 pub(crate) fn refused(doing: &str, error: &postgres::Error, at: AttributePath) -> Diagnostics {
     explain::postgres(doing, error).at(at).into()
+}
+
+/// A transaction whose COMMIT may be lost: it runs again then, for its work reads what is there first and so finds that
+/// it is done. `lost` says to the work that what it finds may be its own.
+pub(crate) async fn settled<T, W, F>(
+    connection: &mut postgres::Session,
+    lost: &AtomicBool,
+    work: W,
+) -> postgres::Result<T>
+where
+    W: Fn(Arc<Connection>) -> F,
+    F: Future<Output = postgres::Result<T>>,
+{
+    loop {
+        match connection.transaction(&work).await {
+            Err(error) if error.kind() == postgres::Kind::CommitUnknown && Instant::now() < connection.deadline() => {
+                tracing::debug!(%error, "looking whether it was done");
+                lost.store(true, Ordering::Relaxed);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Fails a transaction's next attempt once the user has interrupted the run. A lock may be waited for in many attempts.

@@ -3,11 +3,13 @@
 //! Terraform's side only. Statements and catalogue reads are in `postgres::replica_identity` and `postgres::table`.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::access::{Company, budget, checked_location, not_checked, place, policy, refused, remover, session, writer};
-use super::access::{removed_with_its_container, unless_cancelled};
+use super::access::{removed_with_its_container, settled, unless_cancelled};
 use super::location::{self, known, optional};
 use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
 use crate::context::{Context, Data};
@@ -363,8 +365,9 @@ async fn set(
     doing: &str,
 ) -> Result<Outcome, Diagnostics> {
     let mut connection = writer(cx, place, &plan.connect_as, doing).await?;
-    let done = connection
-        .transaction(async |tx| {
+    let lost = AtomicBool::new(false);
+    let before = Mutex::new(None);
+    let done = settled(&mut connection, &lost, async |tx| {
             unless_cancelled(cx)?;
             let Some(facts) = facts(&tx, table, mode).await? else { return Ok(Outcome::Refused(not_there(table))) };
             if let Some(problem) = unsuitable(&tx, &facts, table, mode).await? {
@@ -376,23 +379,11 @@ async fn set(
                 return Ok(Outcome::Refused(would_break(doing, table, mode, &unserved, advice)));
             }
             tx.run(&replica_identity::alter(table, &facts.table.identity, mode)).await?;
-            Ok(Outcome::Done(facts.table.identity))
+            // Should this run again after a lost COMMIT, the first look counts.
+            let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(Outcome::Done(before.get_or_insert(facts.table.identity).clone()))
         })
-        .await;
-    let done = match done {
-        // Setting what is set already changes nothing: only what was before is lost with the answer.
-        Err(error) if error.kind() == postgres::Kind::CommitUnknown => {
-            let names = BTreeSet::from([table.clone()]);
-            let found = connection.read(async |it| table::read(&it, &names).await).await;
-            match found {
-                Ok(tables) if tables.get(table).is_some_and(|it| it.identity == *mode) => {
-                    Ok(Outcome::Done(Mode::Default))
-                }
-                _ => Err(error),
-            }
-        }
-        other => other,
-    };
+    .await;
     session(cx).wrote(place);
     done.map_err(|error| refused(doing, &error, path!(table)))
 }
@@ -407,8 +398,8 @@ async fn restore(
 ) -> Result<Outcome, session::Error> {
     let doing = format!("restore replica identity of `{table}`");
     let mut connection = remover(cx, place, &state.connect_as, &doing, Company::Shared).await?;
-    let done = connection
-        .transaction(async |tx| {
+    let lost = AtomicBool::new(false);
+    let done = settled(&mut connection, &lost, async |tx| {
             unless_cancelled(cx)?;
             let Some(facts) = facts(&tx, table, original).await? else { return Ok((Outcome::Done(original.clone()), false)) };
             if facts.table.identity == *original {
@@ -426,7 +417,7 @@ async fn restore(
             tx.run(&replica_identity::alter(table, &facts.table.identity, original)).await?;
             Ok((Outcome::Done(original.clone()), false))
         })
-        .await;
+    .await;
     session(cx).wrote(place);
     let (outcome, index_gone) = done?;
     if index_gone {

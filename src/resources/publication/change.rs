@@ -1,6 +1,7 @@
 //! The transactions of a publication. Each reads what is there now and applies the difference to what is wanted.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{IMPORT, Model, id};
 use crate::checks::tables_have_identity;
@@ -11,7 +12,7 @@ use crate::framework::path::AttributePath;
 use crate::path;
 use crate::postgres::publication::{self, Definition, Marks, Publication};
 use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, slot, table, walsender};
-use crate::resources::access::{Company, enumerate, refused, remover, session, unless_cancelled, writer};
+use crate::resources::access::{Company, enumerate, refused, remover, session, settled, unless_cancelled, writer};
 use crate::session::{Error, Place};
 
 /// What a transaction came to: what is there now, or why nothing was changed.
@@ -27,10 +28,13 @@ pub(super) async fn create(
 ) -> Result<Publication, Diagnostics> {
     let want = plan.definition()?;
     let mut connection = writer(cx, place, &plan.connect_as, doing).await?;
-    let done = connection
-        .transaction(async |tx| {
+    let lost = AtomicBool::new(false);
+    let done = settled(&mut connection, &lost, async |tx| {
             unless_cancelled(cx)?;
             let found = publication::read(&tx, name).await?;
+            if let Some(ours) = found.as_ref().filter(|it| lost.load(Ordering::Relaxed) && it.definition() == want) {
+                return Ok(Ok(ours.clone()));
+            }
             if let Err(problem) = unpublishable(&tx, name, &want, found.as_ref()).await? {
                 return Ok(Err(problem));
             }
@@ -46,10 +50,9 @@ pub(super) async fn create(
                 }
                 None => drop(tx.run(&publication::create(name, &want)).await?),
             }
-            settled(&tx, name).await
+            made(&tx, name).await
         })
-        .await;
-    let done = settle(&mut connection, name, &want, done).await;
+    .await;
     session(cx).wrote(place);
     match done {
         Ok(outcome) => outcome,
@@ -68,8 +71,8 @@ pub(super) async fn update(
 ) -> Result<Publication, Diagnostics> {
     let want = plan.definition()?;
     let mut connection = writer(cx, place, &plan.connect_as, doing).await?;
-    let done = connection
-        .transaction(async |tx| {
+    let lost = AtomicBool::new(false);
+    let done = settled(&mut connection, &lost, async |tx| {
             unless_cancelled(cx)?;
             let Some(have) = publication::read(&tx, name).await? else { return Ok(Err(gone(name).into())) };
             if have.must_be_replaced_for(&want) && !plan.allow_replace.is_true() {
@@ -79,10 +82,9 @@ pub(super) async fn update(
                 return Ok(Err(problem));
             }
             change(&tx, &have, &want).await?;
-            settled(&tx, name).await
+            made(&tx, name).await
         })
-        .await;
-    let done = settle(&mut connection, name, &want, done).await;
+    .await;
     session(cx).wrote(place);
     match done {
         Ok(outcome) => outcome,
@@ -101,8 +103,8 @@ pub(super) async fn delete(
     let mut connection = remover(cx, place, &state.connect_as, &doing, Company::Shared).await?;
     let adopted = state.adopted.is_true();
     let force = state.force_destroy.is_true();
-    let done = connection
-        .transaction(async |tx| {
+    let lost = AtomicBool::new(false);
+    let done = settled(&mut connection, &lost, async |tx| {
             unless_cancelled(cx)?;
             let Some(have) = publication::read(&tx, name).await? else { return Ok(Ok(Removed::Gone)) };
             if adopted || have.marks().adopted {
@@ -120,14 +122,8 @@ pub(super) async fn delete(
             tx.run(&publication::drop(name)).await?;
             Ok(Ok(Removed::Dropped(idle)))
         })
-        .await;
+    .await;
     let done = match done {
-        Err(error) if error.kind() == Kind::CommitUnknown => {
-            match connection.read(async |it| publication::read(&it, name).await).await {
-                Ok(None) => Ok(Ok(Removed::Gone)),
-                _ => Err(error),
-            }
-        }
         Err(error) if error.kind() == Kind::UndefinedObject => Ok(Ok(Removed::Gone)),
         done => done,
     };
@@ -179,28 +175,11 @@ async fn change(tx: &Connection, have: &Publication, want: &Definition) -> postg
     Ok(())
 }
 
-async fn settled(tx: &Connection, name: &PublicationName) -> postgres::Result<Outcome<Publication>> {
+async fn made(tx: &Connection, name: &PublicationName) -> postgres::Result<Outcome<Publication>> {
     let found = publication::read(tx, name).await?;
     found
         .map(Ok)
         .ok_or_else(|| postgres::Error::new(Kind::Decode, format!("publication `{name}` was made and is not there")))
-}
-
-/// A lost COMMIT is settled by reading: if the publication is what was wanted, it took effect.
-async fn settle(
-    connection: &mut postgres::Session,
-    name: &PublicationName,
-    want: &Definition,
-    done: postgres::Result<Outcome<Publication>>,
-) -> postgres::Result<Outcome<Publication>> {
-    let error = match done {
-        Err(error) if error.kind() == Kind::CommitUnknown => error,
-        done => return done,
-    };
-    match connection.read(async |it| publication::read(&it, name).await).await {
-        Ok(Some(found)) if found.definition() == *want => Ok(Ok(found)),
-        _ => Err(error),
-    }
 }
 
 /// What the server would refuse, or would break the application, told with the names of the tables. What is published

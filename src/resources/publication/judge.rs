@@ -26,7 +26,7 @@ pub(super) fn turn(planned: &Model, outside: bool, prior: &Model) -> Diagnostic 
     let name = planned.name.known().map_or("", String::as_str);
     let change = format!(
         "From {before} to {after} there is no ALTER: the publication is dropped and created in one transaction. Slots behind it \
-         lose nothing, its grants of ownership and its comment are kept, its `oid` changes."
+         lose nothing and its comment is kept; its `oid` changes, and its owner is the connecting role."
     );
     if planned.allow_replace.is_true() {
         let detail = format!("{change} `allow_replace` agrees to that.");

@@ -461,8 +461,36 @@ fn a_table_that_is_locked_is_waited_for_and_then_told() {
     session.run("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE").expect("a lock");
     workspace.write(&publication("tables = [{ name = \"a\" }]\n  timeouts = { create = \"5s\" }"));
     let error = workspace.apply_fails().error();
-    assert!(error.text().contains("lock") || error.text().contains("time"), "{error:?}");
+    assert!(error.text().contains("holds a lock"), "{error:?}");
     assert!(workspace.addresses().is_empty());
     session.run("COMMIT").expect("the end of the lock");
     workspace.apply();
+}
+
+#[test]
+fn an_api_that_is_not_itself_is_a_warning_at_plan_and_loses_nothing() {
+    let stand_in = with_tables(17);
+    let workspace = Workspace::new(&stand_in);
+    let html = json!({"path": "/projects/**", "times": null, "action": {"status": 200, "html": "<html>login</html>"}});
+    stand_in.fault(&html);
+    workspace.write(&many(3));
+    let plan = workspace.plan();
+    assert_eq!(plan.warnings().len(), 1, "said once: {}", plan.messages());
+    workspace.apply_fails().insist_error("api_url");
+    assert!(workspace.addresses().is_empty());
+    stand_in.no_faults();
+    // What passes is waited for.
+    for (status, path) in [
+        (503, "/projects/*/connection_uri"),
+        (429, "/projects/*/branches/*/databases/*"),
+        (423, "/projects/*/branches"),
+    ] {
+        stand_in.fault(&json!({"method": "GET", "path": path, "times": 1, "action": {"status": status}}));
+    }
+    workspace.apply();
+    stand_in.fault(&html);
+    workspace.try_plan(&[]).expect_failure().insist_error("api_url");
+    assert_eq!(workspace.addresses().len(), 3);
+    stand_in.no_faults();
+    workspace.insist_on_empty_plan();
 }

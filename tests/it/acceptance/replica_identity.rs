@@ -175,3 +175,41 @@ fn mode_and_index_are_checked_before_anything_is_asked() {
     }
     assert_eq!(stand_in.count_requests("GET", "/"), 0);
 }
+
+#[test]
+fn leaving_the_publication_and_giving_the_identity_back_is_one_run() {
+    let stand_in = StandIn::start_logical(17);
+    owner(&stand_in, "CREATE TABLE keyless(a int); CREATE TABLE keyed(id int PRIMARY KEY)");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(PUBLISHED);
+    workspace.apply();
+    let publication = PUBLISHED.split_once("\nresource \"neonrep_publication\"").expect("two resources").1;
+    let without = format!("resource \"neonrep_publication\"{publication}");
+    workspace.write(&without.replace(
+        "{ name = \"keyless\", replica_identity_id = neonrep_replica_identity.this.id }",
+        "{ name = \"keyed\" }",
+    ));
+    let outcome = workspace.apply();
+    assert_eq!(mode_of(&stand_in, "keyless"), "d", "{}", outcome.messages());
+}
+
+#[test]
+fn an_import_takes_the_reference_over_in_place() {
+    let stand_in = StandIn::start_logical(17);
+    owner(
+        &stand_in,
+        "CREATE TABLE keyless(a int); ALTER TABLE keyless REPLICA IDENTITY FULL; CREATE PUBLICATION pub_one FOR TABLE keyless",
+    );
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(PUBLISHED);
+    let oid = stand_in.value("SELECT oid FROM pg_publication");
+    workspace.import(ADDRESS, &stand_in.id_of("public/keyless")).expect_success();
+    workspace.import("neonrep_publication.this", &stand_in.id_of("pub_one")).expect_success();
+    assert_eq!(workspace.plan().changes(), ["neonrep_publication.this update"]);
+    workspace.apply();
+    assert_eq!(stand_in.value("SELECT oid FROM pg_publication"), oid);
+    assert_eq!(
+        workspace.attributes("neonrep_publication.this")["tables"][0]["replica_identity_id"],
+        stand_in.id_of("public/keyless")
+    );
+}
