@@ -2,16 +2,15 @@
 //!
 //! Terraform's side only. Statements and catalogue reads are in `postgres::replica_identity` and `postgres::table`.
 
+mod change;
+mod judge;
+
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::access::{Company, budget, checked_location, not_checked, place, policy, refused, remover, session, writer};
-use super::access::{removed_with_its_container, settled, unless_cancelled};
+use super::access::{budget, checked_location, not_checked, place, policy, removed_with_its_container, session};
 use super::location::{self, known, optional};
-use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
 use crate::context::{Context, Data};
 use crate::explain;
 use crate::framework::attr::Attr;
@@ -21,10 +20,10 @@ use crate::framework::schema::{Schema, single, string};
 use crate::framework::timeouts::Timeouts;
 use crate::framework::{import, model};
 use crate::path;
-use crate::postgres::replica_identity::{self, Mode, Publisher};
-use crate::postgres::table::{self, Kind, Table};
-use crate::postgres::{self, Connection, IndexName, SchemaName, TableName, role};
-use crate::session::{self, Location, NaturalKey, Place};
+use crate::postgres::replica_identity::Mode;
+use crate::postgres::{IndexName, SchemaName, TableName};
+use crate::session::{Location, NaturalKey, Place};
+use change::{Outcome, has_identity};
 
 /// The resource.
 pub(crate) struct ReplicaIdentity;
@@ -146,7 +145,7 @@ impl Resource for ReplicaIdentity {
         let (Some(location), Ok(table), Ok(mode)) = (location, planned.table(), planned.mode()) else {
             return Diagnostics::none();
         };
-        match judge(cx, &location, &table, &mode, planned).await {
+        match judge::plan(cx, &location, &table, &mode, planned).await {
             Ok(found) => found,
             Err(error) => not_checked(cx, &location, &error),
         }
@@ -156,7 +155,7 @@ impl Resource for ReplicaIdentity {
         let (table, mode) = (plan.table()?, plan.mode()?);
         let doing = format!("set replica identity of `{table}`");
         let place = place(cx, &plan.location()?, &doing).await?;
-        let outcome = set(cx, &place, &plan, &table, &mode, &doing).await?;
+        let outcome = change::set(cx, &place, &plan, &table, &mode, &doing).await?;
         let original = match outcome {
             Outcome::Done(original) => original,
             Outcome::Refused(problem) => return Err(problem.into()),
@@ -202,7 +201,7 @@ impl Resource for ReplicaIdentity {
         let (table, mode) = (plan.table()?, plan.mode()?);
         let doing = format!("change replica identity of `{table}`");
         let place = place(cx, &plan.location()?, &doing).await?;
-        match set(cx, &place, &plan, &table, &mode, &doing).await? {
+        match change::set(cx, &place, &plan, &table, &mode, &doing).await? {
             Outcome::Done(_) => {}
             Outcome::Refused(problem) => return Err(problem.into()),
         }
@@ -233,7 +232,7 @@ impl Resource for ReplicaIdentity {
         let Some(original) = state.original()? else {
             return stays("What it was before this resource was imported is not known.");
         };
-        let restored = restore(cx, &place, &state, &table, &original).await;
+        let restored = change::restore(cx, &place, &state, &table, &original).await;
         match restored {
             Ok(Outcome::Done(_)) => Ok(()),
             Ok(Outcome::Refused(problem)) => Err(problem.into()),
@@ -318,208 +317,6 @@ fn id(place: &Place, table: &TableName) -> String {
 fn key(place: &Place, table: &TableName) -> NaturalKey {
     let (project, branch, database) = (place.project.as_str(), place.branch.as_str(), place.database.as_str());
     NaturalKey::new("replica_identity", [project, branch, database, table.schema.as_str(), table.name()])
-}
-
-fn has_identity(table: &Table) -> bool {
-    matches!(table.kind, Kind::Table | Kind::Partitioned)
-}
-
-/// What came of a transaction that may find that it should not.
-enum Outcome {
-    /// Set; this is what the table had before.
-    Done(Mode),
-    /// Nothing was changed.
-    Refused(Diagnostic),
-}
-
-/// The facts on one table.
-struct Facts {
-    table: Table,
-    publishers: Vec<Publisher>,
-    index_valid: bool,
-}
-
-async fn facts(connection: &Connection, name: &TableName, mode: &Mode) -> postgres::Result<Option<Facts>> {
-    let tables = table::read(connection, &BTreeSet::from([name.clone()])).await?;
-    let Some(table) = tables.get(name).cloned() else { return Ok(None) };
-    // The identity of a partitioned table itself is never used: its partitions hold the rows.
-    let publishers =
-        if table.kind == Kind::Table { replica_identity::publishers(connection, table.oid).await? } else { Vec::new() };
-    let index_valid = match mode {
-        Mode::Index(Some(index)) => {
-            let indexes = replica_identity::indexes(connection, table.oid).await?;
-            indexes.get(index).is_some_and(|it| it.why_unsuitable().is_none())
-        }
-        _ => false,
-    };
-    Ok(Some(Facts { table, publishers, index_valid }))
-}
-
-/// Sets the mode unless a publication of the table could not use it.
-async fn set(
-    cx: &Context,
-    place: &Place,
-    plan: &Model,
-    table: &TableName,
-    mode: &Mode,
-    doing: &str,
-) -> Result<Outcome, Diagnostics> {
-    let mut connection = writer(cx, place, &plan.connect_as, doing).await?;
-    let lost = AtomicBool::new(false);
-    let before = Mutex::new(None);
-    let done = settled(&mut connection, &lost, async |tx| {
-            unless_cancelled(cx)?;
-            let Some(facts) = facts(&tx, table, mode).await? else { return Ok(Outcome::Refused(not_there(table))) };
-            if let Some(problem) = unsuitable(&tx, &facts, table, mode).await? {
-                return Ok(Outcome::Refused(problem));
-            }
-            let unserved = unserved(&facts, mode);
-            if !unserved.is_empty() && facts.table.identity != *mode {
-                let advice = "Change the publication first, or choose another mode.";
-                return Ok(Outcome::Refused(would_break(doing, table, mode, &unserved, advice)));
-            }
-            tx.run(&replica_identity::alter(table, &facts.table.identity, mode)).await?;
-            // Should this run again after a lost COMMIT, the first look counts.
-            let mut before = before.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(Outcome::Done(before.get_or_insert(facts.table.identity).clone()))
-        })
-    .await;
-    session(cx).wrote(place);
-    done.map_err(|error| refused(doing, &error, path!(table)))
-}
-
-/// Gives back what was there before.
-async fn restore(
-    cx: &Context,
-    place: &Place,
-    state: &Model,
-    table: &TableName,
-    original: &Mode,
-) -> Result<Outcome, session::Error> {
-    let doing = format!("restore replica identity of `{table}`");
-    let mut connection = remover(cx, place, &state.connect_as, &doing, Company::Shared).await?;
-    let lost = AtomicBool::new(false);
-    let done = settled(&mut connection, &lost, async |tx| {
-            unless_cancelled(cx)?;
-            let Some(facts) = facts(&tx, table, original).await? else { return Ok((Outcome::Done(original.clone()), false)) };
-            if facts.table.identity == *original {
-                return Ok((Outcome::Done(original.clone()), false));
-            }
-            if matches!(original, Mode::Index(_)) && !facts.index_valid {
-                return Ok((Outcome::Done(original.clone()), true));
-            }
-            let unserved = unserved(&facts, original);
-            if !unserved.is_empty() {
-                let advice = "Destroy the publication first: a `replica_identity_id` in it keeps that order. Or let the table \
-                              keep its identity, `on_destroy = \"keep\"` (apply that, then destroy).";
-                return Ok((Outcome::Refused(would_break(&doing, table, original, &unserved, advice)), false));
-            }
-            tx.run(&replica_identity::alter(table, &facts.table.identity, original)).await?;
-            Ok((Outcome::Done(original.clone()), false))
-        })
-    .await;
-    session(cx).wrote(place);
-    let (outcome, index_gone) = done?;
-    if index_gone {
-        cx.warn(Diagnostic::warning(
-            format!("Table `{table}` keeps its replica identity"),
-            "The index that it used before is not there any more, or cannot be used.",
-        ));
-    }
-    Ok(outcome)
-}
-
-fn unserved<'a>(facts: &'a Facts, mode: &Mode) -> Vec<(&'a postgres::PublicationName, &'static str)> {
-    mode_serves_publications::unserved(&facts.publishers, mode, facts.table.has_primary_key, facts.index_valid)
-}
-
-/// Why the table cannot have that identity at all.
-async fn unsuitable(
-    connection: &Connection,
-    facts: &Facts,
-    table: &TableName,
-    mode: &Mode,
-) -> postgres::Result<Option<Diagnostic>> {
-    if !has_identity(&facts.table) {
-        let detail = format!("`{table}` is a {}. Only tables have a replica identity.", facts.table.kind.as_str());
-        return Ok(Some(Diagnostic::error(format!("`{table}` has no replica identity"), detail).at(path!(table))));
-    }
-    let Mode::Index(Some(index)) = mode else { return Ok(None) };
-    if facts.index_valid {
-        return Ok(None);
-    }
-    let indexes = replica_identity::indexes(connection, facts.table.oid).await?;
-    let why = match indexes.get(index) {
-        None => format!("Table `{table}` has no index `{index}`"),
-        Some(it) => format!("Index `{index}` cannot be used: {}", it.why_unsuitable().unwrap_or("it is not valid")),
-    };
-    let detail = format!(
-        "{why}. A replica identity needs a unique index that is not partial, not deferrable and over columns that are NOT NULL."
-    );
-    Ok(Some(Diagnostic::error(format!("Index `{index}` cannot identify rows"), detail).at(path!(index_name))))
-}
-
-fn not_there(table: &TableName) -> Diagnostic {
-    let detail = format!(
-        "There is no table `{table}` in the database. Names are taken as they are written, with capitals.\n\nMake the table \
-         first, or name one that is there. If the table was dropped outside, plan again."
-    );
-    Diagnostic::error(format!("Table `{table}` does not exist"), detail).at(path!(table))
-}
-
-fn would_break(
-    doing: &str,
-    table: &TableName,
-    mode: &Mode,
-    unserved: &[(&postgres::PublicationName, &'static str)],
-    advice: &str,
-) -> Diagnostic {
-    let detail =
-        format!("{} Nothing was changed.\n\n{advice}", mode_serves_publications::sentence(table, mode, unserved));
-    Diagnostic::error(format!("Cannot {doing}: a publication needs it"), detail).at(path!(mode))
-}
-
-async fn judge(
-    cx: &Context,
-    location: &Location,
-    table: &TableName,
-    mode: &Mode,
-    planned: &Model,
-) -> Result<Diagnostics, session::Error> {
-    let (session, budget, policy) = (session(cx), budget(cx), policy(cx));
-    let place = session.place(location, &budget).await?;
-    let names = BTreeSet::from([table.clone()]);
-    let tables = session.tables_named(&place, &names, &budget).await?;
-    let mut found = policy.judge(&tables_exist::CHECK, tables_exist::check(&tables, &names, &path!(table)));
-    let Some(there) = tables.get(table).filter(|it| it.identity != *mode) else { return Ok(found) };
-    if policy.asks(&mode_serves_publications::CHECK) {
-        let facts = session
-            .read(&place, &budget, "reading publications of a table", |it| async move { facts(&it, table, mode).await })
-            .await?;
-        // An index that is not suitable is refused by the apply with better words.
-        if let Some(facts) = facts.filter(|it| it.index_valid || !matches!(mode, Mode::Index(_))) {
-            let unserved = unserved(&facts, mode);
-            found.extend(policy.judge(
-                &mode_serves_publications::CHECK,
-                mode_serves_publications::check(table, mode, &unserved, &path!(mode)),
-            ));
-        }
-    }
-    if policy.asks(&tables_owned::CHECK) {
-        let role = match planned.connect_as.known().and_then(|it| postgres::RoleName::parse(it).ok()) {
-            Some(role) => role,
-            None => session.owner(&place, &budget).await?,
-        };
-        if there.owner != role {
-            let name = &role;
-            let role = session
-                .read(&place, &budget, "reading a role", |it| async move { role::read(&it, name).await })
-                .await?;
-            let found_owner = role.and_then(|role| tables_owned::check(&[there], &role, &path!(table)));
-            found.extend(policy.judge(&tables_owned::CHECK, found_owner));
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -30,28 +30,28 @@ pub(super) async fn create(
     let mut connection = writer(cx, place, &plan.connect_as, doing).await?;
     let lost = AtomicBool::new(false);
     let done = settled(&mut connection, &lost, async |tx| {
-            unless_cancelled(cx)?;
-            let found = publication::read(&tx, name).await?;
-            if let Some(ours) = found.as_ref().filter(|it| lost.load(Ordering::Relaxed) && it.definition() == want) {
-                return Ok(Ok(ours.clone()));
-            }
-            if let Err(problem) = unpublishable(&tx, name, &want, found.as_ref()).await? {
-                return Ok(Err(problem));
-            }
-            match found {
-                Some(_) if !plan.adopt.is_true() => return Ok(Err(exists(place, name).into())),
-                Some(have) => {
-                    if have.must_be_replaced_for(&want) && !plan.allow_replace.is_true() {
-                        return Ok(Err(must_be_replaced(name, &have).into()));
-                    }
-                    change(&tx, &have, &want).await?;
-                    let now = publication::read(&tx, name).await?.unwrap_or(have);
-                    tx.run(&publication::comment(name, &Marks { adopted: true, ..now.marks() })).await?;
+        unless_cancelled(cx)?;
+        let found = publication::read(&tx, name).await?;
+        if let Some(ours) = found.as_ref().filter(|it| lost.load(Ordering::Relaxed) && it.definition() == want) {
+            return Ok(Ok(ours.clone()));
+        }
+        if let Err(problem) = unpublishable(&tx, name, &want, found.as_ref()).await? {
+            return Ok(Err(problem));
+        }
+        match found {
+            Some(_) if !plan.adopt.is_true() => return Ok(Err(exists(place, name).into())),
+            Some(have) => {
+                if have.must_be_replaced_for(&want) && !plan.allow_replace.is_true() {
+                    return Ok(Err(must_be_replaced(name, &have).into()));
                 }
-                None => drop(tx.run(&publication::create(name, &want)).await?),
+                change(&tx, &have, &want).await?;
+                let now = publication::read(&tx, name).await?.unwrap_or(have);
+                tx.run(&publication::comment(name, &Marks { adopted: true, ..now.marks() })).await?;
             }
-            made(&tx, name).await
-        })
+            None => drop(tx.run(&publication::create(name, &want)).await?),
+        }
+        made(&tx, name).await
+    })
     .await;
     session(cx).wrote(place);
     match done {
@@ -73,17 +73,17 @@ pub(super) async fn update(
     let mut connection = writer(cx, place, &plan.connect_as, doing).await?;
     let lost = AtomicBool::new(false);
     let done = settled(&mut connection, &lost, async |tx| {
-            unless_cancelled(cx)?;
-            let Some(have) = publication::read(&tx, name).await? else { return Ok(Err(gone(name).into())) };
-            if have.must_be_replaced_for(&want) && !plan.allow_replace.is_true() {
-                return Ok(Err(must_be_replaced(name, &have).into()));
-            }
-            if let Err(problem) = unpublishable(&tx, name, &want, Some(&have)).await? {
-                return Ok(Err(problem));
-            }
-            change(&tx, &have, &want).await?;
-            made(&tx, name).await
-        })
+        unless_cancelled(cx)?;
+        let Some(have) = publication::read(&tx, name).await? else { return Ok(Err(gone(name).into())) };
+        if have.must_be_replaced_for(&want) && !plan.allow_replace.is_true() {
+            return Ok(Err(must_be_replaced(name, &have).into()));
+        }
+        if let Err(problem) = unpublishable(&tx, name, &want, Some(&have)).await? {
+            return Ok(Err(problem));
+        }
+        change(&tx, &have, &want).await?;
+        made(&tx, name).await
+    })
     .await;
     session(cx).wrote(place);
     match done {
@@ -105,23 +105,23 @@ pub(super) async fn delete(
     let force = state.force_destroy.is_true();
     let lost = AtomicBool::new(false);
     let done = settled(&mut connection, &lost, async |tx| {
-            unless_cancelled(cx)?;
-            let Some(have) = publication::read(&tx, name).await? else { return Ok(Ok(Removed::Gone)) };
-            if adopted || have.marks().adopted {
-                return Ok(Ok(Removed::Kept));
-            }
-            let streaming = walsender::read_all(&tx).await?.into_iter().filter(|it| it.may_stream(name));
-            let streaming: Vec<String> = streaming.map(|it| format!("- {it}")).collect();
-            if !streaming.is_empty() && !force {
-                return Ok(Err(streamed(name, &streaming).into()));
-            }
-            let database = &place.database;
-            let slots = slot::read_all(&tx).await?;
-            let idle = slots.into_values().filter(|it| it.is(database, "pgoutput") && !it.active);
-            let idle: BTreeSet<SlotName> = idle.map(|it| it.name).collect();
-            tx.run(&publication::drop(name)).await?;
-            Ok(Ok(Removed::Dropped(idle)))
-        })
+        unless_cancelled(cx)?;
+        let Some(have) = publication::read(&tx, name).await? else { return Ok(Ok(Removed::Gone)) };
+        if adopted || have.marks().adopted {
+            return Ok(Ok(Removed::Kept));
+        }
+        let streaming = walsender::read_all(&tx).await?.into_iter().filter(|it| it.may_stream(name));
+        let streaming: Vec<String> = streaming.map(|it| format!("- {it}")).collect();
+        if !streaming.is_empty() && !force {
+            return Ok(Err(streamed(name, &streaming).into()));
+        }
+        let database = &place.database;
+        let slots = slot::read_all(&tx).await?;
+        let idle = slots.into_values().filter(|it| it.is(database, "pgoutput") && !it.active);
+        let idle: BTreeSet<SlotName> = idle.map(|it| it.name).collect();
+        tx.run(&publication::drop(name)).await?;
+        Ok(Ok(Removed::Dropped(idle)))
+    })
     .await;
     let done = match done {
         Err(error) if error.kind() == Kind::UndefinedObject => Ok(Ok(Removed::Gone)),

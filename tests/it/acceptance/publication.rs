@@ -421,9 +421,10 @@ fn sessions_that_end_in_the_middle_are_opened_again() {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            // Each long enough after the other for some work to be done in between, on a busy machine too.
             while !done.load(Ordering::SeqCst) {
                 stand_in.admin("POST", "/terminate_backends", Some(&json!({"whom": "clients"})));
-                std::thread::sleep(Duration::from_millis(150));
+                std::thread::sleep(Duration::from_millis(400));
             }
         });
         let outcome = workspace.try_apply(&[]);

@@ -20,8 +20,14 @@ fn a_role_by_name_or_id_with_and_without_its_password() {
         walk.data(TYPE, &config).map(|it| state_json(&it))
     };
     let found = data(json!({"username": "nobody_yet"})).expect("a connection, the role is not asked for");
-    assert_eq!((&found["host"], &found["password"], &found["uri"]), (&json!(stand_in.ready.host), &Json::Null, &Json::Null));
-    assert_eq!((&found["port"], &found["port_string"]), (&json!(stand_in.ready.port), &json!(stand_in.ready.port.to_string())));
+    assert_eq!(
+        (&found["host"], &found["password"], &found["uri"]),
+        (&json!(stand_in.ready.host), &Json::Null, &Json::Null)
+    );
+    assert_eq!(
+        (&found["port"], &found["port_string"]),
+        (&json!(stand_in.ready.port), &json!(stand_in.ready.port.to_string()))
+    );
     assert_eq!(found["branch_id"], json!(stand_in.ready.branch_id));
     let owner = &stand_in.ready.owner_role;
     let id = format!("{project}/{}/{owner}", stand_in.ready.branch_id);
@@ -29,9 +35,13 @@ fn a_role_by_name_or_id_with_and_without_its_password() {
     assert_eq!((&found["username"], &found["password"]), (&json!(owner), &json!(stand_in.password_of(owner))));
     assert!(found["uri"].as_str().expect("text").ends_with("/neondb?sslmode=verify-full"));
 
-    data(json!({"username": "nobody_yet", "include_password": true})).expect_err("no password").insist_error("username", "nobody_yet");
+    data(json!({"username": "nobody_yet", "include_password": true}))
+        .expect_err("no password")
+        .insist_error("username", "nobody_yet");
     assert!(data(json!({})).expect_err("neither").have_errors());
     assert!(data(json!({"username": "r", "role_id": id})).expect_err("both").have_errors());
-    data(json!({"role_id": id, "branch_id": "br-other"})).expect_err("another branch").insist_error("branch_id", "another branch");
+    data(json!({"role_id": id, "branch_id": "br-other"}))
+        .expect_err("another branch")
+        .insist_error("branch_id", "another branch");
     data(json!({"role_id": "r"})).expect_err("no id").insist_error("role_id", "`r`");
 }

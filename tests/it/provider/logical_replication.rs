@@ -27,7 +27,8 @@ fn its_life() {
 
     // What concerns the creation only, in place, and unknown where it is.
     let verify = json!({ "project_id": project, "verify": { "database": "neondb" }, "timeouts": { "create": "1m" } });
-    let at_plan = json!({ "project_id": project, "verify": { "database": unknown() } , "timeouts": { "create": "1m" } });
+    let at_plan =
+        json!({ "project_id": project, "verify": { "database": unknown() } , "timeouts": { "create": "1m" } });
     let changed = core.made_from(TYPE, Some(&made), &at_plan, &verify);
     let back = core.made(TYPE, Some(&changed), &config);
     // The project is known later, and turns out to be the same.

@@ -82,9 +82,7 @@ fn plans_and_reads_at_once_share_one_look() {
     let stand_in = started();
     let core = Core::new(&stand_in);
     let names: Vec<String> = (0..12).map(|it| format!("p{it}")).collect();
-    let config = |name: &String| {
-        json!({ "project_id": stand_in.ready.project_id, "database": "neondb", "name": name, "tables": [{"name": "a"}] })
-    };
+    let config = |name: &String| json!({ "project_id": stand_in.ready.project_id, "database": "neondb", "name": name, "tables": [{"name": "a"}] });
     let walk = core.walk();
     let at_once = |object: &(dyn Fn(&String) -> crate::support::core::Object + Sync)| {
         std::thread::scope(|scope| {

@@ -31,8 +31,10 @@ fn its_life() {
     assert_eq!((made.text("id"), made.text("branch_id")), (stand_in.id_of("p"), stand_in.ready.branch_id.clone()));
 
     // In place: an id of an identity that becomes unknown, another table, other changes.
-    let at_plan = json!({"publish": ["insert"], "tables": [{"name": "a", "replica_identity_id": unknown()}, {"name": "b"}]});
-    let then = json!({"publish": ["insert"], "tables": [{"name": "a", "replica_identity_id": identity}, {"name": "b"}]});
+    let at_plan =
+        json!({"publish": ["insert"], "tables": [{"name": "a", "replica_identity_id": unknown()}, {"name": "b"}]});
+    let then =
+        json!({"publish": ["insert"], "tables": [{"name": "a", "replica_identity_id": identity}, {"name": "b"}]});
     let (at_plan, known) = (config(&stand_in, at_plan), config(&stand_in, then));
     let plan = core.plan(TYPE, Some(&made), &at_plan).expect("a plan");
     assert_eq!((plan.action, plan.unknown()), (Action::Update, vec![]), "what is kept stays known");
@@ -59,7 +61,10 @@ fn a_location_that_is_unknown_at_plan() {
     let stand_in = started();
     let core = Core::new(&stand_in);
     let known = config(&stand_in, json!({"branch_id": stand_in.ready.branch_id}));
-    let at_plan = config(&stand_in, json!({"project_id": unknown(), "branch_id": unknown(), "name": unknown(), "tables": unknown()}));
+    let at_plan = config(
+        &stand_in,
+        json!({"project_id": unknown(), "branch_id": unknown(), "name": unknown(), "tables": unknown()}),
+    );
     let made = core.made_from(TYPE, None, &at_plan, &known);
     // Unknown behind an object that exists: a replacement in the plan, none in the end would be another action.
     let plan = core.plan(TYPE, Some(&made), &at_plan).expect("a plan");

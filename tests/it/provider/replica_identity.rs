@@ -10,7 +10,8 @@ const TYPE: &str = "neonrep_replica_identity";
 const MODE: &str = "SELECT relreplident FROM pg_class WHERE relname = 'a'";
 
 fn config(stand_in: &StandIn, more: Json) -> Json {
-    let mut config = json!({ "project_id": stand_in.ready.project_id, "database": "neondb", "table": "a", "mode": "full" });
+    let mut config =
+        json!({ "project_id": stand_in.ready.project_id, "database": "neondb", "table": "a", "mode": "full" });
     let Json::Object(more) = more else { panic!("an object") };
     config.as_object_mut().expect("an object").extend(more);
     config

@@ -69,7 +69,8 @@ fn a_lost_answer_is_settled() {
         stand_in.fault(&json!({"method": "POST", "path": "/projects/*/branches/*/roles", "action": {"reset": reset}}));
         let made = core.made(TYPE, None, &plain);
         assert_eq!((made.get("adopted"), stand_in.value(COUNT)), (json!(false), "1".to_owned()));
-        stand_in.fault(&json!({"method": "DELETE", "path": "/projects/*/branches/*/roles/*", "action": {"reset": reset}}));
+        stand_in
+            .fault(&json!({"method": "DELETE", "path": "/projects/*/branches/*/roles/*", "action": {"reset": reset}}));
         core.destroyed(&made);
         assert_eq!(stand_in.value(COUNT), "0");
     }
@@ -103,9 +104,7 @@ fn two_creates_of_one_name_at_once() {
     let walk = core.walk();
     let plan = core.plan_in(&walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan");
     let outcomes = std::thread::scope(|scope| {
-        [0, 1]
-            .map(|_| scope.spawn(|| core.apply_in(&walk, &plan, &config)))
-            .map(|it| it.join().expect("an outcome"))
+        [0, 1].map(|_| scope.spawn(|| core.apply_in(&walk, &plan, &config))).map(|it| it.join().expect("an outcome"))
     });
     let (made, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|it| !it.messages.have_errors());
     assert_eq!((made.len(), refused.len()), (1, 1), "{refused:?}");

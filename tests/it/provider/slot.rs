@@ -195,9 +195,7 @@ fn two_creates_of_one_name_at_once() {
     let walk = core.walk();
     let plan = core.plan_in(&walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan");
     let outcomes = std::thread::scope(|scope| {
-        [0, 1]
-            .map(|_| scope.spawn(|| core.apply_in(&walk, &plan, &config)))
-            .map(|it| it.join().expect("an outcome"))
+        [0, 1].map(|_| scope.spawn(|| core.apply_in(&walk, &plan, &config))).map(|it| it.join().expect("an outcome"))
     });
     let (made, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|it| !it.messages.have_errors());
     assert_eq!((made.len(), refused.len()), (1, 1), "{refused:?}");

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use neonrep::framework::path::AttributePath;
 use neonrep::framework::schema::Schema;
+use neonrep::framework::server::FrameworkServer;
 use neonrep::framework::server::{PluginServer, ProviderSchema};
 use neonrep::framework::value::Value;
-use neonrep::framework::server::FrameworkServer;
 use neonrep::provider::Neonrep;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
@@ -87,8 +87,7 @@ impl Core {
     pub(crate) fn new(stand_in: &StandIn) -> Self {
         let ready = &stand_in.ready;
         let schemas = FrameworkServer::new(Neonrep).provider_schema();
-        let provider =
-            json!({ "api_url": ready.api_url, "api_key": ready.api_key, "sslrootcert": ready.sslrootcert });
+        let provider = json!({ "api_url": ready.api_url, "api_key": ready.api_key, "sslrootcert": ready.sslrootcert });
         Self { runtime: Arc::clone(&stand_in.runtime), schemas: Arc::new(schemas), provider }
     }
 
@@ -245,7 +244,8 @@ impl Core {
         };
         let replaces = last.requires_replace.iter().any(|path| at(path, &before) != at(path, &last.value));
         assert!(prior.is_none() || !replaces, "planned as an update, and now as a replacement");
-        let violations = core_rules::of_final_plan(schema(&self.schemas, type_name), &before, &plan.planned, &last.value);
+        let violations =
+            core_rules::of_final_plan(schema(&self.schemas, type_name), &before, &plan.planned, &last.value);
         assert!(violations.is_empty(), "core would refuse the final plan of {type_name}:\n{}", violations.join("\n"));
         let told = last.messages;
         if prior.is_some_and(|it| it.value == last.value) {
@@ -276,7 +276,8 @@ impl Core {
 
     /// Plans and applies, and insists that the next plan is empty. `config` is what is known at plan, `known` in the end.
     pub(crate) fn made_from(&self, type_name: &str, prior: Option<&Object>, config: &Json, known: &Json) -> Object {
-        let plan = self.plan(type_name, prior, config).unwrap_or_else(|said| panic!("{type_name} is refused: {said:?}"));
+        let plan =
+            self.plan(type_name, prior, config).unwrap_or_else(|said| panic!("{type_name} is refused: {said:?}"));
         let outcome = self.apply(&plan, known);
         outcome.messages.insist_no_error();
         self.settled(&outcome.object.expect("an object"), known)

@@ -121,7 +121,10 @@ impl Walk {
         let answer = answer.into_inner();
         Messages::of(answer.diagnostics).unless_errors()?;
         let value = self.decode(type_name, answer.upgraded_state);
-        obey(&format!("the upgraded state of {type_name}"), &core_rules::of_present_state(self.schema(type_name), &value));
+        obey(
+            &format!("the upgraded state of {type_name}"),
+            &core_rules::of_present_state(self.schema(type_name), &value),
+        );
         Ok(value)
     }
 
@@ -186,8 +189,7 @@ impl Walk {
     /// Sends `ApplyResourceChange`; the handle can be aborted, which drops the request as a CLI does that gives up.
     pub(crate) fn begin_apply(&self, change: &Change<'_>) -> JoinHandle<apply_resource_change::Response> {
         let (mut client, request) = (self.client.clone(), self.request(change));
-        self.runtime
-            .spawn(async move { client.apply_resource_change(request).await.expect("an answer").into_inner() })
+        self.runtime.spawn(async move { client.apply_resource_change(request).await.expect("an answer").into_inner() })
     }
 
     /// The answer to [`Walk::begin_apply`].
