@@ -158,3 +158,76 @@ pub fn sentence(text: &str) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::neon::{BranchId, ProjectId};
+
+    /// Summary, detail and path in one text.
+    fn said(diagnostic: &Diagnostic) -> String {
+        format!("{}|{}|{}", diagnostic.path, diagnostic.summary, diagnostic.detail)
+    }
+
+    #[test]
+    fn each_way_of_not_getting_in_says_what_to_do() {
+        let (project, branch) = (ProjectId::parse("p-1").unwrap(), BranchId::parse("br-1").unwrap());
+        let not_found = neon::Error::new(neon::Kind::NotFound, "project not found");
+        for (error, parts) in [
+            (Error::branch_gone(&project, &branch), &["branch_id|", "`br-1` of project `p-1`", "default branch"][..]),
+            (
+                Error::Gone { container: Container::Database, what: "database `d`".to_owned() },
+                &["database|", "Create the database"],
+            ),
+            (
+                Error::ProjectNotFound { project, source: not_found },
+                &["project_id|", "`p-1`", "destroy -refresh=false", "state rm", "the key"],
+            ),
+            (Error::PooledHost { host: "ep-x-pooler.neon.tech".to_owned() }, &["ep-x-pooler.neon.tech", "direct host"]),
+            (Error::NoPassword { role: "owner".to_owned() }, &["project_id|", "`owner`", "does not store passwords"]),
+            (
+                Error::NoCompute { what: "the compute is disabled".to_owned() },
+                &["The compute is disabled.", "read-write"],
+            ),
+        ] {
+            let text = said(&session("look", &error));
+            for part in parts {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            assert!(text.contains("Cannot look"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_refused_is_named_by_where_it_comes_from() {
+        for kind in [neon::Kind::Unauthorized, neon::Kind::Forbidden] {
+            let text = said(&neon("look", &neon::Error::new(kind, "no")));
+            assert!(text.contains("`api_key`") && text.contains("NEON_API_KEY"), "{text}");
+        }
+        let text = said(&neon("look", &neon::Error::new(neon::Kind::NotJson, "a page")));
+        assert!(text.contains("api_url"), "{text}");
+    }
+
+    #[test]
+    fn what_the_server_says_is_kept() {
+        use postgres::{Error, Kind};
+        for (kind, part) in [
+            (Kind::IpNotAllowed, "IP Allow"),
+            (Kind::EndpointDisabled, "enable it"),
+            (Kind::AuthFailed, "password"),
+            (Kind::InsufficientPrivilege, "connect_as"),
+            (Kind::Other, "The server's words"),
+        ] {
+            let text = said(&postgres("look", &Error::new(kind, "the server's words.")));
+            assert!(text.contains(part) && text.contains("The server's words."), "{text}");
+            assert!(!text.contains(".."), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_has_a_capital_and_no_period() {
+        for (text, expected) in [("it is. ", "It is"), ("über", "Über"), ("", ""), ("`x` is", "`x` is")] {
+            assert_eq!(sentence(text), expected);
+        }
+    }
+}

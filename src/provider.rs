@@ -44,7 +44,7 @@ impl std::fmt::Debug for Config {
 }
 
 const DEFAULT_CONNECTIONS: u32 = 4;
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_mins(1);
 
 impl Provider for Neonrep {
     const ADDRESS: &'static str = "registry.terraform.io/neonrep/neonrep";
@@ -189,6 +189,7 @@ impl Config {
 }
 
 /// A variable that is set to something.
+#[expect(clippy::disallowed_methods, reason = "this is the rim: the environment stands in for arguments here alone")]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -7,6 +7,7 @@ mod password;
 mod removal;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -140,7 +141,9 @@ impl Resource for Role {
         }
         let drops_the_only_copy = |prior: &Model| prior.store_password.is_true() && !planned.store_password.is_true();
         if prior.is_none_or(drops_the_only_copy) {
-            said.extend(check_facts(cx, planned, prior.is_none()).await);
+            // A branch that is fed by something unknown is not looked at.
+            let branch_known = plan.config.as_ref().is_some_and(|it| !it.branch_id.is_unknown());
+            said.extend(check_facts(cx, planned, prior.is_none() && branch_known).await);
         }
         said
     }
@@ -289,7 +292,7 @@ async fn absent(session: &Session, place: &Place, error: neon::Error, budget: &B
 }
 
 /// What the world says of a role to be made, or of one whose password is about to leave the state.
-async fn check_facts(cx: &Context, planned: &Model, creates: bool) -> Diagnostics {
+async fn check_facts(cx: &Context, planned: &Model, looks_at_branch: bool) -> Diagnostics {
     let (session, policy) = (&cx.data().session, &cx.data().policy);
     let budget = access::budget(cx);
     let (Attr::Known(name), Attr::Known(store_password)) = (&planned.name, planned.store_password) else {
@@ -318,11 +321,9 @@ async fn check_facts(cx: &Context, planned: &Model, creates: bool) -> Diagnostic
             }
         }
     }
-    if creates && policy.asks(&branch_protected::CHECK) {
+    if looks_at_branch && policy.asks(&branch_protected::CHECK) {
         let branch = match location::optional(&planned.branch_id, path!(branch_id), BranchId::parse) {
-            Ok(Some(branch)) => shared.branch(&project, &branch, &budget).await,
-            // Null in the configuration: it will be the default branch.
-            Ok(None) => shared.default_branch(&project, &budget).await,
+            Ok(branch) => planned_branch(session, &project, branch.as_ref(), &budget).await,
             Err(problems) => return problems,
         };
         match branch {
@@ -330,12 +331,34 @@ async fn check_facts(cx: &Context, planned: &Model, creates: bool) -> Diagnostic
                 let found = branch_protected::check(name, &branch, path!(branch_id));
                 said.extend(policy.judge(&branch_protected::CHECK, found));
             }
-            Err(error) => {
-                said.extend(access::not_seen(cx, &format!("the branches of project `{project}`"), &error.into()));
-            }
+            Err(error) => said.extend(access::not_seen(cx, &format!("the branch in project `{project}`"), &error)),
         }
     }
     said
+}
+
+/// The branch that a plan names, or the default one where configuration says nothing.
+async fn planned_branch(
+    session: &Session,
+    project: &ProjectId,
+    branch: Option<&BranchId>,
+    budget: &Budget,
+) -> Result<Arc<neon::Branch>, Error> {
+    let shared = session.neon().shared();
+    let found = match branch {
+        Some(branch) => shared.branch(project, branch, budget).await,
+        None => shared.default_branch(project, budget).await,
+    };
+    match (found, branch) {
+        (Err(error), Some(branch)) if error.is_not_found() => {
+            let gone = session.branch_is_gone(project, branch, budget).await?;
+            Err(if gone { Error::branch_gone(project, branch) } else { error.into() })
+        }
+        (Err(error), None) if error.is_not_found() => {
+            Err(Error::ProjectNotFound { project: project.clone(), source: error })
+        }
+        (found, _) => Ok(found?),
+    }
 }
 
 fn exists(place: &Place) -> Diagnostic {

@@ -191,13 +191,10 @@ impl Session {
                 return Err(error);
             }
         };
-        match budget.run(session.read(reads)).await {
-            Ok(result) => Ok(result?),
-            Err(_) => {
-                let message = format!("interrupted while {purpose}");
-                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
-            }
+        if let Ok(result) = budget.run(session.read(reads)).await {
+            return Ok(result?);
         }
+        Err(postgres::Error::new(postgres::Kind::Timeout, format!("interrupted while {purpose}")).into())
     }
 
     async fn shared<V, W, F>(

@@ -107,7 +107,8 @@ pub(super) async fn read(
     }
     match session.neon().reveal_password(&place.project, &place.branch, place.name.as_str(), budget).await {
         Ok(password) => Ok(Model { password: password.expose().to_owned().into(), ..state }),
-        Err(error) if error.kind() == Kind::PasswordsNotStored => Ok(state),
+        // The project keeps none, or the role may not log in: it was read itself.
+        Err(error) if matches!(error.kind(), Kind::PasswordsNotStored | Kind::NotFound) => Ok(state),
         Err(error) => Err(explain::neon(&format!("read the password of role `{}`", place.name), &error).into()),
     }
 }
