@@ -228,6 +228,12 @@ impl Error {
         self.0.kind
     }
 
+    /// Whether this is the server's word that an administrator ended the session (57P01). A server that crashes (57P02) may say so in
+    /// the middle of anything.
+    pub(super) fn is_end_of_session(&self) -> bool {
+        self.sqlstate() == Some("57P01")
+    }
+
     /// The five characters, if a server has answered.
     pub fn sqlstate(&self) -> Option<&str> {
         self.0.sqlstate.as_deref()

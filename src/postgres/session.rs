@@ -251,6 +251,9 @@ where
     }
 }
 
+/// Sessions that drop mostly do so before COMMIT is taken up: then its answer is the server's own word that it ended the session,
+/// and nothing was committed. Once the server commits it does not listen any more, and says either that it has, or nothing.
+///
 /// Work sent together with BEGIN: if BEGIN's batch fails, the transaction is in its failed state, and the rest fails with it.
 async fn transact<T, W, F>(connection: &Arc<Connection>, deadline: Instant, locks: Locks, work: &W) -> Attempt<T>
 where
@@ -279,6 +282,7 @@ where
     }
     match timeout_at(deadline, finish(connection, "COMMIT")).await {
         Ok(Ok(())) => Attempt::Done(value),
+        Ok(Err(error)) if error.is_end_of_session() => Attempt::Failed(error),
         Ok(Err(error)) if error.kind().leaves_it_unknown() => Attempt::CommitUnknown(error),
         Ok(Err(error)) => Attempt::Failed(error),
         Err(_) => Attempt::CommitUnknown(passed("COMMIT")),
