@@ -3,6 +3,7 @@
 use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::erased::ErasedResource;
 use super::super::plan::{Action, plan};
+use super::super::private::Private;
 use super::super::provider::Provider;
 use super::super::resource::Plan;
 use super::super::timeouts::{Operation, duration_text};
@@ -34,8 +35,12 @@ impl<P: Provider> FrameworkServer<P> {
         let hook = |plan: &mut Plan<Value>| resource.modify_plan(plan).map_err(|it| failure(it, type_name));
         let plan = plan(schema, prior, config, hook)?;
 
-        // A new object remembers nothing: on a replacement core hands us the private state of the old one.
-        let private = if plan.prior.is_none() { Vec::new() } else { request.prior_private };
+        // A new object remembers nothing itself. On a replacement core hands us the private state of the old one, which
+        // may be there still when the new one is made.
+        let private = match plan.prior {
+            None => Private::decode(&request.prior_private).for_successor().encode(),
+            Some(_) => request.prior_private,
+        };
         if plan.action() != Action::Nothing {
             self.judge(resource, &plan, &private, messages).await?;
         }

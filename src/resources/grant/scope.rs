@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Model, Table, parsed};
 use crate::framework::attr::Attr;
 use crate::framework::diagnostic::Diagnostics;
@@ -16,7 +18,7 @@ use crate::resources::location;
 use crate::session::{Error, Place, Session};
 
 /// Whose future tables are covered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Future {
     /// Nobody's.
     None,
@@ -27,7 +29,7 @@ pub(super) enum Future {
 }
 
 /// The arguments, parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Scope {
     pub(super) role: RoleName,
     pub(super) database: DatabaseName,
