@@ -114,8 +114,7 @@ fn a_publication_taken_over_before_its_maker_goes() {
     // An instance that a run left over (its delete was interrupted) is deleted by another process, which remembers
     // nothing: the mark in the COMMENT says that the publication was taken over.
     let path = workspace.path().join("terraform.tfstate");
-    let mut state: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(&path).expect("a state")).expect("JSON");
+    let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).expect("a state")).expect("JSON");
     let publication = state["resources"]
         .as_array_mut()
         .and_then(|all| all.iter_mut().find(|it| it["type"] == "neonrep_publication"))

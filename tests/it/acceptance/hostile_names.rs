@@ -76,11 +76,8 @@ fn names_of_all_kinds_live_through_create_drift_and_destroy() {
         let mut config = tokio_postgres::Config::new();
         config.host(&stand_in.ready.host).port(stand_in.ready.port).dbname(names.database);
         config.user(names.role).password(password);
-        let session = crate::support::sql::Session::open_verified(
-            &stand_in.runtime,
-            &config,
-            &stand_in.ready.sslrootcert,
-        );
+        let session =
+            crate::support::sql::Session::open_verified(&stand_in.runtime, &config, &stand_in.ready.sslrootcert);
         let rows = session.and_then(|it| it.run(&format!("SELECT count(*) FROM {relation}")));
         assert_eq!(rows.map(|it| single(&it)), Ok("0".to_owned()), "{names:?}");
         let id = workspace.attributes("neonrep_publication.this")["oid"].to_string();
@@ -97,7 +94,8 @@ fn names_of_all_kinds_live_through_create_drift_and_destroy() {
             ),
         );
         let plan = workspace.plan();
-        let expected = ["neonrep_grant.this update", "neonrep_publication.this update", "neonrep_replica_identity.this update"];
+        let expected =
+            ["neonrep_grant.this update", "neonrep_publication.this update", "neonrep_replica_identity.this update"];
         assert_eq!(plan.changes(), expected, "{names:?}: {}", plan.messages());
         workspace.apply();
         let identity = format!("SELECT relreplident FROM pg_class WHERE oid = {}::regclass", literal(&relation));
@@ -164,7 +162,10 @@ fn names_that_cannot_be_are_refused_on_their_argument() {
         refused_at_plan(&workspace, &with(Names { schema: name, ..PLAIN }), "schema", said);
     }
     let of = |publication_id: &str| {
-        format!("resource \"neonrep_slot\" \"this\" {{\n  name = \"slot_one\"\n  publication_id = {}\n}}\n", hcl(publication_id))
+        format!(
+            "resource \"neonrep_slot\" \"this\" {{\n  name = \"slot_one\"\n  publication_id = {}\n}}\n",
+            hcl(publication_id)
+        )
     };
     let (project, branch) = (stand_in.ready.project_id.clone(), stand_in.ready.branch_id.clone());
     for wrong in [
@@ -202,7 +203,10 @@ fn one_table_twice_two_of_one_name_and_a_table_that_is_not_there() {
     let table = "{ name = \"playing_with_neon\" }";
     // The second says the default aloud: they are one table all the same.
     let twice = format!("{table}, {{ schema = \"public\", name = \"playing_with_neon\", replica_identity_id = null }}");
-    let differing = format!("{table}, {{ name = \"playing_with_neon\", replica_identity_id = \"{}\" }}", stand_in.id_of("public/playing_with_neon"));
+    let differing = format!(
+        "{table}, {{ name = \"playing_with_neon\", replica_identity_id = \"{}\" }}",
+        stand_in.id_of("public/playing_with_neon")
+    );
     workspace.write(&publication("a", "pub_a", &differing));
     workspace.plan_fails().insist_error("playing_with_neon");
     workspace.write(&publication("a", "pub_a", &twice));

@@ -177,7 +177,6 @@ fn what_is_not_there_and_ids_of_a_wrong_form_are_not_imported() {
         assert!(outcome.all().contains(said), "{id}: {}", outcome.all());
     }
     workspace.set_env("NEON_API_KEY", "napi_wrong_wrong");
-    let outcome =
-        workspace.import("neonrep_role.this", &PLAIN.id(&stand_in, "neonrep_role.this")).expect_failure();
+    let outcome = workspace.import("neonrep_role.this", &PLAIN.id(&stand_in, "neonrep_role.this")).expect_failure();
     assert!(outcome.all().contains("NEON_API_KEY"), "{}", outcome.all());
 }

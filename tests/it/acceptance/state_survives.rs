@@ -13,7 +13,9 @@ const OTHER_DATABASE: Names<'static> = Names { database: "other_db", ..PLAIN };
 fn hurried(body: &str) -> String {
     let timeouts = "timeouts = { read = \"4s\", create = \"20s\", update = \"6s\", delete = \"6s\" }";
     let body = body.replace("\" \"this\" {\n", &format!("\" \"this\" {{\n  {timeouts}\n"));
-    format!("provider \"neonrep\" {{\n  connect_timeout = \"2s\"\n}}\n\nvariable \"project_id\" {{ type = string }}\n\n{body}")
+    format!(
+        "provider \"neonrep\" {{\n  connect_timeout = \"2s\"\n}}\n\nvariable \"project_id\" {{ type = string }}\n\n{body}"
+    )
 }
 
 fn applied(names: &Names) -> (StandIn, Workspace) {
@@ -126,7 +128,9 @@ fn a_server_that_is_not_reached_never_empties_the_state() {
     stand_in.settings(&json!({"endpoint_disabled": true}));
     all_fail(&workspace, "disabled", &before);
     stand_in.settings(&json!({"endpoint_disabled": false}));
-    stand_in.settings(&json!({"refuse_connections": "This IP address 192.0.2.1 is not allowed to connect to this endpoint."}));
+    stand_in.settings(
+        &json!({"refuse_connections": "This IP address 192.0.2.1 is not allowed to connect to this endpoint."}),
+    );
     all_fail(&workspace, "IP Allow", &before);
     stand_in.settings(&json!({"refuse_connections": null}));
     workspace.insist_on_empty_plan();

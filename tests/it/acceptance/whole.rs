@@ -118,11 +118,7 @@ resource "neonrep_publication" "this" {{
     pub(super) fn prepare(&self, stand_in: &StandIn) {
         if self.database != stand_in.ready.database {
             let owner = stand_in.ready.owner_role.as_str();
-            stand_in.admin(
-                "POST",
-                "/databases",
-                Some(&serde_json::json!({"name": self.database, "owner": owner})),
-            );
+            stand_in.admin("POST", "/databases", Some(&serde_json::json!({"name": self.database, "owner": owner})));
         }
         let schema = identifier(self.schema);
         stand_in.sql_in(
