@@ -53,6 +53,11 @@ impl Private {
         }
     }
 
+    /// What the replaced object remembered, if this is what its successor was planned with; else this.
+    pub(super) fn of_the_replaced(mut self) -> Self {
+        if self.0.contains_key(REPLACED) { self.take_replaced() } else { self }
+    }
+
     /// Forgets a key.
     pub fn remove(&mut self, key: &str) {
         self.0.remove(key);
@@ -71,6 +76,8 @@ mod tests {
         old.set("made", &true);
         let mut planned = old.clone().for_successor();
         assert_eq!(planned.get::<bool>("made"), None);
+        assert_eq!(planned.clone().of_the_replaced(), old, "its deletion");
+        assert_eq!(old.clone().of_the_replaced(), old, "a deletion without a successor");
         assert_eq!(planned.take_replaced(), old);
         assert_eq!(planned, Private::default(), "it is not kept");
         assert_eq!(old.clone().for_successor().for_successor(), Private::default(), "nor handed on");

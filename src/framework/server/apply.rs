@@ -10,6 +10,7 @@ use super::super::context::Context;
 use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::erased::ErasedResource;
 use super::super::plan::null_write_only;
+use super::super::private::Private;
 use super::super::provider::Provider;
 use super::super::schema::Schema;
 use super::super::timeouts::{Operation, duration_text};
@@ -61,7 +62,10 @@ impl<P: Provider> FrameworkServer<P> {
             (prior, Value::Null) => (Operation::Delete, prior),
             (_, planned) => (Operation::Update, planned),
         };
-        let cx = self.context(data, operation.timeout(timed), &request.planned_private);
+        // The deletion of a replaced object comes with what its successor was planned with.
+        let private = Private::decode(&request.planned_private);
+        let private = if operation == Operation::Delete { private.of_the_replaced() } else { private };
+        let cx = self.context(data, operation.timeout(timed), private);
         let outcome = run(resource, &cx, operation, prior, planned).await;
         match encode(resource.schema(), &outcome.state, type_name) {
             Ok(state) => {

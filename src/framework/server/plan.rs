@@ -36,7 +36,7 @@ impl<P: Provider> FrameworkServer<P> {
         let plan = plan(schema, prior, config, hook)?;
 
         // A new object remembers nothing itself. On a replacement core hands us the private state of the old one, which
-        // may be there still when the new one is made.
+        // may be there still when the new one is made; and what we answer is what the deletion of the old one is given.
         let private = match plan.prior {
             None => Private::decode(&request.prior_private).for_successor().encode(),
             Some(_) => request.prior_private,
@@ -70,7 +70,7 @@ impl<P: Provider> FrameworkServer<P> {
             }
         };
         let timeout = Operation::Read.timeout(plan.planned.as_ref().or(plan.prior.as_ref()).unwrap_or(&Value::Null));
-        let cx = self.context(data, timeout, private);
+        let cx = self.context(data, timeout, Private::decode(private));
         let judged = within(&cx, resource.check_plan(&cx, plan)).await;
         messages.extend(cx.take_warnings());
         match judged {
