@@ -45,17 +45,19 @@ impl Private {
         successor
     }
 
+    /// The memory of an object that is changed or deleted. Core gives the deletion within a replacement what the plan of
+    /// the successor answered, so it is taken out of there. Other bytes are left as they are.
+    pub(super) fn of_predecessor(bytes: Vec<u8>) -> Vec<u8> {
+        let mut private = Self::decode(&bytes);
+        if private.0.contains_key(REPLACED) { private.take_replaced().encode() } else { bytes }
+    }
+
     /// Takes out what the replaced object remembered; it is not kept any longer.
     pub(super) fn take_replaced(&mut self) -> Self {
         match self.0.remove(REPLACED) {
             Some(serde_json::Value::Object(memory)) => Self(memory.into_iter().collect()),
             _ => Self::default(),
         }
-    }
-
-    /// What the replaced object remembered, if this is what its successor was planned with; else this.
-    pub(super) fn of_the_replaced(mut self) -> Self {
-        if self.0.contains_key(REPLACED) { self.take_replaced() } else { self }
     }
 
     /// Forgets a key.
@@ -76,8 +78,13 @@ mod tests {
         old.set("made", &true);
         let mut planned = old.clone().for_successor();
         assert_eq!(planned.get::<bool>("made"), None);
-        assert_eq!(planned.clone().of_the_replaced(), old, "its deletion");
-        assert_eq!(old.clone().of_the_replaced(), old, "a deletion without a successor");
+        assert_eq!(
+            Private::of_predecessor(planned.encode()),
+            old.encode(),
+            "the deletion of the old object has it whole"
+        );
+        assert_eq!(Private::of_predecessor(old.encode()), old.encode());
+        assert_eq!(Private::of_predecessor(b"of another".to_vec()), b"of another");
         assert_eq!(planned.take_replaced(), old);
         assert_eq!(planned, Private::default(), "it is not kept");
         assert_eq!(old.clone().for_successor().for_successor(), Private::default(), "nor handed on");

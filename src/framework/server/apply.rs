@@ -32,9 +32,10 @@ struct Outcome {
 
 impl<P: Provider> FrameworkServer<P> {
     pub(super) async fn apply(&self, request: ApplyRequest) -> StateResponse {
+        let private = Private::of_predecessor(request.planned_private.clone());
         let prior_with = |diagnostics: Diagnostics| StateResponse {
             state: Some(request.prior_state.clone()),
-            private: request.planned_private.clone(),
+            private: private.clone(),
             diagnostics,
         };
         let nothing_done = |problem: Diagnostic| prior_with(problem.into());
@@ -62,9 +63,8 @@ impl<P: Provider> FrameworkServer<P> {
             (prior, Value::Null) => (Operation::Delete, prior),
             (_, planned) => (Operation::Update, planned),
         };
-        // The deletion of a replaced object comes with what its successor was planned with.
-        let private = Private::decode(&request.planned_private);
-        let private = if operation == Operation::Delete { private.of_the_replaced() } else { private };
+        // Only a successor is told what the object that it replaces remembered.
+        let private = if operation == Operation::Create { &request.planned_private } else { &private };
         let cx = self.context(data, operation.timeout(timed), private);
         let outcome = run(resource, &cx, operation, prior, planned).await;
         match encode(resource.schema(), &outcome.state, type_name) {

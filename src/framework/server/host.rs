@@ -114,9 +114,9 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// A context for one call.
-    pub(super) fn context(&self, data: Arc<P::Data>, timeout: Duration, private: Private) -> Context<P::Data> {
+    pub(super) fn context(&self, data: Arc<P::Data>, timeout: Duration, private: &[u8]) -> Context<P::Data> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).child_token();
-        Context::new(data, timeout, running, private)
+        Context::new(data, timeout, running, Private::decode(private))
     }
 
     async fn configure(&self, config: &Encoded, terraform_version: &str) -> Result<(), Diagnostics> {

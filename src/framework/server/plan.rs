@@ -70,7 +70,7 @@ impl<P: Provider> FrameworkServer<P> {
             }
         };
         let timeout = Operation::Read.timeout(plan.planned.as_ref().or(plan.prior.as_ref()).unwrap_or(&Value::Null));
-        let cx = self.context(data, timeout, Private::decode(private));
+        let cx = self.context(data, timeout, private);
         let judged = within(&cx, resource.check_plan(&cx, plan)).await;
         messages.extend(cx.take_warnings());
         match judged {

@@ -7,7 +7,6 @@ use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::path::AttributePath;
 use super::super::plan::with_defaults;
 use super::super::provider::Provider;
-use super::super::private::Private;
 use super::super::timeouts::{Operation, duration_text};
 use super::super::value::Value;
 use super::host::{Access, FrameworkServer, decode, encode, failure};
@@ -73,7 +72,7 @@ impl<P: Provider> FrameworkServer<P> {
             Access::NotYetKnown { .. } => return kept(self.tell_not_yet_known()),
             Access::Missing(problem) => return kept(problem.into()),
         };
-        let cx = self.context(data, Operation::Read.timeout(&prior), Private::decode(&request.private));
+        let cx = self.context(data, Operation::Read.timeout(&prior), &request.private);
         let found = within(&cx, resource.read(&cx, prior)).await;
         let warnings = cx.take_warnings();
         let has_timeouts = schema.attributes.contains_key("timeouts");
@@ -119,7 +118,7 @@ impl<P: Provider> FrameworkServer<P> {
         }
         let wanted = with_defaults(schema, &config)?;
         let data = self.ready(&format!("Reading `{type_name}`"))?;
-        let cx = self.context(data, Operation::Read.timeout(&config), Private::default());
+        let cx = self.context(data, Operation::Read.timeout(&config), &[]);
         let found = within(&cx, source.read(&cx, wanted.clone())).await;
         warnings.extend(cx.take_warnings());
         let has_timeouts = schema.attributes.contains_key("timeouts");
