@@ -160,6 +160,22 @@ fn what_was_there_before_stays() {
 }
 
 #[test]
+fn what_was_there_before_stays_when_the_grant_is_replaced() {
+    let stand_in = StandIn::start(17);
+    tables(&stand_in);
+    stand_in.sql("CREATE ROLE first; CREATE ROLE second");
+    stand_in.sql_as_owner("GRANT SELECT ON t1 TO first").expect("granted");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&grant_to("this", "\"first\"", "schemas = [\"public\"]"));
+    workspace.apply();
+    workspace.write(&grant_to("this", "\"second\"", "schemas = [\"public\"]"));
+    assert_eq!(workspace.plan().changes(), ["neonrep_grant.this replace"]);
+    workspace.apply();
+    // The way to what the role still holds stays too.
+    assert_eq!(held(&stand_in, "first"), ["CONNECT", "SELECT public.t1", "USAGE public"]);
+}
+
+#[test]
 fn two_grants_of_one_role_do_not_undo_each_other() {
     let (stand_in, workspace) = started("tables = [{ name = \"t1\" }]");
     let both = format!(

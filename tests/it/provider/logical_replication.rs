@@ -70,5 +70,5 @@ fn a_project_that_is_not_there_never_empties_the_state() {
     stand_in.fault(&json!({"path": "/projects/*", "times": Json::Null, "action": {"not_found": true}}));
     let (kept, said) = core.refreshed(&made);
     assert_eq!(kept, Some(made));
-    said.insist_error("", "-refresh=false");
+    said.insist_error("project_id", "-refresh=false");
 }

@@ -205,3 +205,35 @@ fn a_request_that_is_dropped_is_carried_through() {
     said.insist_warning("was kept");
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "1");
 }
+
+#[test]
+fn the_branch_or_database_that_is_gone_takes_it_along_and_the_project_does_not() {
+    let stand_in = started();
+    let core = Core::new(&stand_in);
+    let config = config(&stand_in, json!({}));
+    let made = core.made(TYPE, None, &config);
+    let branch = stand_in.ready.branch_id.clone();
+    stand_in.fault(
+        &json!({"path": format!("/projects/*/branches/{branch}**"), "times": null, "action": {"not_found": true}}),
+    );
+    let (found, said) = core.refreshed(&made);
+    assert!(!said.have_errors() && found.is_none(), "{said}");
+    let outcome = core.apply(&destroy_of(&core, &stand_in, &made), &config);
+    outcome.messages.insist_no_error();
+    assert!(outcome.object.is_none() && !outcome.messages.0.is_empty(), "a warning that nothing was dropped");
+    stand_in.fault(&json!({"path": "/projects/**", "times": null, "action": {"not_found": true}}));
+    let (found, said) = core.refreshed(&made);
+    said.insist_error("project_id", "state rm");
+    assert_eq!(found, Some(made));
+}
+
+/// The plan of a destroy without a refresh, made while all was there.
+fn destroy_of(core: &Core, stand_in: &StandIn, object: &crate::support::core::Object) -> crate::support::core::Plan {
+    stand_in.no_faults();
+    let plan = core.plan_destroy(object).expect("a plan").expect("a publication");
+    let branch = stand_in.ready.branch_id.clone();
+    stand_in.fault(
+        &json!({"path": format!("/projects/*/branches/{branch}**"), "times": null, "action": {"not_found": true}}),
+    );
+    plan
+}

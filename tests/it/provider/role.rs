@@ -80,11 +80,10 @@ fn a_lost_answer_is_settled() {
 fn a_failed_operation_leaves_what_was_made_tainted() {
     let stand_in = StandIn::start_logical(17);
     let core = Core::new(&stand_in);
-    for more in [json!({}), json!({"store_password": true})] {
+    for (more, fate) in [(json!({}), "error"), (json!({"store_password": true}), "cancelled")] {
         let plain = config(&stand_in, more);
-        stand_in.fault(
-            &json!({"method": "POST", "path": "/projects/*/branches/*/roles", "action": {"operation": "failed"}}),
-        );
+        stand_in
+            .fault(&json!({"method": "POST", "path": "/projects/*/branches/*/roles", "action": {"operation": fate}}));
         let plan = core.plan(TYPE, None, &plain).expect("a plan");
         let outcome = core.apply(&plan, &plain);
         assert!(outcome.messages.have_errors());
@@ -142,7 +141,7 @@ fn an_interrupted_creation_is_recorded() {
 fn what_cannot_be_read_is_kept() {
     let stand_in = StandIn::start_logical(17);
     let core = Core::new(&stand_in);
-    let made = core.made(TYPE, None, &config(&stand_in, json!({"store_password": true})));
+    let made = core.made(TYPE, None, &config(&stand_in, json!({"store_password": true, "timeouts": {"read": "5s"}})));
     for action in [
         json!({"status": 403}),
         json!({"status": 404, "html": "<html>not here</html>"}),

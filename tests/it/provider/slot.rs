@@ -231,3 +231,50 @@ fn a_replacement_of_its_publication_is_judged() {
         core.settled(&left, &config(&stand_in, json!({})));
     }
 }
+
+#[test]
+fn a_tainted_slot_is_replaced_and_a_protected_one_is_not() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let config = |protected: bool| config(&stand_in, json!({"deletion_protection": protected}));
+    let made = core.made(TYPE, None, &config(false));
+    let lsn = || stand_in.value("SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = 's'");
+    let before = lsn();
+    stand_in.sql_as_owner("INSERT INTO a VALUES (1)").expect("a row");
+    let tainted = Object { tainted: true, ..made };
+    let plan = core.plan(TYPE, Some(&tainted), &config(true)).expect("a plan");
+    assert_eq!(plan.action, Action::Replace);
+    let made = core.settled(&core.apply(&plan, &config(true)).done(), &config(true));
+    assert_ne!(lsn(), before);
+    core.plan_destroy(&made).expect_err("protected").insist_error("deletion_protection", "protect");
+    // Protected between the plan of the destroy and its apply: the plan is of the state, and so is the judgement.
+    let open = core.made(TYPE, Some(&made), &config(false));
+    let plan = core.plan_destroy(&open).expect("a plan").expect("a slot");
+    assert_eq!(core.apply(&plan, &config(false)).object, None);
+    assert_eq!(stand_in.value(COUNT), "0");
+}
+
+#[test]
+fn a_busy_slot_stays_in_the_state_and_its_consumer_is_named() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let short = config(&stand_in, json!({"timeouts": {"delete": "2s"}}));
+    let made = core.made(TYPE, None, &short);
+    stand_in.sql("CREATE DATABASE elsewhere");
+    stand_in.sql_in("elsewhere", "CREATE TABLE a(id int PRIMARY KEY)");
+    let connection = crate::support::sql::literal(&stand_in.superuser_conninfo("neondb"));
+    stand_in.sql_in(
+        "elsewhere",
+        &format!("CREATE SUBSCRIPTION eager CONNECTION {connection} PUBLICATION p WITH (create_slot = false, slot_name = 's')"),
+    );
+    until(&stand_in, "SELECT active FROM pg_replication_slots WHERE slot_name = 's'", "t");
+    let pid = stand_in.value("SELECT active_pid FROM pg_replication_slots WHERE slot_name = 's'");
+    let plan = core.plan_destroy(&made).expect("a plan").expect("a slot");
+    let outcome = core.apply(&plan, &short);
+    outcome.messages.insist_error("", &pid);
+    assert_eq!(outcome.object, Some(made));
+    stand_in.sql_in("elsewhere", "ALTER SUBSCRIPTION eager DISABLE");
+    stand_in.sql_in("elsewhere", "ALTER SUBSCRIPTION eager SET (slot_name = NONE)");
+    until(&stand_in, "SELECT active FROM pg_replication_slots WHERE slot_name = 's'", "f");
+    assert_eq!(core.apply(&plan, &short).object, None);
+}
