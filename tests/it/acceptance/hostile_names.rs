@@ -116,7 +116,8 @@ fn literal(text: &str) -> String {
 
 /// A role's password by the API, whose path needs the name escaped.
 fn password(stand_in: &StandIn, role: &str) -> String {
-    let escaped: String = role.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped: Vec<String> = role.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped = escaped.concat();
     stand_in.password_of(&escaped)
 }
 

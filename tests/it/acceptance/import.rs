@@ -42,13 +42,12 @@ fn actions(plan: &Value) -> Vec<String> {
 const ADOPTED: [&str; 1] = ["neonrep_publication.this [\"update\"]"];
 
 fn imports(names: &Names, stand_in: &StandIn) -> String {
-    ADDRESSES
-        .iter()
-        .map(|address| {
-            let id = super::whole::hcl(&names.id(stand_in, address));
-            format!("import {{\n  to = {address}\n  id = {id}\n}}\n")
-        })
-        .collect()
+    let block = |address: &&str| {
+        let id = super::whole::hcl(&names.id(stand_in, address));
+        format!("import {{\n  to = {address}\n  id = {id}\n}}\n")
+    };
+    let blocks: Vec<String> = ADDRESSES.iter().map(block).collect();
+    blocks.concat()
 }
 
 fn oids(stand_in: &StandIn, database: &str) -> Vec<String> {

@@ -196,7 +196,7 @@ fn one_connection_is_enough_while_a_slot_waits() {
     ));
     let outcome = workspace.apply_fails();
     session.run("COMMIT").expect("a commit");
-    let said: Vec<String> = outcome.errors().iter().map(|it| it.text()).collect();
+    let said: Vec<String> = outcome.errors().iter().map(crate::support::outcome::Message::text).collect();
     // The slot names who it waits for; the other, if it came second, names the slot.
     assert!(said.iter().any(|it| it.contains(&session.pid())), "{}", outcome.messages());
     for it in said.iter().filter(|it| it.contains("pub_b")) {

@@ -126,19 +126,23 @@ fn many_grants_of_one_table_at_once() {
     let core = Core::new(&stand_in);
     let walk = core.walk();
     let names: Vec<String> = (0..8).map(|it| format!("r{it}")).collect();
-    names.iter().for_each(|name| drop(stand_in.sql(&format!("CREATE ROLE {name}"))));
+    for name in &names {
+        stand_in.sql(&format!("CREATE ROLE {name}"));
+    }
     let made: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = names
             .iter()
             .map(|name| {
                 let (core, walk, config) = (&core, &walk, config(&stand_in, json!({"role": name})));
                 scope.spawn(move || {
-                    let plan = core.plan_in(walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan");
+                    let plan = Core::plan_in(walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan");
                     (core.apply_in(walk, &plan, &config).done(), config)
                 })
             })
             .collect();
         running.into_iter().map(|it| it.join().expect("an outcome")).collect()
     });
-    made.iter().for_each(|(object, config)| drop(core.settled(object, config)));
+    for (object, config) in &made {
+        core.settled(object, config);
+    }
 }

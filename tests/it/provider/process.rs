@@ -44,7 +44,7 @@ fn configured_again_with_other_values() {
     let refused = json!({ "project_id": stand_in.ready.project_id, "database": "neondb", "name": "q", "tables": [{"name": "k"}] });
     stand_in.sql_as_owner("CREATE TABLE k(x int)").expect("a table without a key");
     let refused = core.config(PUBLICATION, &refused);
-    let plan = || core.plan_in(&walk, PUBLICATION, None, &refused);
+    let plan = || Core::plan_in(&walk, PUBLICATION, None, &refused);
     plan().expect_err("a refusal").insist_error("tables", "k");
     walk.configure(&with("plan_checks", json!("warn"))).insist_no_error();
     plan().expect("a plan").messages.insist_warning("k");
@@ -65,10 +65,10 @@ fn a_configuration_that_is_known_after_apply() {
     let mut provider = core.provider.clone();
     provider["api_key"] = unknown();
     walk.configure(&provider).insist_no_error();
-    let plan = core.plan_in(&walk, PUBLICATION, Some(&made), &core.config(PUBLICATION, &config)).expect("a plan");
+    let plan = Core::plan_in(&walk, PUBLICATION, Some(&made), &core.config(PUBLICATION, &config)).expect("a plan");
     assert_eq!((plan.action, &plan.planned), (Action::Nothing, &made.value), "shown as it was last seen");
     plan.messages.insist_warning("`api_key`");
-    let plan = core.plan_in(&walk, PUBLICATION, None, &core.config(PUBLICATION, &config)).expect("a plan");
+    let plan = Core::plan_in(&walk, PUBLICATION, None, &core.config(PUBLICATION, &config)).expect("a plan");
     assert!(plan.messages.0.is_empty(), "said once: {}", plan.messages);
     walk.import(PUBLICATION, &stand_in.id_of("p")).expect_err("no import").insist_error("", "`api_key`");
     let data = json!({ "project_id": stand_in.ready.project_id, "database": "neondb", "username": "r" });
@@ -91,14 +91,14 @@ fn plans_and_reads_at_once_share_one_look() {
         })
     };
     let made = at_once(&|name| {
-        let plan = core.plan_in(&walk, PUBLICATION, None, &core.config(PUBLICATION, &config(name))).expect("a plan");
+        let plan = Core::plan_in(&walk, PUBLICATION, None, &core.config(PUBLICATION, &config(name))).expect("a plan");
         core.apply_in(&walk, &plan, &config(name)).done()
     });
     let walk = core.walk();
     stand_in.forget_requests();
     let again = at_once(&|name| {
         let object = made.iter().find(|it| it.text("name") == *name).expect("an object");
-        let plan = core.plan_in(&walk, PUBLICATION, Some(object), &core.config(PUBLICATION, &config(name)));
+        let plan = Core::plan_in(&walk, PUBLICATION, Some(object), &core.config(PUBLICATION, &config(name)));
         let plan = plan.expect("a plan");
         assert_eq!(plan.action, Action::Nothing);
         plan.prior.expect("an object")

@@ -94,7 +94,7 @@ fn two_creates_of_one_name_at_once() {
     let core = Core::new(&stand_in);
     let config = config(&stand_in, json!({}));
     let walk = core.walk();
-    let plans = [0, 1].map(|_| core.plan_in(&walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan"));
+    let plans = [0, 1].map(|_| Core::plan_in(&walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan"));
     let outcomes = std::thread::scope(|scope| {
         let running = plans.each_ref().map(|plan| scope.spawn(|| core.apply_in(&walk, plan, &config)));
         running.map(|it| it.join().expect("an outcome"))

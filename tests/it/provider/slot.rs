@@ -193,7 +193,7 @@ fn two_creates_of_one_name_at_once() {
     let core = Core::new(&stand_in);
     let config = config(&stand_in, json!({}));
     let walk = core.walk();
-    let plan = core.plan_in(&walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan");
+    let plan = Core::plan_in(&walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan");
     let outcomes = std::thread::scope(|scope| {
         [0, 1].map(|_| scope.spawn(|| core.apply_in(&walk, &plan, &config))).map(|it| it.join().expect("an outcome"))
     });

@@ -79,7 +79,9 @@ fn a_state_of_an_older_form_is_taken_on() {
     ] {
         let made = core.made(type_name, None, &config);
         let mut stored = state_json(&made.value);
-        lacking.iter().for_each(|name| drop(stored.as_object_mut().expect("an object").remove(*name)));
+        for name in &lacking {
+            stored.as_object_mut().expect("an object").remove(*name);
+        }
         let value = core.walk().upgrade(type_name, 0, &stored).expect("a state");
         let older = Object { value, ..made.clone() };
         let plan = core.plan(type_name, Some(&older), &config).expect("a plan");

@@ -121,12 +121,11 @@ impl Core {
     /// One plan walk for one object: upgrade, refresh, validate, plan; again for a replacement.
     pub(crate) fn plan(&self, type_name: &str, prior: Option<&Object>, config: &Json) -> Result<Plan, Messages> {
         let config = self.config(type_name, config);
-        self.plan_in(&self.walk(), type_name, prior, &config)
+        Self::plan_in(&self.walk(), type_name, prior, &config)
     }
 
     /// The same in this process.
     pub(crate) fn plan_in(
-        &self,
         walk: &Walk,
         type_name: &str,
         prior: Option<&Object>,
@@ -295,7 +294,7 @@ impl Core {
         let wanted = self.config(type_name, config);
         let unread = walk.plan(type_name, &object.value, &wanted, &object.private).expect("a plan");
         assert_eq!(unread.value, object.value, "the plan of {type_name} after its apply, without a refresh");
-        let plan = self.plan_in(&walk, type_name, Some(object), &wanted).expect("a plan");
+        let plan = Self::plan_in(&walk, type_name, Some(object), &wanted).expect("a plan");
         let prior = plan.prior.unwrap_or_else(|| panic!("{type_name} is gone after its apply"));
         assert_eq!(plan.planned, prior.value, "the plan of {type_name} after its apply");
         assert_eq!(prior.value, object.value, "the refresh of {type_name} after its apply changed it");
