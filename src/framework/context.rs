@@ -23,7 +23,6 @@ struct Inner<D> {
     timeout: Duration,
     cancelled: CancellationToken,
     private: Mutex<Private>,
-    replaced: Private,
     warnings: Mutex<Diagnostics>,
     checkpoint: Mutex<Option<Value>>,
 }
@@ -41,8 +40,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<D> Context<D> {
     /// A context for one call, which may take `timeout` from now.
-    pub fn new(data: Arc<D>, timeout: Duration, cancelled: CancellationToken, mut private: Private) -> Self {
-        let replaced = private.take_replaced();
+    pub fn new(data: Arc<D>, timeout: Duration, cancelled: CancellationToken, private: Private) -> Self {
         Self {
             inner: Arc::new(Inner {
                 data,
@@ -50,7 +48,6 @@ impl<D> Context<D> {
                 timeout,
                 cancelled,
                 private: Mutex::new(private),
-                replaced,
                 warnings: Mutex::default(),
                 checkpoint: Mutex::default(),
             }),
@@ -85,12 +82,6 @@ impl<D> Context<D> {
     /// The private state, as it is now.
     pub fn private(&self) -> Private {
         lock(&self.inner.private).clone()
-    }
-
-    /// In the creation of an object that takes the place of another: what that one remembered. With
-    /// `create_before_destroy` it is there still, so that what is found may be its doing.
-    pub fn replaced(&self) -> &Private {
-        &self.inner.replaced
     }
 
     /// Keeps a value in private state.

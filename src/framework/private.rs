@@ -9,9 +9,6 @@ use serde::de::DeserializeOwned;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Private(BTreeMap<String, serde_json::Value>);
 
-/// Under this key a plan hands the memory of an object that is replaced to its successor.
-const REPLACED: &str = "replaced";
-
 impl Private {
     /// Reads what Terraform kept; bytes of another form are an empty state, not an error.
     pub fn decode(bytes: &[u8]) -> Self {
@@ -35,31 +32,6 @@ impl Private {
         }
     }
 
-    /// What the successor of the object with this memory is planned with: nothing of its own.
-    pub(super) fn for_successor(mut self) -> Self {
-        self.0.remove(REPLACED);
-        let mut successor = Self::default();
-        if !self.0.is_empty() {
-            successor.set(REPLACED, &self.0);
-        }
-        successor
-    }
-
-    /// The memory of an object that is changed or deleted. Core gives the deletion within a replacement what the plan of
-    /// the successor answered, so it is taken out of there. Other bytes are left as they are.
-    pub(super) fn of_predecessor(bytes: Vec<u8>) -> Vec<u8> {
-        let mut private = Self::decode(&bytes);
-        if private.0.contains_key(REPLACED) { private.take_replaced().encode() } else { bytes }
-    }
-
-    /// Takes out what the replaced object remembered; it is not kept any longer.
-    pub(super) fn take_replaced(&mut self) -> Self {
-        match self.0.remove(REPLACED) {
-            Some(serde_json::Value::Object(memory)) => Self(memory.into_iter().collect()),
-            _ => Self::default(),
-        }
-    }
-
     /// Forgets a key.
     pub fn remove(&mut self, key: &str) {
         self.0.remove(key);
@@ -71,25 +43,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn a_successor_is_told_once_what_was_remembered() {
-        let mut old = Private::default();
-        old.set("made", &true);
-        let mut planned = old.clone().for_successor();
-        assert_eq!(planned.get::<bool>("made"), None);
-        assert_eq!(
-            Private::of_predecessor(planned.encode()),
-            old.encode(),
-            "the deletion of the old object has it whole"
-        );
-        assert_eq!(Private::of_predecessor(old.encode()), old.encode());
-        assert_eq!(Private::of_predecessor(b"of another".to_vec()), b"of another");
-        assert_eq!(planned.take_replaced(), old);
-        assert_eq!(planned, Private::default(), "it is not kept");
-        assert_eq!(old.clone().for_successor().for_successor(), Private::default(), "nor handed on");
-        assert_eq!(Private::default().for_successor().encode(), b"");
-    }
 
     #[test]
     fn values_are_kept_by_key_and_in_order() {

@@ -69,9 +69,6 @@ const IMPORT_ID: &str = "<project_id>/<branch_id>/<database>/<role>/<member>[,<m
 /// Key of the private state: the entries that were there before.
 const PREEXISTING: &str = "preexisting";
 
-/// Key of the private state: the scope that was given. What a replaced grant gave was not there before.
-const SCOPE: &str = "scope";
-
 impl Resource for Grant {
     const TYPE: &'static str = "neonrep_grant";
     type Model = Model;
@@ -163,7 +160,6 @@ impl Resource for Grant {
         let place = access::place(cx, &plan.location()?, &doing).await?;
         let preexisting = change::give(cx, &place, &plan.connect_as, &scope, None).await?;
         cx.set_private(PREEXISTING, &preexisting);
-        cx.set_private(SCOPE, &scope);
         Ok(plan.made(&place))
     }
 
@@ -195,10 +191,8 @@ impl Resource for Grant {
         let place = plan.place()?;
         let before: BTreeSet<Entry> = cx.private().get(PREEXISTING).unwrap_or_default();
         let replaced = change::Before { scope: prior.scope()?, preexisting: before };
-        let scope = plan.scope()?;
-        let preexisting = change::give(cx, &place, &plan.connect_as, &scope, Some(&replaced)).await?;
+        let preexisting = change::give(cx, &place, &plan.connect_as, &plan.scope()?, Some(&replaced)).await?;
         cx.set_private(PREEXISTING, &preexisting);
-        cx.set_private(SCOPE, &scope);
         Ok(plan.made(&place))
     }
 

@@ -56,9 +56,6 @@ pub(crate) struct Original {
 
 const IMPORT: &str = "<project_id>/<branch_id>/<database>/<schema>/<table>";
 const MODES: [&str; 4] = ["default", "full", "nothing", "index"];
-/// Key of the private state: the id, and what the table had before.
-const ORIGINAL: &str = "original";
-
 const RESTORE: &str = "restore";
 const KEEP: &str = "keep";
 
@@ -164,16 +161,9 @@ impl Resource for ReplicaIdentity {
             Outcome::Refused(problem) => return Err(problem.into()),
         };
         session(cx).natural_keys().remember(key(&place, &table));
-        let id = id(&place, &table);
-        // With `create_before_destroy` the resource whose place this takes has set what was found.
-        let replaced: Option<(String, String, Option<String>)> = cx.replaced().get(ORIGINAL);
-        let (was, index) = match replaced {
-            Some((of, was, index)) if of == id => (was, index),
-            _ => words(&original),
-        };
-        cx.set_private(ORIGINAL, &(&id, &was, &index));
+        let (was, index) = words(&original);
         let model = Model {
-            id: Attr::Known(id),
+            id: Attr::Known(id(&place, &table)),
             branch_id: plan.branch_id.clone().or_found(|| Attr::Known(place.branch.to_string())),
             original: plan
                 .original

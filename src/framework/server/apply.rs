@@ -10,7 +10,6 @@ use super::super::context::Context;
 use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::erased::ErasedResource;
 use super::super::plan::null_write_only;
-use super::super::private::Private;
 use super::super::provider::Provider;
 use super::super::schema::Schema;
 use super::super::timeouts::{Operation, duration_text};
@@ -32,10 +31,9 @@ struct Outcome {
 
 impl<P: Provider> FrameworkServer<P> {
     pub(super) async fn apply(&self, request: ApplyRequest) -> StateResponse {
-        let private = Private::of_predecessor(request.planned_private.clone());
         let prior_with = |diagnostics: Diagnostics| StateResponse {
             state: Some(request.prior_state.clone()),
-            private: private.clone(),
+            private: request.planned_private.clone(),
             diagnostics,
         };
         let nothing_done = |problem: Diagnostic| prior_with(problem.into());
@@ -63,8 +61,8 @@ impl<P: Provider> FrameworkServer<P> {
             (prior, Value::Null) => (Operation::Delete, prior),
             (_, planned) => (Operation::Update, planned),
         };
-        // Only a successor is told what the object that it replaces remembered.
-        let private = if operation == Operation::Create { &request.planned_private } else { &private };
+        // What comes with a creation is of the object that it replaces.
+        let private = if operation == Operation::Create { &[] } else { request.planned_private.as_slice() };
         let cx = self.context(data, operation.timeout(timed), private);
         let outcome = run(resource, &cx, operation, prior, planned).await;
         match encode(resource.schema(), &outcome.state, type_name) {

@@ -3,7 +3,6 @@
 use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::erased::ErasedResource;
 use super::super::plan::{Action, plan};
-use super::super::private::Private;
 use super::super::provider::Provider;
 use super::super::resource::Plan;
 use super::super::timeouts::{Operation, duration_text};
@@ -35,14 +34,12 @@ impl<P: Provider> FrameworkServer<P> {
         let hook = |plan: &mut Plan<Value>| resource.modify_plan(plan).map_err(|it| failure(it, type_name));
         let plan = plan(schema, prior, config, hook)?;
 
-        // A new object remembers nothing itself. On a replacement core hands us the private state of the old one, which
-        // may be there still when the new one is made; and what we answer is what the deletion of the old one is given.
-        let private = match plan.prior {
-            None => Private::decode(&request.prior_private).for_successor().encode(),
-            Some(_) => request.prior_private,
-        };
+        // A new object remembers nothing. On a replacement core hands us the private state of the old one, though, and
+        // what we answer is what its deletion is given: so it is passed on, and `create` begins without it.
+        let private = request.prior_private;
         if plan.action() != Action::Nothing {
-            self.judge(resource, &plan, &private, messages).await?;
+            let own = if plan.prior.is_none() { &[] } else { private.as_slice() };
+            self.judge(resource, &plan, own, messages).await?;
         }
         let planned_state = encode(schema, plan.planned.as_ref().unwrap_or(&Value::Null), type_name)?;
         Ok(PlanResponse {

@@ -16,7 +16,7 @@ use crate::postgres::{self, Connection, Kind, RoleName, database, settings, tabl
 use crate::resources::access;
 use crate::session::{NaturalKey, Place};
 
-/// What a grant was before an update, or one whose place this takes.
+/// What a grant was before an update.
 pub(super) struct Before {
     pub(super) scope: Scope,
     pub(super) preexisting: BTreeSet<Entry>,
@@ -92,12 +92,6 @@ pub(super) async fn give(
     Ok(preexisting)
 }
 
-/// The grant whose place a new one takes.
-fn replaced(cx: &Context) -> Option<Before> {
-    let scope = cx.replaced().get(super::SCOPE)?;
-    Some(Before { scope, preexisting: cx.replaced().get(super::PREEXISTING).unwrap_or_default() })
-}
-
 async fn attempt(
     cx: &Context,
     connection: &Connection,
@@ -115,14 +109,7 @@ async fn attempt(
     let entries = wanted.entries(&facts.tables);
     let missing = wanted.missing(&facts.tables, &held);
     let new = |entry: &&Entry| before.is_none_or(|it| !it.scope.covers(entry, &facts.tables));
-    // With `create_before_destroy` the grant whose place this takes is there still: what it gave was not there before.
-    let replaced = replaced(cx);
-    let strange = |entry: &&Entry| {
-        replaced.as_ref().is_none_or(|it| {
-            it.scope.role != scope.role || !it.scope.covers(entry, &facts.tables) || it.preexisting.contains(*entry)
-        })
-    };
-    let found = entries.iter().filter(|it| grant::holds(&held, it)).filter(new).filter(strange);
+    let found = entries.iter().filter(|it| grant::holds(&held, it)).filter(new);
     let found = found.filter(|it| !is_ours(cx, place, &scope.role, it) && !is_shared(&held, it)).cloned().collect();
 
     let to_take = before.map(|before| {

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Model, Table, parsed};
 use crate::framework::attr::Attr;
 use crate::framework::diagnostic::Diagnostics;
@@ -18,7 +16,7 @@ use crate::resources::location;
 use crate::session::{Error, Place, Session};
 
 /// Whose future tables are covered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Future {
     /// Nobody's.
     None,
@@ -29,7 +27,7 @@ pub(super) enum Future {
 }
 
 /// The arguments, parsed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scope {
     pub(super) role: RoleName,
     pub(super) database: DatabaseName,
