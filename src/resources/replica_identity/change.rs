@@ -105,8 +105,10 @@ pub(super) async fn restore(
             }
             let unserved = unserved(&facts, original);
             if !unserved.is_empty() {
-                let advice = "Destroy the publication first: a `replica_identity_id` in it keeps that order. Or let the table \
-                              keep its identity, `on_destroy = \"keep\"` (apply that, then destroy).";
+                let advice = "Terraform removes before it changes: take the table out of the publication in a run of its own, \
+                          then remove this resource; or give this resource `lifecycle { create_before_destroy = true }`, \
+                          which turns that order. A whole destroy is in order by the publication's `replica_identity_id`. \
+                          Or let the table keep its identity, `on_destroy = \"keep\"` (apply that first).";
                 return Ok((Outcome::Refused(would_break(&doing, table, original, &unserved, advice)), false));
             }
             tx.run(&replica_identity::alter(table, &facts.table.identity, original)).await?;

@@ -177,20 +177,41 @@ fn mode_and_index_are_checked_before_anything_is_asked() {
 }
 
 #[test]
-fn leaving_the_publication_and_giving_the_identity_back_is_one_run() {
+fn a_table_leaves_the_publication_before_its_identity_is_given_back() {
     let stand_in = StandIn::start_logical(17);
-    owner(&stand_in, "CREATE TABLE keyless(a int); CREATE TABLE keyed(id int PRIMARY KEY)");
+    owner(
+        &stand_in,
+        "CREATE TABLE keyless(a int); INSERT INTO keyless VALUES (1); CREATE TABLE keyed(id int PRIMARY KEY)",
+    );
     let workspace = Workspace::new(&stand_in);
+    let entry = "{ name = \"keyless\", replica_identity_id = neonrep_replica_identity.this.id }";
+    let left = PUBLISHED.replace(entry, "{ name = \"keyed\" }");
+    let publication = left.split_once("\nresource \"neonrep_publication\"").expect("two resources").1;
+    let without = format!("resource \"neonrep_publication\"{publication}");
+
+    // Core removes before it changes: refused, and nothing breaks. In two runs it works.
     workspace.write(PUBLISHED);
     workspace.apply();
-    let publication = PUBLISHED.split_once("\nresource \"neonrep_publication\"").expect("two resources").1;
-    let without = format!("resource \"neonrep_publication\"{publication}");
-    workspace.write(&without.replace(
-        "{ name = \"keyless\", replica_identity_id = neonrep_replica_identity.this.id }",
-        "{ name = \"keyed\" }",
-    ));
-    let outcome = workspace.apply();
-    assert_eq!(mode_of(&stand_in, "keyless"), "d", "{}", outcome.messages());
+    workspace.write(&without);
+    let outcome = workspace.apply_fails();
+    for part in ["in a run of its own", "create_before_destroy", "replica_identity_id"] {
+        outcome.insist_error(part);
+    }
+    owner(&stand_in, "UPDATE keyless SET a = 2");
+    workspace.write(&left);
+    workspace.apply();
+    workspace.write(&without);
+    workspace.apply();
+    assert_eq!(mode_of(&stand_in, "keyless"), "d");
+    workspace.destroy();
+
+    // With the order turned it is one run.
+    let turned = "mode       = \"full\"\n  lifecycle { create_before_destroy = true }";
+    workspace.write(&PUBLISHED.replace("mode       = \"full\"", turned));
+    workspace.apply();
+    workspace.write(&without);
+    workspace.apply();
+    assert_eq!(mode_of(&stand_in, "keyless"), "d");
 }
 
 #[test]
