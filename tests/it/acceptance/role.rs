@@ -232,7 +232,8 @@ fn faults_of_the_api_are_waited_out_or_named() {
     assert!(exists(&stand_in, "reader"));
 
     // Answers of somebody else: named, and nothing is lost.
-    stand_in.fault(&json!({ "path": "/**", "times": null, "action": { "html": "<html>portal</html>", "status": 200 } }));
+    stand_in
+        .fault(&json!({ "path": "/**", "times": null, "action": { "html": "<html>portal</html>", "status": 200 } }));
     workspace.plan_fails().insist_error("api_url");
     assert_eq!(workspace.addresses(), [ADDRESS]);
 }
