@@ -98,8 +98,9 @@ fn plan_checks() -> String {
         "---\npage_title: \"Plan-time checks\"\nsubcategory: \"\"\ndescription: |-\n  What a plan refuses, what it warns of, and \
          the way past each check.\n---\n\n# Plan-time checks\n\nA plan refuses what this run would cause. What has already \
          happened outside, or what another resource of the same\nrun may still cure, is a warning, and the apply decides. A \
-         plan that changes nothing never fails.\n\n`plan_checks` in the provider block (or `NEONREP_PLAN_CHECKS`) makes all \
-         checks errors, warnings, or turns them off;\n`skip_checks` leaves single ones out by their id. Illegal names and \
+         plan that changes nothing never fails.\n\n`plan_checks` in the provider block (or `NEONREP_PLAN_CHECKS`) lets \
+         them speak as the table says (`error`), only warn (`warn`), or\nleaves them all out (`off`); `skip_checks` leaves \
+         single ones out by their id. Illegal names and \
          `deletion_protection` are no such checks.\n`terraform destroy` makes a full plan first: `terraform destroy \
          -refresh=false` does not.\n\n| id | | rule |\n|---|---|---|\n",
     );
