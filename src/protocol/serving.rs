@@ -31,6 +31,8 @@ use crate::framework::server::PluginServer;
 const MESSAGE_BYTES: usize = 256 << 20;
 /// Terraform kills the process 2 s after `Shutdown`; by then it has to be gone by itself.
 const GRACE: Duration = Duration::from_secs(1);
+/// How often a provider looks whether the process that started it is still there.
+const ORPHAN_LOOK: Duration = Duration::from_secs(2);
 /// Work is waiting for the network; more threads only cost memory.
 const MOST_THREADS: usize = 4;
 /// `-parallelism` sets how many calls are open at once. A limit below it would hold back `StopProvider`.
@@ -71,6 +73,8 @@ pub(super) fn for_parent(
         // Ctrl-C reaches the whole process group. Terraform then says what to do; dying here would orphan objects.
         let interrupts = Interrupts::catch()?;
         tokio::spawn(interrupts.each(|| debug!("interrupt ignored: Terraform says when to stop")));
+        #[cfg(unix)]
+        tokio::spawn(orphaned(end.clone()));
 
         let tls = launch.client_certificate.as_deref().map(Tls::for_client).transpose()?;
         let listener = listen(&launch.place)?;
@@ -82,6 +86,20 @@ pub(super) fn for_parent(
         }
         serve(listener, tls.map(|it| it.acceptor), make(), end).await
     })
+}
+
+/// Ends the process once the one that started it is gone without a word, as after `kill -9`: nobody would call
+/// `Shutdown` any more. An orphan gets another parent.
+#[cfg(unix)]
+async fn orphaned(end: CancellationToken) {
+    let parent = std::os::unix::process::parent_id();
+    loop {
+        tokio::time::sleep(ORPHAN_LOOK).await;
+        if std::os::unix::process::parent_id() != parent {
+            warn!("the process that started the provider is gone");
+            return end.cancel();
+        }
+    }
 }
 
 /// Serves any number of runs of Terraform, in plaintext, until Ctrl-C.

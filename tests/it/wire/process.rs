@@ -1,6 +1,6 @@
 //! Start, handshake line, signals, end.
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use neonrep::protocol::generated::plugin::grpc_broker_client::GrpcBrokerClient;
@@ -47,6 +47,30 @@ fn a_broken_client_certificate_is_refused_not_ignored() {
         .expect("the provider runs");
     assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
     assert!(String::from_utf8_lossy(&output.stderr).contains("PLUGIN_CLIENT_CERT"));
+}
+
+#[test]
+fn an_orphan_ends_by_itself() {
+    let folder = tempfile::tempdir().expect("a temp folder");
+    let sockets = || std::fs::read_dir(folder.path()).expect("the folder").count();
+    let mut parent = std::process::Command::new("sh")
+        .args(["-c", "\"$0\" & wait", env!("CARGO_BIN_EXE_terraform-provider-neonrep")])
+        .env("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2")
+        .env("PLUGIN_PROTOCOL_VERSIONS", "6")
+        .env("PLUGIN_UNIX_SOCKET_DIR", folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut line = String::new();
+    BufReader::new(parent.stdout.take().expect("its output")).read_line(&mut line).expect("the line");
+    assert_eq!(sockets(), 1, "{line}");
+    parent.kill().expect("the shell is killed");
+    parent.wait().expect("it is gone");
+    let patience = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while sockets() > 0 {
+        assert!(std::time::Instant::now() < patience, "the provider still serves nobody");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
 }
 
 #[tokio::test]
