@@ -185,7 +185,7 @@ const LOSSES: [(&str, &str); 7] = [
     ("the publication", "DROP PUBLICATION pub_one"),
     (
         "the publication, and another has its name",
-        "DROP PUBLICATION pub_one; CREATE PUBLICATION pub_one FOR TABLE playing_with_neon",
+        "DROP PUBLICATION pub_one; SET ROLE neondb_owner; CREATE PUBLICATION pub_one FOR TABLE playing_with_neon",
     ),
     ("the table", "DROP TABLE playing_with_neon CASCADE"),
     ("the privileges", "DROP OWNED BY reader_one"),
