@@ -83,11 +83,11 @@ fn an_id_of_the_same_run_is_made_first_while_others_write() {
                 }
             });
             let outcome = workspace.apply_once(&[]);
-            // A few more for certain, now that the slot is there.
-            stand_in.sql("INSERT INTO playing_with_neon(name, value) VALUES ('after', 2)");
             done.store(true, Ordering::SeqCst);
             outcome
         });
+        // One more for certain, now that the slot is there; not beside the others, whose ids may overtake each other.
+        stand_in.sql("INSERT INTO playing_with_neon(name, value) VALUES ('after', 2)");
         let made = outcome.position("apply_complete", "neonrep_publication.this").expect("the publication was made");
         let begun = outcome.position("apply_start", "neonrep_slot.this").expect("the slot was made");
         assert!(made < begun);
