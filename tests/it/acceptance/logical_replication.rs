@@ -57,7 +57,7 @@ fn a_compute_that_missed_the_setting_is_restarted_once() {
 fn an_import_takes_what_is_on_and_says_when_it_is_off() {
     let (stand_in, workspace) = started();
     let refused = workspace.import(ADDRESS, &stand_in.ready.project_id).expect_failure();
-    assert!(refused.all().contains("nothing to import"), "{}", refused.all());
+    assert!(refused.says("nothing to import"), "{}", refused.all());
     workspace.import(ADDRESS, "Not/an/id").expect_failure();
     workspace.apply();
     workspace.forget(ADDRESS);

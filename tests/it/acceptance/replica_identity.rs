@@ -100,7 +100,7 @@ fn keep_keeps_and_an_import_keeps_with_a_warning() {
     workspace.destroy().insist_warning("keeps its replica identity");
     assert_eq!(stand_in.value("SELECT relreplident FROM pg_class WHERE relname LIKE 'it%'"), "f");
     let wrong = workspace.import(ADDRESS, "public/t");
-    assert!(wrong.status != 0 && wrong.all().contains("<project_id>/<branch_id>/<database>/<schema>/<table>"));
+    assert!(wrong.status != 0 && wrong.says("<project_id>/<branch_id>/<database>/<schema>/<table>"));
 }
 
 const PUBLISHED: &str = r#"

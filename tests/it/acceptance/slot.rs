@@ -293,7 +293,7 @@ fn a_name_that_is_taken() {
     }
     assert_eq!(count(&stand_in, "slot_one"), "1");
     let refused = workspace.import(ADDRESS, &stand_in.id_of("slot_one/pub_one"));
-    assert!(refused.status != 0 && refused.all().contains("test_decoding"), "{}", refused.all());
+    assert!(refused.status != 0 && refused.says("test_decoding"), "{}", refused.all());
     // Two resources of one name: one is made, the other says so.
     stand_in.sql("SELECT pg_drop_replication_slot('slot_one')");
     workspace.write(&format!("{}{}", both(""), slot("").replace("\"this\"", "\"other\"")));

@@ -54,6 +54,12 @@ impl Outcome {
         format!("{}{}", self.stdout, self.stderr)
     }
 
+    /// Whether it printed this, however the CLI has wrapped its lines.
+    pub(crate) fn says(&self, part: &str) -> bool {
+        let words = self.all().replace('│', " ");
+        words.split_whitespace().collect::<Vec<_>>().join(" ").contains(part)
+    }
+
     /// Itself, or a panic with what it said. Status 2 is a plan with changes.
     pub(crate) fn expect_success(self) -> Self {
         assert!(matches!(self.status, 0 | 2), "`{}` failed ({}):\n{}", self.arguments, self.status, self.messages());
