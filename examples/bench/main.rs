@@ -13,7 +13,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+use nix::sys::time::TimeVal;
 
 #[path = "../../tests/it/support/cli.rs"]
 mod cli;
@@ -37,6 +38,9 @@ use terraform::Workspace;
 
 /// How many publications.
 const SIZES: [usize; 2] = [100, 1_000];
+
+/// How many pairs of plans: one over publications and, right after it, one over `terraform_data`.
+const PAIRS: usize = 5;
 
 /// Where the real provider is, when this program stands in its place; and where it notes what that one used.
 const REAL: &str = "NEONREP_BENCH_PROVIDER";
@@ -67,15 +71,21 @@ fn stand_for(real: &Path, notes: &Path) -> ExitCode {
     command.args(std::env::args_os().skip(1)).env_remove(REAL).env_remove(NOTES);
     let Ok(status) = command.status() else { return ExitCode::FAILURE };
     if let Ok(used) = getrusage(UsageWho::RUSAGE_CHILDREN) {
-        let seconds = |time: nix::sys::time::TimeVal| -> f64 {
-            Duration::new(u64::try_from(time.tv_sec()).unwrap_or(0), 0).as_secs_f64()
-                + Duration::from_micros(u64::try_from(time.tv_usec()).unwrap_or(0)).as_secs_f64()
-        };
-        let line = format!("{} {}\n", seconds(used.user_time()) + seconds(used.system_time()), used.max_rss());
+        let line = format!("{} {}\n", processor(&used), used.max_rss());
         let appended = fs::File::options().create(true).append(true).open(notes);
         let _ = appended.and_then(|mut file| file.write_all(line.as_bytes()));
     }
     ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
+}
+
+/// Seconds of processor time.
+fn processor(used: &Usage) -> f64 {
+    let seconds = |time: TimeVal| {
+        let micros = u64::try_from(time.tv_usec()).unwrap_or(0);
+        Duration::from_secs(u64::try_from(time.tv_sec()).unwrap_or(0)).as_secs_f64()
+            + Duration::from_micros(micros).as_secs_f64()
+    };
+    seconds(used.user_time()) + seconds(used.system_time())
 }
 
 /// Milliseconds from start to the line that says where the provider listens.
@@ -124,26 +134,6 @@ fn measure(stand_in: &StandIn, provider: &Path, size: usize) {
     quietly(&workspace, &["apply", "-auto-approve"]);
     let applied = began.elapsed();
 
-    let _ = fs::remove_file(&notes);
-    let log = PathBuf::from(stand_in.admin("GET", "/postgres", None)["log"].as_str().expect("the server's log"));
-    database.counts.connections.store(0, Ordering::Relaxed);
-    database.counts.round_trips.store(0, Ordering::Relaxed);
-    api.counts.round_trips.store(0, Ordering::Relaxed);
-    let before = fs::metadata(&log).expect("the server's log").len();
-    let planned = best_of(3, || quietly(&workspace, &["plan", "-detailed-exitcode"]));
-    let plans = 3.0;
-    let connections = number(database.counts.connections.load(Ordering::Relaxed));
-    let round_trips = number(database.counts.round_trips.load(Ordering::Relaxed));
-    let calls = number(api.counts.round_trips.load(Ordering::Relaxed));
-    let statements = counted(&log, before, &stand_in.ready.owner_role);
-    let usage = fs::read_to_string(&notes).unwrap_or_default();
-    let pairs = usage.lines().filter_map(|line| line.split_once(' '));
-    let (mut cpu, mut peak) = (0.0_f64, 0_u64);
-    for (seconds, kib) in pairs {
-        cpu += seconds.parse::<f64>().unwrap_or(0.0);
-        peak = peak.max(kib.parse().unwrap_or(0));
-    }
-
     let plain = Workspace::bare();
     plain.write_file(
         "main.tf",
@@ -153,8 +143,30 @@ fn measure(stand_in: &StandIn, provider: &Path, size: usize) {
     );
     quietly(&plain, &["init"]);
     quietly(&plain, &["apply", "-auto-approve"]);
-    let baseline = best_of(3, || quietly(&plain, &["plan", "-detailed-exitcode"]));
 
+    let _ = fs::remove_file(&notes);
+    let log = PathBuf::from(stand_in.admin("GET", "/postgres", None)["log"].as_str().expect("the server's log"));
+    database.counts.connections.store(0, Ordering::Relaxed);
+    database.counts.round_trips.store(0, Ordering::Relaxed);
+    api.counts.round_trips.store(0, Ordering::Relaxed);
+    let before = fs::metadata(&log).expect("the server's log").len();
+    let plan = |workspace: &Workspace| timed(|| quietly(workspace, &["plan", "-detailed-exitcode"]));
+    // One after the other, so that a slow minute of the machine falls on both.
+    let pairs: Vec<(Run, Run)> = (0..PAIRS).map(|_| (plan(&workspace), plan(&plain))).collect();
+    let plans = number(PAIRS);
+    let connections = number(database.counts.connections.load(Ordering::Relaxed));
+    let round_trips = number(database.counts.round_trips.load(Ordering::Relaxed));
+    let calls = number(api.counts.round_trips.load(Ordering::Relaxed));
+    let statements = counted(&log, before, &stand_in.ready.owner_role);
+    let usage = fs::read_to_string(&notes).unwrap_or_default();
+    let (mut cpu, mut peak) = (0.0_f64, 0_u64);
+    for (seconds, kib) in usage.lines().filter_map(|line| line.split_once(' ')) {
+        cpu += seconds.parse::<f64>().unwrap_or(0.0);
+        peak = peak.max(kib.parse().unwrap_or(0));
+    }
+
+    let cpu = cpu / plans;
+    let of_plans = |run: fn(&(Run, Run)) -> f64| middle(pairs.iter().map(run));
     let mut report = format!("\n{size} publications in one database (apply: {:.1} s)\n", applied.as_secs_f64());
     let mut row = |name: &str, value: String| {
         let _ = writeln!(report, "  {name:<44} {value}");
@@ -163,11 +175,13 @@ fn measure(stand_in: &StandIn, provider: &Path, size: usize) {
     row("statements per plan", format!("{:.0}", statements / plans));
     row("round trips to Postgres per plan", format!("{:.0}", round_trips / plans));
     row("calls of the API per plan", format!("{:.0}", calls / plans));
-    row("provider, processor time per plan", format!("{:.2} s", cpu / plans));
-    row("provider, peak memory", format!("{:.1} MiB", kib_to_mib(peak)));
-    row("terraform plan", format!("{:.2} s", planned.as_secs_f64()));
-    row("the same over as many terraform_data", format!("{:.2} s", baseline.as_secs_f64()));
-    row("ratio", format!("{:.2}", planned.as_secs_f64() / baseline.as_secs_f64()));
+    row("peak memory of the provider", format!("{:.1} MiB", kib_to_mib(peak)));
+    row("processor time per plan, the provider", format!("{cpu:.2} s"));
+    row("processor time per plan, the CLI", format!("{:.2} s", of_plans(|it| it.0.processor) - cpu));
+    row("the same over as many terraform_data", format!("{:.2} s", of_plans(|it| it.1.processor)));
+    row("terraform plan", format!("{:.2} s", of_plans(|it| it.0.elapsed)));
+    row("the same over as many terraform_data", format!("{:.2} s", of_plans(|it| it.1.elapsed)));
+    row(&format!("ratio (median of {PAIRS} pairs)"), format!("{:.2}", of_plans(|it| it.0.elapsed / it.1.elapsed)));
     println!("{report}");
     quietly(&workspace, &["destroy", "-auto-approve"]);
 }
@@ -185,13 +199,25 @@ fn quietly(workspace: &Workspace, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}{said}", String::from_utf8_lossy(&output.stdout));
 }
 
-fn best_of(times: u32, mut run: impl FnMut()) -> Duration {
-    let taken = (0..times).map(|_| {
-        let began = Instant::now();
-        run();
-        began.elapsed()
-    });
-    taken.min().unwrap_or_default()
+/// One run of the CLI, in seconds.
+struct Run {
+    elapsed: f64,
+    /// Of the CLI and all that it started.
+    processor: f64,
+}
+
+fn timed(run: impl FnOnce()) -> Run {
+    let used = || getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0.0, |it| processor(&it));
+    let (before, began) = (used(), Instant::now());
+    run();
+    Run { elapsed: began.elapsed().as_secs_f64(), processor: used() - before }
+}
+
+/// The median of an odd number of values.
+fn middle(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Statements of this role that the server has logged since that offset.

@@ -117,8 +117,10 @@ impl<R: Resource> ErasedResource<R::Data> for Erased<R> {
         let before = typed.planned.clone();
         R::modify_plan(&mut typed)?;
         plan.requires_replace = typed.requires_replace;
+        if typed.planned == before {
+            return Ok(());
+        }
         match (&mut plan.planned, before, typed.planned) {
-            (None, _, None) => Ok(()),
             (Some(Value::Object(planned)), Some(before), Some(after)) => {
                 let before = encode(R::TYPE, &self.schema, &before)?;
                 let Value::Object(after) = encode(R::TYPE, &self.schema, &after)? else { return Ok(()) };

@@ -63,6 +63,66 @@ impl AttributePath {
     }
 }
 
+/// Where a walk through a value is, on the stack of that walk: a path is made of it only when a message needs one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trail<'a>(Option<(&'a Trail<'a>, Reached<'a>)>);
+
+#[derive(Clone, Copy, Debug)]
+enum Reached<'a> {
+    Attribute(&'a str),
+    Index(i64),
+    Key(&'a str),
+    /// A member of a set has no path of its own.
+    Member,
+}
+
+impl<'a> Trail<'a> {
+    /// One attribute deeper.
+    pub(super) fn attribute(&'a self, name: &'a str) -> Self {
+        Self(Some((self, Reached::Attribute(name))))
+    }
+
+    /// At an element of this list.
+    pub(super) fn index(&'a self, index: i64) -> Self {
+        Self(Some((self, Reached::Index(index))))
+    }
+
+    /// At an element of this map.
+    pub(super) fn key(&'a self, key: &'a str) -> Self {
+        Self(Some((self, Reached::Key(key))))
+    }
+
+    /// At a member of this set.
+    pub(super) fn member(&'a self) -> Self {
+        Self(Some((self, Reached::Member)))
+    }
+
+    /// The path, which ends at the first set.
+    pub(super) fn path(&self) -> AttributePath {
+        self.told().0
+    }
+
+    /// The attributes beneath the first set, where a path cannot go.
+    pub(super) fn below_set(&self) -> Vec<&'a str> {
+        self.told().1.unwrap_or_default()
+    }
+
+    fn told(&self) -> (AttributePath, Option<Vec<&'a str>>) {
+        let Some((outer, reached)) = self.0 else { return (AttributePath::root(), None) };
+        match (outer.told(), reached) {
+            ((path, below), Reached::Member) => (path, Some(below.unwrap_or_default())),
+            ((path, Some(mut below)), Reached::Attribute(name)) => {
+                below.push(name);
+                (path, Some(below))
+            }
+            ((path, None), Reached::Attribute(name)) => (path.attribute(name), None),
+            ((path, None), Reached::Index(index)) => (path.index(index), None),
+            ((path, None), Reached::Key(key)) => (path.key(key), None),
+            ((path, below @ Some(_)), Reached::Index(_) | Reached::Key(_)) => (path, below),
+        }
+    }
+}
+
 impl fmt::Display for AttributePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, step) in self.0.iter().enumerate() {

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::path::AttributePath;
+use super::path::{AttributePath, Trail};
 use super::resource::Plan;
 use super::schema::{Attribute, Kind, Nesting, Schema};
 use super::value::{SetValue, Value};
@@ -98,17 +98,11 @@ struct Merge {
 
 impl Merge {
     fn run(mut self, schema: &Schema, config: &Value, prior: Option<&Value>) -> Result<Value, Diagnostics> {
-        let planned = self.object(&schema.attributes, config, prior, &AttributePath::root());
+        let planned = self.object(&schema.attributes, config, prior, &Trail::default());
         if self.problems.has_errors() { Err(self.problems) } else { Ok(planned) }
     }
 
-    fn object(
-        &mut self,
-        attributes: &Attributes,
-        config: &Value,
-        prior: Option<&Value>,
-        path: &AttributePath,
-    ) -> Value {
+    fn object(&mut self, attributes: &Attributes, config: &Value, prior: Option<&Value>, place: &Trail<'_>) -> Value {
         if !matches!(config, Value::Object(_)) {
             return config.clone();
         }
@@ -116,23 +110,16 @@ impl Merge {
             attributes
                 .iter()
                 .map(|(name, attribute)| {
-                    let path = path.clone().attribute(name);
                     let config = config.get(name).unwrap_or(&Value::Null);
                     let prior = prior.and_then(|it| it.get(name)).filter(|it| !it.is_null());
-                    (name.clone(), self.attribute(attribute, config, prior, &path))
+                    (name.clone(), self.attribute(attribute, config, prior, &place.attribute(name)))
                 })
                 .collect(),
         )
     }
 
     /// `prior` is never null here.
-    fn attribute(
-        &mut self,
-        attribute: &Attribute,
-        config: &Value,
-        prior: Option<&Value>,
-        path: &AttributePath,
-    ) -> Value {
+    fn attribute(&mut self, attribute: &Attribute, config: &Value, prior: Option<&Value>, place: &Trail<'_>) -> Value {
         if attribute.write_only {
             return Value::Null;
         }
@@ -148,29 +135,29 @@ impl Merge {
         }
         let Kind::Nested(nesting, attributes) = &attribute.kind else { return config.clone() };
         match (nesting, config) {
-            (Nesting::Single, config) => self.object(attributes, config, prior, path),
+            (Nesting::Single, config) => self.object(attributes, config, prior, place),
             (Nesting::List, Value::List(items)) => {
                 let prior = |index: usize| match prior {
                     Some(Value::List(items)) => items.get(index),
                     _ => None,
                 };
                 let items = items.iter().enumerate().map(|(index, item)| {
-                    let path = path.clone().index(i64::try_from(index).unwrap_or(i64::MAX));
-                    self.object(attributes, item, prior(index), &path)
+                    let place = place.index(i64::try_from(index).unwrap_or(i64::MAX));
+                    self.object(attributes, item, prior(index), &place)
                 });
                 Value::List(items.collect())
             }
             (Nesting::Map, Value::Map(items)) => {
                 let items = items.iter().map(|(key, item)| {
-                    let path = path.clone().key(key);
-                    (key.clone(), self.object(attributes, item, prior.and_then(|it| it.get(key)), &path))
+                    let prior = prior.and_then(|it| it.get(key));
+                    (key.clone(), self.object(attributes, item, prior, &place.key(key)))
                 });
                 Value::Map(items.collect())
             }
             (Nesting::Set, Value::Set(items)) => {
-                let members: SetValue = items.iter().map(|item| self.member(attributes, item, prior, path)).collect();
+                let members: SetValue = items.iter().map(|item| self.member(attributes, item, prior, place)).collect();
                 if members.len() < items.len() {
-                    self.problems.push(same_member_twice(path));
+                    self.problems.push(same_member_twice(place.path()));
                 }
                 Value::Set(members)
             }
@@ -179,31 +166,34 @@ impl Merge {
     }
 
     /// A member of a set: one that was there before, if configuration can mean it, else a new one.
-    fn member(
-        &mut self,
-        attributes: &Attributes,
-        config: &Value,
-        prior: Option<&Value>,
-        path: &AttributePath,
-    ) -> Value {
+    fn member(&mut self, attributes: &Attributes, config: &Value, prior: Option<&Value>, place: &Trail<'_>) -> Value {
         if let Some(Value::Set(candidates)) = prior {
-            for candidate in candidates {
+            for candidate in candidates.iter().filter(|it| may_mean(attributes, config, it)) {
                 let mut kept = Self { unknowns: false, problems: Diagnostics::none() };
-                if &kept.object(attributes, config, Some(candidate), path) == candidate {
+                if &kept.object(attributes, config, Some(candidate), place) == candidate {
                     return candidate.clone();
                 }
             }
         }
-        self.object(attributes, config, None, path)
+        self.object(attributes, config, None, place)
     }
 }
 
-fn same_member_twice(path: &AttributePath) -> Diagnostic {
+/// Whether nothing that configuration says of a member speaks against the candidate: cheap, for each member of a set is
+/// held against each.
+fn may_mean(attributes: &Attributes, config: &Value, candidate: &Value) -> bool {
+    attributes
+        .iter()
+        .filter(|(_, it)| matches!(it.kind, Kind::Type(_)) && !it.write_only)
+        .all(|(name, _)| config.get(name).is_none_or(|wanted| wanted.is_null() || candidate.get(name) == Some(wanted)))
+}
+
+fn same_member_twice(path: AttributePath) -> Diagnostic {
     Diagnostic::error(
         "The same element twice",
         format!("`{path}` has two elements that are the same once their defaults are filled in. Remove one of them."),
     )
-    .at(path.clone())
+    .at(path)
 }
 
 /// Write-only values are read from configuration and never stored, whatever a hook or a handler did.
@@ -243,12 +233,12 @@ fn object_replacements(
     found: &mut Vec<AttributePath>,
 ) {
     for (name, attribute) in attributes {
-        let path = path.clone().attribute(name);
         let before = prior.get(name).unwrap_or(&Value::Null);
         let after = planned.get(name).unwrap_or(&Value::Null);
         if before.is_null() || before == after {
             continue;
         }
+        let path = path.clone().attribute(name);
         if attribute.replaces_if_set {
             found.push(path);
             continue;

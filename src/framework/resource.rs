@@ -61,7 +61,7 @@ pub trait Resource: Send + Sync + 'static {
     /// `neonrep_publication`
     const TYPE: &'static str;
     /// The typed form of its values.
-    type Model: Model;
+    type Model: Model + PartialEq;
     /// What the provider's configuration makes.
     type Data: Send + Sync + 'static;
 

@@ -14,7 +14,7 @@ pub use check::Role;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::types::Type;
 use super::value::Value;
@@ -32,6 +32,8 @@ pub struct Schema {
     pub rules: Vec<Rule>,
     /// The form of an import id, for documentation and messages: `<project_id>/<branch_id>/<name>`.
     pub import_id: Option<&'static str>,
+    /// What [`object_type`](Self::object_type) gives, made at its first use.
+    object_type: OnceLock<Type>,
 }
 
 /// A rule between top-level attributes of one configuration.
@@ -124,7 +126,14 @@ impl fmt::Debug for Validator {
 impl Schema {
     /// A schema of version 0 with the prose of its page.
     pub fn new(prose: &'static str) -> Self {
-        Self { version: 0, prose, attributes: BTreeMap::new(), rules: Vec::new(), import_id: None }
+        Self {
+            version: 0,
+            prose,
+            attributes: BTreeMap::new(),
+            rules: Vec::new(),
+            import_id: None,
+            object_type: OnceLock::new(),
+        }
     }
 
     /// Adds an attribute.
@@ -173,9 +182,10 @@ impl Schema {
         )
     }
 
-    /// The type of a whole value of this schema.
-    pub fn object_type(&self) -> Type {
-        Type::Object(object_type(&self.attributes))
+    /// The type of a whole value of this schema. Asked for several times in each call, so a schema is finished when it
+    /// is first asked for.
+    pub fn object_type(&self) -> &Type {
+        self.object_type.get_or_init(|| Type::Object(object_type(&self.attributes)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::path::AttributePath;
+use super::path::{AttributePath, Step};
 use super::value::{SetValue, Value};
 
 /// How deep a type that comes over the wire may be nested. Ours are three deep; a hostile one must not end the stack.
@@ -41,6 +41,13 @@ pub struct NotOfType {
     pub path: AttributePath,
     /// What is wrong there.
     pub message: String,
+}
+
+impl NotOfType {
+    fn inside(mut self, outer: Step) -> Self {
+        self.path = self.path.inside(outer);
+        self
+    }
 }
 
 fn place(path: &AttributePath) -> String {
@@ -112,11 +119,7 @@ impl Type {
     /// The value in the form of this type: sequences become sets where the type says so, maps become objects.
     /// An object has exactly the attributes of its type.
     pub fn conform(&self, value: Value) -> Result<Value, NotOfType> {
-        self.conform_at(value, &AttributePath::root())
-    }
-
-    fn conform_at(&self, value: Value, path: &AttributePath) -> Result<Value, NotOfType> {
-        let refuse = |message: String| NotOfType { path: path.clone(), message };
+        let refuse = |message: String| NotOfType { path: AttributePath::root(), message };
         match (self, value) {
             (_, value @ (Value::Null | Value::Unknown))
             | (Self::Bool, value @ Value::Bool(_))
@@ -125,7 +128,7 @@ impl Type {
             (Self::List(element), Value::List(items)) => items
                 .into_iter()
                 .zip(0..)
-                .map(|(item, index)| element.conform_at(item, &path.clone().index(index)))
+                .map(|(item, index)| element.conform(item).map_err(|error| error.inside(Step::Index(index))))
                 .collect::<Result<_, _>>()
                 .map(Value::List),
             (Self::Set(element), value @ (Value::List(_) | Value::Set(_))) => {
@@ -134,38 +137,37 @@ impl Type {
                     Value::Set(items) => items.into_iter().collect(),
                     _ => Vec::new(),
                 };
-                items
-                    .into_iter()
-                    .map(|item| element.conform_at(item, path))
-                    .collect::<Result<SetValue, _>>()
-                    .map(Value::Set)
+                items.into_iter().map(|item| element.conform(item)).collect::<Result<SetValue, _>>().map(Value::Set)
             }
             (Self::Map(element), Value::Map(items) | Value::Object(items)) => items
                 .into_iter()
-                .map(|(key, item)| Ok((key.clone(), element.conform_at(item, &path.clone().key(key))?)))
+                .map(|(key, item)| match element.conform(item) {
+                    Ok(item) => Ok((key, item)),
+                    Err(error) => Err(error.inside(Step::Key(key))),
+                })
                 .collect::<Result<_, _>>()
                 .map(Value::Map),
             (Self::Object(attributes), Value::Object(mut items) | Value::Map(mut items)) => {
-                let mut all = BTreeMap::new();
-                for (name, it) in attributes {
-                    let item = items.remove(name).ok_or_else(|| refuse(format!("attribute `{name}` is missing")))?;
-                    all.insert(name.clone(), it.conform_at(item, &path.clone().attribute(name))?);
+                if let Some(name) = attributes.keys().find(|name| !items.contains_key(*name)) {
+                    return Err(refuse(format!("attribute `{name}` is missing")));
                 }
-                match items.keys().next() {
-                    Some(name) => Err(refuse(format!("there is no attribute `{name}`"))),
-                    None => Ok(Value::Object(all)),
+                for (name, item) in &mut items {
+                    let of = attributes.get(name).ok_or_else(|| refuse(format!("there is no attribute `{name}`")))?;
+                    let inside = |error: NotOfType| error.inside(Step::Attribute(name.clone()));
+                    *item = of.conform(std::mem::replace(item, Value::Null)).map_err(inside)?;
                 }
+                Ok(Value::Object(items))
             }
             (Self::Tuple(elements), Value::List(items)) if elements.len() == items.len() => elements
                 .iter()
                 .zip(items)
                 .zip(0..)
-                .map(|((element, item), index)| element.conform_at(item, &path.clone().index(index)))
+                .map(|((element, item), index)| element.conform(item).map_err(|error| error.inside(Step::Index(index))))
                 .collect::<Result<_, _>>()
                 .map(Value::List),
             (Self::Dynamic, Value::Dynamic(inner)) => {
                 let (inner_type, inner_value) = *inner;
-                let inner_value = inner_type.conform_at(inner_value, path)?;
+                let inner_value = inner_type.conform(inner_value)?;
                 Ok(Value::Dynamic(Box::new((inner_type, inner_value))))
             }
             (wanted, value) => Err(refuse(format!("wanted {}, found {}", wanted.name(), value.kind_name()))),

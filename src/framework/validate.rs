@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::path::AttributePath;
+use super::path::{AttributePath, Trail};
 use super::plan;
 use super::schema::{Attribute, Kind, Rule, Schema, Validator};
 use super::value::Value;
@@ -13,7 +13,7 @@ use super::value::Value;
 /// Judges a configuration. `write_only_allowed`: whether this Terraform keeps write-only values out of the state.
 pub fn validate(schema: &Schema, config: &Value, write_only_allowed: bool) -> Diagnostics {
     let mut judge = Judge { write_only_allowed, problems: Diagnostics::none() };
-    judge.object(&schema.attributes, config, &Place::default());
+    judge.object(&schema.attributes, config, &Trail::default());
     for rule in &schema.rules {
         if let Some(problem) = broken(rule, config) {
             judge.problems.push(problem);
@@ -26,37 +26,13 @@ pub fn validate(schema: &Schema, config: &Value, write_only_allowed: bool) -> Di
     judge.problems
 }
 
-/// Where a value is. A path ends at a set, so the rest is told in words.
-#[derive(Clone, Default)]
-struct Place {
-    path: AttributePath,
-    /// Below a set: the names that follow.
-    below_set: Option<Vec<String>>,
-}
-
-impl Place {
-    fn attribute(&self, name: &str) -> Self {
-        let mut place = self.clone();
-        match &mut place.below_set {
-            Some(names) => names.push(name.to_owned()),
-            None => place.path = place.path.attribute(name),
-        }
-        place
-    }
-
-    fn in_set(&self) -> Self {
-        let mut place = self.clone();
-        place.below_set.get_or_insert_default();
-        place
-    }
-
-    fn error(&self, summary: &str, detail: &str) -> Diagnostic {
-        let detail = match self.below_set.as_deref() {
-            Some(names @ [_, ..]) => format!("`{}` of an element: {detail}", names.join(".")),
-            _ => detail.to_owned(),
-        };
-        Diagnostic::error(summary, detail).at(self.path.clone())
-    }
+/// A message on a place. A path ends at a set, so the rest is told in words.
+fn error_at(place: &Trail<'_>, summary: &str, detail: &str) -> Diagnostic {
+    let detail = match place.below_set().as_slice() {
+        [] => detail.to_owned(),
+        names => format!("`{}` of an element: {detail}", names.join(".")),
+    };
+    Diagnostic::error(summary, detail).at(place.path())
 }
 
 struct Judge {
@@ -65,7 +41,7 @@ struct Judge {
 }
 
 impl Judge {
-    fn object(&mut self, attributes: &BTreeMap<String, Attribute>, value: &Value, place: &Place) {
+    fn object(&mut self, attributes: &BTreeMap<String, Attribute>, value: &Value, place: &Trail<'_>) {
         let Value::Object(items) = value else { return };
         for (name, attribute) in attributes {
             if let Some(item) = items.get(name) {
@@ -74,46 +50,38 @@ impl Judge {
         }
     }
 
-    fn attribute(&mut self, attribute: &Attribute, value: &Value, place: &Place) {
+    fn attribute(&mut self, attribute: &Attribute, value: &Value, place: &Trail<'_>) {
         if value.is_null() || value.is_unknown() {
             return;
         }
         if attribute.write_only && !self.write_only_allowed {
-            self.problems.push(place.error(
+            self.problems.push(error_at(place,
                 "Write-only argument is not supported here",
                 "This Terraform would store the value. Write-only arguments need Terraform 1.11 or OpenTofu 1.11, or newer.",
             ));
         }
         if has_null_element(value) {
-            self.problems.push(place.error("Element is null", "Elements of a collection cannot be null."));
+            self.problems.push(error_at(place, "Element is null", "Elements of a collection cannot be null."));
             return;
         }
         for validator in &attribute.validators {
             if let Err(detail) = judge(validator, value) {
-                self.problems.push(place.error("Invalid value", &sentence(&detail)));
+                self.problems.push(error_at(place, "Invalid value", &sentence(&detail)));
             }
         }
         let Kind::Nested(_, attributes) = &attribute.kind else { return };
         match value {
             Value::List(items) => {
                 for (item, index) in items.iter().zip(0..) {
-                    let mut place = place.clone();
-                    if place.below_set.is_none() {
-                        place.path = place.path.index(index);
-                    }
-                    self.object(attributes, item, &place);
+                    self.object(attributes, item, &place.index(index));
                 }
             }
             Value::Map(items) => {
                 for (key, item) in items {
-                    let mut place = place.clone();
-                    if place.below_set.is_none() {
-                        place.path = place.path.key(key);
-                    }
-                    self.object(attributes, item, &place);
+                    self.object(attributes, item, &place.key(key));
                 }
             }
-            Value::Set(items) => items.iter().for_each(|item| self.object(attributes, item, &place.in_set())),
+            Value::Set(items) => items.iter().for_each(|item| self.object(attributes, item, &place.member())),
             other => self.object(attributes, other, place),
         }
     }

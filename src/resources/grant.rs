@@ -38,7 +38,7 @@ use scope::{Facts, Scope};
 pub(crate) struct Grant;
 
 /// Field for field the schema.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Model {
     project_id: Attr<String>,

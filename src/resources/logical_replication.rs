@@ -26,7 +26,7 @@ use crate::session::{self, Error, Place, Session};
 pub(crate) struct LogicalReplication;
 
 /// Field for field the schema.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Model {
     project_id: Attr<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Model {
 }
 
 /// Where to ask for `wal_level`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Verify {
     database: Attr<String>,

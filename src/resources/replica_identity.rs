@@ -29,7 +29,7 @@ use change::{Outcome, has_identity};
 pub(crate) struct ReplicaIdentity;
 
 /// What Terraform stores, field for field the schema.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Model {
     id: Attr<String>,

@@ -33,7 +33,7 @@ use crate::session::{Error, NaturalKey, Session};
 pub(crate) struct Role;
 
 /// Field for field the schema.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Model {
     project_id: Attr<String>,

@@ -145,7 +145,7 @@ fn no_such(what: &str, name: &str) -> Diagnostic {
 
 /// Reads a value of a schema.
 pub(super) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &str) -> Result<Value, Diagnostic> {
-    codec::decode(&schema.object_type(), value).map_err(|error| {
+    codec::decode(schema.object_type(), value).map_err(|error| {
         Diagnostic::error(
             format!("Unreadable {what}"),
             format!(
@@ -159,7 +159,7 @@ pub(super) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &s
 
 /// Writes a value of a schema.
 pub(super) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<Encoded, Diagnostic> {
-    codec::encode(&schema.object_type(), value).map_err(|error| {
+    codec::encode(schema.object_type(), value).map_err(|error| {
         Diagnostic::bug(format!("A value of `{type_name}` does not fit its schema: {error}.")).at(error.path.clone())
     })
 }

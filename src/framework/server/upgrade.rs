@@ -41,7 +41,7 @@ impl<P: Provider> FrameworkServer<P> {
         if request.json.is_empty() {
             return encode(schema, &Value::Null, type_name);
         }
-        let mut state = codec::decode_state(&schema.object_type(), &request.json).map_err(|error| {
+        let mut state = codec::decode_state(schema.object_type(), &request.json).map_err(|error| {
             Diagnostic::error(
                 "Unreadable state",
                 format!("The stored state of `{type_name}` does not have the form of its schema: {error}."),

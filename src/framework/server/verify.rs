@@ -4,8 +4,7 @@
 
 use super::super::diagnostic::{Diagnostic, Diagnostics};
 use super::super::path::AttributePath;
-use super::super::plan::null_write_only;
-use super::super::schema::Schema;
+use super::super::schema::{Attribute, Kind, Schema};
 use super::super::value::{SetValue, Value};
 
 fn bug(type_name: &str, path: &AttributePath, problem: &str) -> Diagnostic {
@@ -15,18 +14,33 @@ fn bug(type_name: &str, path: &AttributePath, problem: &str) -> Diagnostic {
 /// Whether a value can be stored: wholly known, without write-only values.
 pub(super) fn stored(schema: &Schema, type_name: &str, value: &Value) -> Diagnostics {
     let mut problems = Diagnostics::none();
-    let mut without = value.clone();
-    null_write_only(&schema.attributes, &mut without);
-    for name in schema.attributes.keys() {
-        let path = AttributePath::root().attribute(name);
-        if value.get(name).is_some_and(|it| !it.is_wholly_known()) {
-            problems.push(bug(type_name, &path, "with a value that is still unknown"));
+    for (name, attribute) in &schema.attributes {
+        let Some(value) = value.get(name) else { continue };
+        let path = || AttributePath::root().attribute(name);
+        if !value.is_wholly_known() {
+            problems.push(bug(type_name, &path(), "with a value that is still unknown"));
         }
-        if value.get(name) != without.get(name) {
-            problems.push(bug(type_name, &path, "although it is write-only and must not be stored"));
+        if has_write_only(attribute, value) {
+            problems.push(bug(type_name, &path(), "although it is write-only and must not be stored"));
         }
     }
     problems
+}
+
+fn has_write_only(attribute: &Attribute, value: &Value) -> bool {
+    if attribute.write_only {
+        return !value.is_null();
+    }
+    let Kind::Nested(_, attributes) = &attribute.kind else { return false };
+    let inside = |object: &Value| {
+        attributes.iter().any(|(name, it)| object.get(name).is_some_and(|value| has_write_only(it, value)))
+    };
+    match value {
+        Value::List(items) => items.iter().any(inside),
+        Value::Map(items) => items.values().any(inside),
+        // There are no write-only attributes in sets (protocol.md C1).
+        other => inside(other),
+    }
 }
 
 /// Whether a result keeps all that the plan said.

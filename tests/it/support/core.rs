@@ -110,7 +110,7 @@ impl Core {
 
     /// A configuration of a resource; what is left out is null.
     pub(crate) fn config(&self, type_name: &str, config: &Json) -> Value {
-        json::read(&schema(&self.schemas, type_name).object_type(), config)
+        json::read(schema(&self.schemas, type_name).object_type(), config)
     }
 
     /// The null of any type.

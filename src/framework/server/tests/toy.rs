@@ -28,7 +28,7 @@ pub(super) type World = Arc<Mutex<BTreeMap<String, i64>>>;
 
 pub(super) struct Toy(pub(super) World);
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
     key: Attr<String>,
@@ -70,7 +70,7 @@ impl Provider for Toy {
 
 struct Thing;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Model {
     name: Attr<String>,
@@ -206,7 +206,7 @@ impl Resource for Thing {
 
 struct Size;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SizeModel {
     name: Attr<String>,
@@ -244,7 +244,7 @@ pub(super) struct Client {
 }
 
 pub(super) fn thing() -> Type {
-    Thing::schema().object_type()
+    Thing::schema().object_type().clone()
 }
 
 impl Client {
@@ -260,7 +260,7 @@ impl Client {
     }
 
     pub(super) async fn configure(&self, key: Value) -> Diagnostics {
-        let config = codec::encode(&Toy::schema().object_type(), &Value::object([("key", key)])).unwrap();
+        let config = codec::encode(Toy::schema().object_type(), &Value::object([("key", key)])).unwrap();
         self.server.configure_provider(config, "1.11.4".into()).await
     }
 
@@ -318,7 +318,7 @@ impl Client {
     }
 
     pub(super) async fn data(&self, items: &[(&str, Value)]) -> StateResponse {
-        let of = Size::schema().object_type();
+        let of = Size::schema().object_type().clone();
         let mut all: BTreeMap<String, Value> =
             Size::schema().attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
         all.extend(items.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
@@ -327,7 +327,7 @@ impl Client {
     }
 
     pub(super) fn decode_data(state: Option<Encoded>) -> Value {
-        codec::decode(&Size::schema().object_type(), &state.unwrap()).unwrap()
+        codec::decode(Size::schema().object_type(), &state.unwrap()).unwrap()
     }
 }
 

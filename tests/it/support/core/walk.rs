@@ -94,7 +94,7 @@ impl Walk {
         let schema = &self.schemas.provider;
         let request = configure_provider::Request {
             terraform_version: TERRAFORM_VERSION.to_owned(),
-            config: Some(encode(schema, &json::read(&schema.object_type(), config))),
+            config: Some(encode(schema, &json::read(schema.object_type(), config))),
             client_capabilities: None,
         };
         let answer = self.runtime.block_on(self.client.clone().configure_provider(request)).expect("an answer");
@@ -248,7 +248,7 @@ impl Walk {
     /// `ValidateDataResourceConfig`, then `ReadDataSource`.
     pub(crate) fn data(&self, type_name: &str, config: &Json) -> Result<Value, Messages> {
         let schema = &self.schemas.data_sources.iter().find(|it| it.0 == type_name).expect("a data source").1;
-        let config = json::read(&schema.object_type(), config);
+        let config = json::read(schema.object_type(), config);
         let encoded = Some(encode(schema, &config));
         let request =
             validate_data_resource_config::Request { type_name: type_name.to_owned(), config: encoded.clone() };
@@ -287,14 +287,14 @@ fn capabilities() -> ClientCapabilities {
 }
 
 fn encode(schema: &Schema, value: &Value) -> DynamicValue {
-    let encoded = codec::encode(&schema.object_type(), value).expect("a value of the schema");
+    let encoded = codec::encode(schema.object_type(), value).expect("a value of the schema");
     DynamicValue { msgpack: encoded.msgpack, json: encoded.json }
 }
 
 fn decode(schema: &Schema, value: Option<DynamicValue>) -> Value {
     let value = value.unwrap_or_default();
     let encoded = Encoded { msgpack: value.msgpack, json: value.json };
-    codec::decode(&schema.object_type(), &encoded).unwrap_or_else(|error| panic!("core cannot read it: {error}"))
+    codec::decode(schema.object_type(), &encoded).unwrap_or_else(|error| panic!("core cannot read it: {error}"))
 }
 
 fn path(path: proto::AttributePath) -> AttributePath {
