@@ -94,10 +94,14 @@ impl Resource for LogicalReplication {
         let (session, policy) = (&cx.data().session, &cx.data().policy);
         let check = &logical_replication_is_one_way::CHECK;
         let project = match location::optional(&planned.project_id, path!(project_id), ProjectId::parse) {
-            Ok(Some(project)) if policy.asks(check) => project,
-            Ok(_) => return Diagnostics::none(),
+            Ok(Some(project)) => project,
+            Ok(None) => return Diagnostics::none(),
             Err(problems) => return problems,
         };
+        session.plan_to_enable(&project);
+        if !policy.asks(check) {
+            return Diagnostics::none();
+        }
         match project_of(session, &project, &access::budget(cx), true).await {
             Ok(found) => policy.judge(
                 check,

@@ -363,7 +363,7 @@ async fn planned_branch(
 
 fn exists(place: &Place) -> Diagnostic {
     Diagnostic::error(
-        format!("Role `{}` exists already", place.name),
+        format!("Role `{}` already exists", place.name),
         format!(
             "Branch `{}` of project `{}` has a role of that name, which this run has not made.\n\nTo manage it here, import it \
              with the id `{}`, or set `adopt = true`, which takes it over and never drops it. Otherwise choose another name; with \

@@ -9,7 +9,7 @@ mod natural_keys;
 mod place;
 mod snapshots;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,6 +58,7 @@ struct Inner {
     unreachable: Mutex<BTreeMap<Place, Error>>,
     natural_keys: NaturalKeys,
     writing: AtomicBool,
+    to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
 
 /// Settings that cannot work; the sentences have no final period.
@@ -106,6 +107,7 @@ impl Session {
             unreachable: Mutex::default(),
             natural_keys: NaturalKeys::default(),
             writing: AtomicBool::new(false),
+            to_be_enabled: Mutex::default(),
         })))
     }
 
@@ -206,6 +208,17 @@ impl Session {
         self.0.writing.store(true, Ordering::Relaxed);
         self.0.snapshots.forget_project(project);
         self.unreachable().retain(|place, _| &place.project != project);
+    }
+
+    /// Notes that this run is going to enable logical replication of a project.
+    pub fn plan_to_enable(&self, project: &ProjectId) {
+        self.to_be_enabled().insert(project.clone());
+    }
+
+    /// Whether this run is going to enable logical replication of a project, as far as it is planned already: what
+    /// takes `project_id` from that resource's `id` is planned after it.
+    pub fn plans_to_enable(&self, project: &ProjectId) -> bool {
+        self.to_be_enabled().contains(project)
     }
 
     /// Whether a branch is gone: it is absent and its project answers.
@@ -319,6 +332,10 @@ impl Session {
             },
             Err(_) => error.into(),
         }
+    }
+
+    fn to_be_enabled(&self) -> MutexGuard<'_, BTreeSet<ProjectId>> {
+        self.0.to_be_enabled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unreachable(&self) -> MutexGuard<'_, BTreeMap<Place, Error>> {

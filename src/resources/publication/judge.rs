@@ -53,7 +53,8 @@ pub(super) async fn plan(
     let (session, policy) = (session(cx), policy(cx));
     let place = session.place(location, &budget(cx)).await?;
     let mut found = Diagnostics::none();
-    if prior.is_none() && policy.asks(&logical_replication_on::CHECK) {
+    let enabled_first = session.plans_to_enable(&place.project);
+    if prior.is_none() && !enabled_first && policy.asks(&logical_replication_on::CHECK) {
         let settings = session.server_settings(&place, &budget(cx)).await?;
         found.extend(
             policy.judge(&logical_replication_on::CHECK, logical_replication_on::check(&settings, &path!(project_id))),

@@ -82,7 +82,7 @@ fn a_lost_answer_makes_no_second_role_and_takes_over_no_stranger() {
     // A role that was there before is nobody's own, whatever was lost.
     stand_in.sql("CREATE ROLE reader_one LOGIN");
     stand_in.fault(&json!({"method": "POST", "path": ROLES, "action": {"reset": "before"}}));
-    workspace.apply_fails().insist_error("exists already");
+    workspace.apply_fails().insist_error("already exists");
     assert!(!workspace.addresses().contains(&ROLE.to_owned()));
     assert_eq!(roles(&stand_in), "1");
 }

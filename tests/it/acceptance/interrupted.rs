@@ -189,9 +189,10 @@ fn a_server_that_stays_away_leaves_a_state_that_is_right() {
     let other = open_transaction(&stand_in, WRITE);
     let child = workspace.start(&APPLY);
     until("the slot to be begun", || slots(&stand_in) == "1");
+    // An orderly shutdown ends the open transaction too: if that one's session goes first, the slot gets made.
     stand_in.postgres("stop");
     drop(other);
-    let outcome = workspace.finish_child(child).expect_failure();
+    let outcome = workspace.finish_child(child);
     stand_in.postgres("start");
     let known = workspace.addresses();
     assert_eq!(known.contains(&"neonrep_slot.this".to_owned()), slots(&stand_in) == "1", "{}", outcome.messages());

@@ -87,6 +87,26 @@ fn adding_it_to_a_configuration_replaces_nothing() {
 }
 
 #[test]
+fn what_comes_after_it_is_not_warned_that_it_is_off() {
+    let stand_in = StandIn::start(17);
+    stand_in.sample_table();
+    let workspace = Workspace::new(&stand_in);
+    let publication = |project: &str| {
+        format!(
+            "resource \"neonrep_publication\" \"this\" {{\n  project_id = {project}\n  database   = \"neondb\"\n  name       = \
+             \"pub_one\"\n  tables     = [{{ name = \"playing_with_neon\" }}]\n}}\n"
+        )
+    };
+    workspace.write(&publication("var.project_id"));
+    workspace.plan().insist_warning("logical_replication_on");
+    workspace.write(&format!("{ENABLED}{}", publication("neonrep_logical_replication.this.id")));
+    let plan = workspace.plan();
+    assert!(!plan.warns("logical_replication_on"), "{:?}", plan.warnings());
+    plan.insist_warning("logical_replication_is_one_way");
+    workspace.apply();
+}
+
+#[test]
 fn a_project_that_is_not_there_never_empties_the_state() {
     let (stand_in, workspace) = started();
     stand_in.fault(&json!({ "path": "/projects/**", "times": null, "action": { "not_found": true } }));

@@ -94,7 +94,7 @@ fn a_role_that_is_there_is_taken_over_only_when_asked() {
     made_elsewhere(&stand_in, "reader");
     let error = workspace.apply_fails().error();
     assert!(error.is_on("name"), "{error:?}");
-    for part in ["exists already", &id(&stand_in, "reader"), "adopt = true"] {
+    for part in ["already exists", &id(&stand_in, "reader"), "adopt = true"] {
         assert!(error.text().contains(part), "{part}: {error:?}");
     }
     workspace.write(&role("adopt = true"));

@@ -107,7 +107,7 @@ fn two_creates_of_one_name_at_once() {
     });
     let (made, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|it| !it.messages.have_errors());
     assert_eq!((made.len(), refused.len()), (1, 1), "{refused:?}");
-    refused[0].messages.insist_error("name", "exists already");
+    refused[0].messages.insist_error("name", "already exists");
     assert_eq!(refused[0].object, None);
     core.settled(made[0].object.as_ref().expect("an object"), &config);
 }

@@ -23,7 +23,7 @@ pub(crate) struct FoundDatabase {
     pub(crate) owner: String,
 }
 
-/// Creates the role; one that exists already only gets the password, as on Neon.
+/// Creates the role; one that already exists only gets the password, as on Neon.
 /// `password` is null for a role that may not log in.
 pub(crate) async fn create(client: &Client, name: &str, password: Option<&str>) -> Result<()> {
     let login = match password {
