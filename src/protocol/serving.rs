@@ -67,14 +67,17 @@ pub(super) fn for_parent(
     launch: &Launch,
     make: impl FnOnce() -> Arc<dyn PluginServer>,
 ) -> Result<(), Error> {
+    // Read before anything else: the parent may be gone as soon as it has our line.
+    #[cfg(unix)]
+    let parent = std::os::unix::process::parent_id();
     logging::start(about);
-    run(async {
+    run(async move {
         let end = CancellationToken::new();
         // Ctrl-C reaches the whole process group. Terraform then says what to do; dying here would orphan objects.
         let interrupts = Interrupts::catch()?;
         tokio::spawn(interrupts.each(|| debug!("interrupt ignored: Terraform says when to stop")));
         #[cfg(unix)]
-        tokio::spawn(orphaned(end.clone()));
+        tokio::spawn(orphaned(parent, end.clone()));
 
         let tls = launch.client_certificate.as_deref().map(Tls::for_client).transpose()?;
         let listener = listen(&launch.place)?;
@@ -91,8 +94,7 @@ pub(super) fn for_parent(
 /// Ends the process once the one that started it is gone without a word, as after `kill -9`: nobody would call
 /// `Shutdown` any more. An orphan gets another parent.
 #[cfg(unix)]
-async fn orphaned(end: CancellationToken) {
-    let parent = std::os::unix::process::parent_id();
+async fn orphaned(parent: u32, end: CancellationToken) {
     loop {
         tokio::time::sleep(ORPHAN_LOOK).await;
         if std::os::unix::process::parent_id() != parent {
