@@ -25,7 +25,7 @@
 //! # }
 //! struct Thing;
 //!
-//! #[derive(Clone, Debug, Serialize, Deserialize)]
+//! #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 //! #[serde(deny_unknown_fields)]
 //! struct Model {
 //!     name: Attr<String>,
