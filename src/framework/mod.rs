@@ -78,6 +78,7 @@
 
 pub mod attr;
 pub mod codec;
+pub mod conform;
 pub mod context;
 pub mod data_source;
 pub mod diagnostic;

@@ -11,7 +11,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::{Address, Connection};
 use super::error::{Error, Kind, Result};
-use super::session::Session;
 use super::tls::Tls;
 
 /// Limits of a pool.
@@ -95,27 +94,24 @@ impl Pool {
         Self(Arc::new(Shared { settings, state: Mutex::default(), tls: Mutex::default() }))
     }
 
-    /// The session of that database and role, when nobody else uses it. `purpose` is shown to those who wait in vain, such as
-    /// ``reading publications``. Errors: `SessionsBusy` at the deadline, and those of connecting.
-    pub async fn session(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<Session> {
-        self.acquire(address, deadline, purpose, false).await
-    }
-
-    /// A session beside the one that others share, if one is free, for work that takes long; else the shared one.
-    pub async fn session_of_its_own(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<Session> {
-        self.acquire(address, deadline, purpose, true).await
-    }
-
-    async fn acquire(&self, address: &Address, deadline: Instant, purpose: &str, extra: bool) -> Result<Session> {
+    /// Waits for the connection of that database and role; `extra`: for one beside it, if one is free. `purpose` is
+    /// shown to those who wait in vain. Errors: `SessionsBusy` at the deadline.
+    pub(super) async fn acquire(
+        &self,
+        address: &Address,
+        deadline: Instant,
+        purpose: &str,
+        extra: bool,
+    ) -> Result<Permit> {
         let begun = Instant::now();
         let (answer, granted) = oneshot::channel();
         let waiter = Waiter { address: address.clone(), purpose: purpose.to_owned(), extra, answer };
         self.0.state().waiting.push_back(waiter);
         self.0.dispatch();
-        let Ok(Ok(permit)) = timeout_at(deadline, granted).await else {
-            return Err(self.busy(purpose, begun));
-        };
-        Session::open(permit, deadline).await
+        match timeout_at(deadline, granted).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(self.busy(purpose, begun)),
+        }
     }
 
     fn busy(&self, purpose: &str, begun: Instant) -> Error {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use futures_util::future::join;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::connection::{Canceller, Connection};
+use super::connection::{Address, Canceller, Connection};
 use super::error::{Error, Kind, Result};
-use super::pool::Permit;
+use super::pool::{Permit, Pool};
 
 /// A session, until it is dropped. Hold one at a time: a second one may wait for the first for ever.
 #[derive(Debug)]
@@ -46,8 +46,21 @@ enum Attempt<T> {
     CommitUnknown(Error),
 }
 
+impl Pool {
+    /// The session of that database and role, when nobody else uses it. `purpose` is shown to those who wait in vain, such as
+    /// ``reading publications``. Errors: `SessionsBusy` at the deadline, and those of connecting.
+    pub async fn session(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<Session> {
+        Session::open(self.acquire(address, deadline, purpose, false).await?, deadline).await
+    }
+
+    /// A session beside the one that others share, if one is free, for work that takes long; else the shared one.
+    pub async fn session_of_its_own(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<Session> {
+        Session::open(self.acquire(address, deadline, purpose, true).await?, deadline).await
+    }
+}
+
 impl Session {
-    pub(super) async fn open(permit: Permit, deadline: Instant) -> Result<Self> {
+    async fn open(permit: Permit, deadline: Instant) -> Result<Self> {
         let mut session = Self { permit, connection: None, deadline };
         session.connection = session.permit.take_idle().filter(|it| !it.is_closed()).map(Arc::new);
         if session.connection.is_none() {

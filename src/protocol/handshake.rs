@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::About;
-use super::listener::Address;
+use super::address::{Address, Place};
 
 /// Terraform's and OpenTofu's public constant. It tells a start by them from a start by hand; it is no secret.
 const COOKIE_KEY: &str = "TF_PLUGIN_MAGIC_COOKIE";
@@ -42,17 +42,6 @@ pub(super) struct Launch {
     /// Whether the parent splits the line into seven fields.
     pub(super) seventh_field: bool,
     pub(super) place: Place,
-}
-
-/// Where to listen.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// Folder for the Unix socket.
-    pub(super) folder: PathBuf,
-    /// Group, by name or number, that may use the socket.
-    pub(super) group: Option<String>,
-    /// Ports to try, where there are no Unix sockets.
-    pub(super) ports: RangeInclusive<u16>,
 }
 
 /// Reads command line and environment. Nothing is opened and nothing printed.

@@ -1,8 +1,6 @@
-//! Where the parent connects: a Unix socket, or a loopback port where there are none. And the loop that accepts.
+//! Binds where the parent connects, a Unix socket or a loopback port where there are none, and accepts.
 
 use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,39 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 use tracing::debug;
 
-use super::handshake::Place;
+use super::address::{Address, Place};
 
 /// A peer that opens a connection and says nothing is let go after this.
 const TLS_PATIENCE: Duration = Duration::from_secs(10);
 /// Accepting fails when the process is out of file descriptors; some are freed soon.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
-
-/// What the parent connects to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
-    /// Path of a socket.
-    Unix(PathBuf),
-    /// Loopback address and port.
-    Tcp(SocketAddr),
-}
-
-impl Address {
-    /// Go's name of the network.
-    pub(super) fn network(&self) -> &'static str {
-        match self {
-            Self::Unix(_) => "unix",
-            Self::Tcp(_) => "tcp",
-        }
-    }
-
-    /// The address as Go's dialer takes it.
-    pub(super) fn text(&self) -> String {
-        match self {
-            Self::Unix(path) => path.display().to_string(),
-            Self::Tcp(address) => address.to_string(),
-        }
-    }
-}
 
 /// A bound listener. A socket file goes away with it.
 pub(super) struct Listener {

@@ -1,10 +1,12 @@
 //! The process around a provider: how Terraform and OpenTofu start it, trust it, talk to it and end it.
 //!
 //! [`handshake`] reads what the parent asks and writes the one line it waits for; [`listener`] and [`tls`] let this
-//! parent in and nobody else; [`plugin_services`] are go-plugin's own calls, [`provider_service`] is Terraform's, each
-//! call run by [`rpc`] and [`translate`]d to the framework; [`logging`] writes the lines that Terraform reads on stderr.
+//! parent in, at an [`address`], and nobody else; [`plugin_services`] are go-plugin's own calls, [`provider_service`]
+//! is Terraform's, each call run by [`rpc`] and [`translate`]d to the framework; [`logging`] writes the lines that
+//! Terraform reads on stderr.
 //! The contract is plugin protocol 6.11 over go-plugin's core protocol 1, as `proto/` has it.
 
+mod address;
 pub mod generated;
 mod handshake;
 mod listener;

@@ -14,13 +14,14 @@ use tonic_health::ServingStatus;
 use tracing::{debug, info, warn};
 
 use super::About;
+use super::address::{Address, Place};
 use super::generated::plugin::{
     grpc_broker_server::GrpcBrokerServer, grpc_controller_server::GrpcControllerServer,
     grpc_stdio_server::GrpcStdioServer,
 };
 use super::generated::tfplugin6::provider_server::ProviderServer;
-use super::handshake::{self, Launch, PROTOCOL, Place};
-use super::listener::{Address, Listener};
+use super::handshake::{self, Launch, PROTOCOL};
+use super::listener::Listener;
 use super::logging;
 use super::plugin_services::{Broker, Controller, SERVICE, Stdio};
 use super::provider_service::ProviderService;

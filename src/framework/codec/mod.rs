@@ -6,9 +6,10 @@
 mod json;
 mod msgpack;
 
+use super::conform::NotOfType;
 use super::path::{AttributePath, Step};
 use super::server::Encoded;
-use super::types::{NotAType, NotOfType, Type};
+use super::types::{NotAType, Type};
 use super::value::Value;
 
 /// Bytes that are no value of the wanted type.
