@@ -75,7 +75,8 @@ pub fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
             ("Neon's API is not well or not reached: try again later.", AttributePath::root())
         }
         Kind::AnswerLost => (
-            "Whether it took effect could not be found out. Plan again: what was made shows then, and can be imported.",
+            "Whether it took effect could not be found out. Plan again: what was made shows then, and can be imported. Where a page \
+             answered in place of the API, look at `api_url` (or `NEON_API_URL`), and at proxies in between.",
             AttributePath::root(),
         ),
         Kind::OperationFailed => (

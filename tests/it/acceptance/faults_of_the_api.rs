@@ -133,6 +133,7 @@ fn what_is_refused_names_what_the_api_said() {
         (json!({"status": 422, "message": "roles limit reached"}), "roles limit reached"),
         (json!({"status": 400, "message": "this is no name"}), "this is no name"),
         (json!({"status": 200, "html": "<html>hello</html>"}), "page for people"),
+        (json!({"status": 200, "html": "<html>hello</html>"}), "NEON_API_URL"),
         (json!({"status": 307, "message": "elsewhere", "headers": {"Location": "http://127.0.0.1:1/"}}), "307"),
     ] {
         stand_in.fault(&json!({"method": "POST", "path": ROLES, "times": null, "action": action}));
