@@ -128,27 +128,36 @@ impl App {
 
     /// Stops the server: the compute sleeps and a connection wakes it.
     pub(crate) async fn suspend(&self) -> Result<()> {
-        self.halt(ServerState::Asleep).await
+        self.halt(ServerState::Asleep, false).await
     }
 
     /// Stops the server until it is started on request.
     pub(crate) async fn stop(&self) -> Result<()> {
-        self.halt(ServerState::Stopped).await
+        self.halt(ServerState::Stopped, false).await
+    }
+
+    /// The same without any order: no session gets to finish what it is at.
+    pub(crate) async fn crash(&self) -> Result<()> {
+        self.halt(ServerState::Stopped, true).await
     }
 
     /// Stops the server for good: nothing that still runs can start it again.
     pub(crate) async fn close(&self) -> Result<()> {
         let mut cluster = self.cluster.lock().await;
         self.state.send_replace(ServerState::Stopped);
-        let stopped = cluster.abandon().await;
+        let stopped = cluster.crash().await;
         std::mem::forget(cluster); // the lock stays taken until the process ends
         stopped
     }
 
-    async fn halt(&self, into: ServerState) -> Result<()> {
+    async fn halt(&self, into: ServerState, at_once: bool) -> Result<()> {
         let mut cluster = self.cluster.lock().await;
         self.state.send_replace(into);
-        cluster.stop().await?;
+        if at_once {
+            cluster.crash().await?;
+        } else {
+            cluster.stop().await?;
+        }
         *self.superuser.lock().await = None;
         self.turned(into, EndpointState::Idle);
         Ok(())

@@ -184,8 +184,8 @@ impl Cluster {
         self.end(&[(Signal::SIGINT, FAST_SHUTDOWN), (Signal::SIGQUIT, FAST_SHUTDOWN), (Signal::SIGKILL, START)]).await
     }
 
-    /// Ends the server whose data goes next: nothing need be written.
-    pub(crate) async fn abandon(&mut self) -> Result<()> {
+    /// Ends the server at once, by an immediate shutdown: sessions end where they are, the next start recovers.
+    pub(crate) async fn crash(&mut self) -> Result<()> {
         self.end(&[(Signal::SIGQUIT, FAST_SHUTDOWN), (Signal::SIGKILL, START)]).await
     }
 

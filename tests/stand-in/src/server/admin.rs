@@ -32,6 +32,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/postgres", get(postgres))
         .route("/postgres/start", post(start))
         .route("/postgres/stop", post(stop))
+        .route("/postgres/crash", post(crash))
         .route("/postgres/restart", post(restart))
         .route("/terminate_backends", post(terminate_backends))
         .route("/connections/cut", post(cut_connections))
@@ -157,6 +158,11 @@ async fn start(State(app): State<Arc<App>>) -> Answer {
 
 async fn stop(State(app): State<Arc<App>>) -> Answer {
     app.stop().await?;
+    postgres(State(app)).await
+}
+
+async fn crash(State(app): State<Arc<App>>) -> Answer {
+    app.crash().await?;
     postgres(State(app)).await
 }
 
