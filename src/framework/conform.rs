@@ -89,13 +89,13 @@ impl Type {
 mod tests {
     use super::*;
 
-    fn object(attributes: &[(&str, Type)]) -> Type {
-        Type::Object(attributes.iter().map(|(name, it)| ((*name).to_owned(), it.clone())).collect())
+    fn with(name: &str, of: Type) -> Type {
+        Type::Object([(name.to_owned(), of)].into())
     }
 
     #[test]
     fn sequences_become_sets_at_any_depth() {
-        let wanted = object(&[("s", Type::Set(Box::new(Type::Set(Box::new(Type::String)))))]);
+        let wanted = with("s", Type::Set(Box::new(Type::Set(Box::new(Type::String)))));
         let list = |items: Vec<Value>| Value::List(items);
         let value = Value::object([("s", list(vec![list(vec!["b".into(), "a".into(), "b".into()])]))]);
         let inner = Value::string_set(["a", "b"]);
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named_with_its_place() {
-        let wanted = object(&[("a", object(&[("b", Type::List(Box::new(Type::Number)))]))]);
+        let wanted = with("a", with("b", Type::List(Box::new(Type::Number))));
         let message = |value: Value| wanted.conform(value).unwrap_err().to_string();
         let b = |value: Value| Value::object([("a", Value::object([("b", value)]))]);
         assert_eq!(message(b(Value::List(vec!["x".into()]))), "`a.b[0]`: wanted number, found string");

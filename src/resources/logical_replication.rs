@@ -98,7 +98,7 @@ impl Resource for LogicalReplication {
             Ok(None) => return Diagnostics::none(),
             Err(problems) => return problems,
         };
-        session.plan_to_enable(&project);
+        session.remember_to_be_enabled(&project);
         if !policy.asks(check) {
             return Diagnostics::none();
         }

@@ -211,13 +211,13 @@ impl Session {
     }
 
     /// Notes that this run is going to enable logical replication of a project.
-    pub fn plan_to_enable(&self, project: &ProjectId) {
+    pub fn remember_to_be_enabled(&self, project: &ProjectId) {
         self.to_be_enabled().insert(project.clone());
     }
 
     /// Whether this run is going to enable logical replication of a project, as far as it is planned already: what
     /// takes `project_id` from that resource's `id` is planned after it.
-    pub fn plans_to_enable(&self, project: &ProjectId) -> bool {
+    pub fn is_to_be_enabled(&self, project: &ProjectId) -> bool {
         self.to_be_enabled().contains(project)
     }
 

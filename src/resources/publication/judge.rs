@@ -53,7 +53,7 @@ pub(super) async fn plan(
     let (session, policy) = (session(cx), policy(cx));
     let place = session.place(location, &budget(cx)).await?;
     let mut found = Diagnostics::none();
-    let enabled_first = session.plans_to_enable(&place.project);
+    let enabled_first = session.is_to_be_enabled(&place.project);
     if prior.is_none() && !enabled_first && policy.asks(&logical_replication_on::CHECK) {
         let settings = session.server_settings(&place, &budget(cx)).await?;
         found.extend(

@@ -88,7 +88,7 @@ async fn is_there_now(cx: &Context, publication: &Reference) -> Result<bool, Err
 async fn server(cx: &Context, place: &Place) -> Result<Diagnostics, Error> {
     let (session, policy) = (session(cx), policy(cx));
     let mut found = Diagnostics::none();
-    if !session.plans_to_enable(&place.project) && policy.asks(&logical_replication_on::CHECK) {
+    if !session.is_to_be_enabled(&place.project) && policy.asks(&logical_replication_on::CHECK) {
         let settings = session.server_settings(place, &budget(cx)).await?;
         let warning = logical_replication_on::check(&settings, &path!(publication_id));
         found.extend(policy.judge(&logical_replication_on::CHECK, warning));
