@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use crate::checks::Policy;
-use crate::framework;
 use crate::session::Session;
 
 /// The context of a handler's call.
-pub type Context = framework::context::Context<Data>;
+pub type Context = tfplugin::Context<Data>;
 
 /// What the provider's configuration makes.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 //!
 //! Told apart by kind, never by text. A resource explains what is particular to it itself, and leaves the rest to these.
 
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::path::AttributePath;
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, path};
+
 use crate::session::{Container, Error, WrongSettings};
-use crate::{neon, path, postgres};
+use crate::{neon, postgres};
 
 /// `doing` is what was tried, as in `create publication "p"`: the summary is `Cannot` and that.
 pub fn session(doing: &str, error: &Error) -> Diagnostic {

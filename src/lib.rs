@@ -5,9 +5,7 @@
 //! One resource is one `src/resources/<x>.rs` with its prose `<x>.md`, one folder `examples/resources/neonrep_<x>`, one
 //! `tests/it/acceptance/<x>.rs`, and one line in `resources::all`. The modules, from the outside in:
 //!
-//! - [`protocol`]: the plugin server that Terraform starts: handshake, mutual TLS, gRPC, logs. Translates and no more.
-//! - [`framework`]: a Terraform plugin framework: values, schema with its behaviour as data, one pure planner, the
-//!   traits an author implements. Could be a crate of its own.
+//! - [`tfplugin`], a crate of its own: the plugin protocol and a framework for providers. Knows nothing of this one.
 //! - [`provider`]: the provider block, and the lists of what there is. The only reader of the environment.
 //! - [`resources`], [`data_sources`]: one file each: schema, handlers, what an error means to the user.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
@@ -25,8 +23,7 @@
 //!
 //! # Invariants
 //!
-//! - `framework` uses nothing else of this crate and does no IO; `protocol` uses only `framework`; `neon` and `postgres`
-//!   use only `secret`. A resource never names another resource. `tests/it/architecture.rs` holds this.
+//! - `neon` and `postgres` use only `secret`. A resource never names another resource. `tests/it/architecture.rs` holds this.
 //! - No text becomes SQL: a statement is a fixed template and typed fragments (`postgres::sql`). No secret becomes text.
 //! - A resource holds no SQL and no URL; the lower layers build no diagnostic.
 //! - Planning is a function over values: a check can speak, it cannot change a plan.
@@ -37,11 +34,7 @@
 //! # Why not the crate `tf-provider`
 //!
 //! It accepts clients without a certificate, dies on Ctrl-C in mid-create and so orphans what it made, cannot carry
-//! numbers such as `0.1`, stops at protocol 6.5, and has had no release since 2024. Hence `protocol` and `framework`.
-
-pub mod protocol;
-
-pub mod framework;
+//! numbers such as `0.1`, stops at protocol 6.5, and has had no release since 2024. Hence `tfplugin`.
 
 pub mod provider;
 

@@ -4,17 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::timeouts::parse_duration;
+use tfplugin::schema::{number, set_of, string};
+use tfplugin::{
+    Attr, Configured, Diagnostic, Diagnostics, ErasedDataSource, ErasedResource, Provider, Schema, Type, path,
+};
 
 use crate::checks;
 use crate::context::Data;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::erased::{ErasedDataSource, ErasedResource};
-use crate::framework::provider::{Configured, Provider};
-use crate::framework::schema::{Schema, number, set_of, string};
-use crate::framework::timeouts::parse_duration;
-use crate::framework::types::Type;
-use crate::path;
 use crate::secret::Secret;
 use crate::session::{Session, Settings};
 use crate::{data_sources, explain, neon, resources};
@@ -93,9 +90,7 @@ impl Provider for Neonrep {
                 number()
                     .optional()
                     .checked_by(|value| match value {
-                        crate::framework::value::Value::Number(number)
-                            if number.to_i64().is_some_and(|n| (1..=100).contains(&n)) =>
-                        {
+                        tfplugin::Value::Number(number) if number.to_i64().is_some_and(|n| (1..=100).contains(&n)) => {
                             Ok(())
                         }
                         _ => Err("must be a whole number from 1 to 100".to_owned()),

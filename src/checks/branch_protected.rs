@@ -1,8 +1,8 @@
 //! Roles of a protected branch get other passwords on its child branches.
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::neon::Branch;
 
 /// The rule.
@@ -30,7 +30,7 @@ pub fn check(role: &str, branch: &Branch, at: AttributePath) -> Option<Diagnosti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path;
+    use tfplugin::path;
 
     #[test]
     fn only_a_protected_branch_warns() {

@@ -1,8 +1,8 @@
 //! Enabling logical replication restarts computes, cannot be undone, and makes the compute stay awake for a consumer.
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::neon::ProjectId;
 
 /// The rule.
@@ -39,8 +39,8 @@ pub fn check(project: &ProjectId, on: bool, at: AttributePath) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::diagnostic::Severity;
-    use crate::path;
+    use tfplugin::Severity;
+    use tfplugin::path;
 
     #[test]
     fn both_cases_warn_and_say_what_happens() {

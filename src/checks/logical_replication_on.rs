@@ -1,8 +1,8 @@
 //! Logical replication is on: without it no slot can be made.
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::settings::Settings;
 
 /// The rule.

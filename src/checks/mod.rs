@@ -21,8 +21,7 @@ pub mod tables_publishable;
 
 use std::collections::BTreeSet;
 
-use crate::framework::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::framework::path::AttributePath;
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, Severity};
 
 /// What a check does when its rule is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

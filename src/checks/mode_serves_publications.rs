@@ -1,8 +1,8 @@
 //! A replica identity serves the publications that send the table's updates and deletes.
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::replica_identity::{Mode, Publisher};
 use crate::postgres::{PublicationName, TableName};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::TableName;
 use crate::postgres::table::{Kind, Tables};
 

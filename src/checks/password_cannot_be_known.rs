@@ -1,8 +1,8 @@
 //! A role whose password nobody can look up: Neon shows it once, when the role is made, and the state does not keep it.
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 
 /// The rule.
 pub const CHECK: Check = Check {
@@ -30,7 +30,7 @@ pub fn check(role: &str, stores_passwords: bool, store_password: bool, at: Attri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path;
+    use tfplugin::path;
 
     #[test]
     fn only_a_password_that_nobody_keeps_is_refused() {

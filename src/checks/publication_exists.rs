@@ -1,8 +1,8 @@
 //! The one idea: a known `publication_id` names a publication that is there now; an unknown one is made by this run, first.
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::{PublicationName, SlotName};
 
 /// The rule.
@@ -36,7 +36,7 @@ pub fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::diagnostic::Severity;
+    use tfplugin::Severity;
 
     #[test]
     fn only_an_absent_publication_is_refused() {

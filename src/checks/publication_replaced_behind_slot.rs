@@ -1,8 +1,8 @@
 //! A publication that this run replaces takes the slot's order with it.
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::{PublicationName, SlotName};
 
 /// The rule.
@@ -50,7 +50,7 @@ pub fn agreed(publication: &PublicationName, slot: &SlotName, at: &AttributePath
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::diagnostic::Severity;
+    use tfplugin::Severity;
 
     #[test]
     fn what_this_run_causes_is_refused_and_what_happened_before_is_told() {

@@ -1,8 +1,8 @@
 //! A slot that is to be made finds a free place: there are ten on Neon, of which Neon itself takes one.
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::slot::Capacity;
 
 /// The rule.

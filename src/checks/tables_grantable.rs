@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::publication::Operation;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{PublicationName, TableName};
@@ -93,9 +93,9 @@ pub fn detail(publication: &PublicationName, names: &BTreeSet<String>) -> String
 mod tests {
     use super::super::samples::{self, table};
     use super::*;
-    use crate::framework::diagnostic::Severity;
     use crate::postgres::replica_identity::Mode;
     use crate::postgres::table::Kind;
+    use tfplugin::Severity;
 
     fn tables() -> Tables {
         [

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::role::Role;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use tfplugin::{AttributePath, Diagnostic};
+
 use super::{Check, Level};
-use crate::framework::diagnostic::Diagnostic;
-use crate::framework::path::AttributePath;
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 

@@ -1,18 +1,14 @@
 //! `neonrep_connection`: how a consumer connects to a database, on the direct host.
 
+use tfplugin::schema::{Rule, boolean, number, string};
+use tfplugin::{Attr, AttributePath, DataSource, Diagnostic, Diagnostics, Schema, identity, path};
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::context::{Context, Data};
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::data_source::DataSource;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::import;
-use crate::framework::path::AttributePath;
-use crate::framework::schema::{Rule, Schema, boolean, number, string};
 use crate::neon::{self, BranchId, Budget, ProjectId};
-use crate::path;
 use crate::postgres::{DatabaseName, RoleName};
 use crate::resources::{access, location};
 use crate::secret::Secret;
@@ -187,7 +183,7 @@ impl DataSource for Connection {
 
 impl RoleId {
     fn parse(id: &str) -> Result<Self, String> {
-        let parts = import::split(id)?;
+        let parts = identity::split(id)?;
         let [project, branch, name] = parts.as_slice() else {
             return Err(format!(
                 "`{id}` is not the id of a `neonrep_role`, which is `<project_id>/<branch_id>/<name>`"
@@ -249,7 +245,7 @@ fn uri(role: &RoleName, password: &Secret, host: &str, port: u16, database: &Dat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::model;
+    use tfplugin::model;
 
     fn config(role_id: &str, branch: Attr<&str>) -> Model {
         let nulls: Model = model::nulls(&Connection::schema()).unwrap();
@@ -263,7 +259,7 @@ mod tests {
 
     #[test]
     fn model_and_schema_agree() {
-        assert_eq!(crate::framework::erased::data_source(Connection).agrees(), Ok(()));
+        assert_eq!(tfplugin::kinds::erased::data_source(Connection).agrees(), Ok(()));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 mod connection;
 
+use tfplugin::ErasedDataSource;
+use tfplugin::kinds::erased::data_source;
+
 use crate::context::Data;
-use crate::framework::erased::{ErasedDataSource, data_source};
 
 /// All data sources.
 pub fn all() -> Vec<Box<dyn ErasedDataSource<Data>>> {

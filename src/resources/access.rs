@@ -4,16 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, path};
 use tokio::time::Instant;
 
 use crate::checks::Policy;
 use crate::context::Context;
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::path::AttributePath;
 use crate::neon::{self, Budget, ProjectId};
-use crate::path;
 use crate::postgres::{self, Connection, RoleName};
 use crate::session::{Error, Location, Place, Session};
 

@@ -10,22 +10,16 @@ mod scope;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::{boolean, set_of, set_of_objects, string};
+use tfplugin::value::{SetValue, Value};
+use tfplugin::{
+    Attr, AttributePath, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, Type, identity, model, path,
+};
 
 use super::{access, location};
 use crate::context::{Context, Data};
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::import;
-use crate::framework::model;
-use crate::framework::path::AttributePath;
-use crate::framework::resource::{Plan, Resource};
-use crate::framework::schema::{Schema, boolean, set_of, set_of_objects, string};
-use crate::framework::timeouts::Timeouts;
-use crate::framework::types::Type;
-use crate::framework::value::{SetValue, Value};
 use crate::neon::{BranchId, ProjectId};
-use crate::path;
 use crate::postgres::grant::Entry;
 use crate::postgres::names::Relation;
 use crate::postgres::privilege::TablePrivilege;
@@ -203,10 +197,10 @@ impl Resource for Grant {
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
-        let bad = |wrong: String| import::bad_id(&explain::sentence(&wrong), IMPORT_ID);
+        let bad = |wrong: String| identity::bad_id(&explain::sentence(&wrong), IMPORT_ID);
         // The last part is a list, whose members are escaped one by one.
         let (place, members) = id.rsplit_once('/').ok_or_else(|| bad(format!("`{id}` has 1 part, not 5")))?;
-        let parts = import::split(place).map_err(bad)?;
+        let parts = identity::split(place).map_err(bad)?;
         let [project, branch, database, role] = parts.as_slice() else {
             return Err(bad(format!("`{id}` has {} parts, not 5", parts.len() + 1)));
         };
@@ -221,7 +215,7 @@ impl Resource for Grant {
             role: role.clone().into(),
             schemas: schemas.into(),
             tables: tables.into(),
-            id: import::id(&[project, branch, database, role]).into(),
+            id: identity::id(&[project, branch, database, role]).into(),
             ..nulls
         })
     }
@@ -248,7 +242,7 @@ impl Model {
     /// The planned value with what is known once the privileges are given.
     fn made(&self, place: &Place) -> Self {
         let role = self.role.known().map_or("", String::as_str);
-        let id = import::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), role]);
+        let id = identity::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), role]);
         Self {
             branch_id: self.branch_id.clone().or_found(|| place.branch.to_string().into()),
             id: match &self.id {
@@ -287,7 +281,7 @@ mod tests {
 
     #[test]
     fn model_and_schema_agree() {
-        assert_eq!(crate::framework::erased::resource(Grant).agrees(), Ok(()));
+        assert_eq!(tfplugin::kinds::erased::resource(Grant).agrees(), Ok(()));
     }
 
     #[test]

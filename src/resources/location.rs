@@ -1,11 +1,9 @@
 //! `project_id`, `branch_id`, `database`: the attributes by which resources say where they are, and their meaning.
 
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::path::AttributePath;
-use crate::framework::schema::{Attribute, string};
+use tfplugin::schema::{Attribute, string};
+use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, path};
+
 use crate::neon::{BranchId, ProjectId};
-use crate::path;
 use crate::postgres::{DatabaseName, RoleName};
 use crate::session::{Location, Place};
 

@@ -3,21 +3,15 @@
 //! One way only: there is no call that turns it off. What is on already is taken over without a call that changes anything.
 
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::{single, string};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, identity, model, path};
 
 use super::access;
 use super::location;
 use crate::checks::logical_replication_is_one_way;
 use crate::context::{Context, Data};
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::import;
-use crate::framework::model;
-use crate::framework::resource::{Plan, Resource};
-use crate::framework::schema::{Schema, single, string};
-use crate::framework::timeouts::Timeouts;
 use crate::neon::{BranchId, Budget, Project, ProjectId};
-use crate::path;
 use crate::postgres::{DatabaseName, settings};
 use crate::session::{self, Error, Place, Session};
 
@@ -184,9 +178,9 @@ impl Resource for LogicalReplication {
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
-        let [project] = import::parts::<1>(id, IMPORT_ID)?;
+        let [project] = identity::parts::<1>(id, IMPORT_ID)?;
         ProjectId::parse(&project)
-            .map_err(|wrong| import::bad_id(&explain::sentence(&wrong.to_string()), IMPORT_ID))?;
+            .map_err(|wrong| identity::bad_id(&explain::sentence(&wrong.to_string()), IMPORT_ID))?;
         let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
         // The id stays null, by which Read knows an import.
         Ok(Model { project_id: project.into(), ..nulls })
@@ -374,7 +368,7 @@ mod tests {
     #[test]
     fn model_and_schema_agree() {
         let schema = LogicalReplication::schema();
-        assert_eq!(crate::framework::erased::resource(LogicalReplication).agrees(), Ok(()));
+        assert_eq!(tfplugin::kinds::erased::resource(LogicalReplication).agrees(), Ok(()));
         assert!(schema.attributes["project_id"].replaces_if_set && schema.attributes["project_id"].required);
     }
 }

@@ -9,8 +9,10 @@ mod replica_identity;
 mod role;
 mod slot;
 
+use tfplugin::ErasedResource;
+use tfplugin::kinds::erased::resource;
+
 use crate::context::Data;
-use crate::framework::erased::{ErasedResource, resource};
 
 /// All resources, in the order in which a guide uses them.
 pub fn all() -> Vec<Box<dyn ErasedResource<Data>>> {

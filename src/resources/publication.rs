@@ -10,20 +10,14 @@ mod judge;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::{boolean, number, set_of, set_of_objects, string};
+use tfplugin::value::{SetValue, Value};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, Type, identity, model, path};
 
 use super::access::{budget, checked_location, not_checked, place, policy, removed_with_its_container, session};
 use super::location::{self, known};
 use crate::context::{Context, Data};
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::resource::{Plan, Resource};
-use crate::framework::schema::{Schema, boolean, number, set_of, set_of_objects, string};
-use crate::framework::timeouts::Timeouts;
-use crate::framework::types::Type;
-use crate::framework::value::{SetValue, Value};
-use crate::framework::{import, model};
-use crate::path;
 use crate::postgres::PublicationName;
 use crate::postgres::publication::{Definition, Operation, Publication as Found};
 use crate::session::{Location, NaturalKey, Place};
@@ -279,10 +273,10 @@ impl Resource for Publication {
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
-        let parts = import::parts::<4>(id, IMPORT)?;
+        let parts = identity::parts::<4>(id, IMPORT)?;
         let [project, branch, database, name] = &parts;
-        location::place(project, branch, database).map_err(|problem| import::bad_id(&problem, IMPORT))?;
-        PublicationName::parse(name).map_err(|wrong| import::bad_id(&wrong.to_string(), IMPORT))?;
+        location::place(project, branch, database).map_err(|problem| identity::bad_id(&problem, IMPORT))?;
+        PublicationName::parse(name).map_err(|wrong| identity::bad_id(&wrong.to_string(), IMPORT))?;
         let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
         let [project_id, branch_id, database, name] = parts.map(Attr::Known);
         Ok(Model { id: Attr::Known(id.to_owned()), project_id, branch_id, database, name, ..nulls })
@@ -356,7 +350,7 @@ impl Model {
 }
 
 fn id(place: &Place, name: &PublicationName) -> String {
-    import::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), name.as_str()])
+    identity::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), name.as_str()])
 }
 
 fn key(place: &Place, name: &PublicationName) -> NaturalKey {

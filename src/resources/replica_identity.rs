@@ -8,18 +8,13 @@ mod judge;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::{single, string};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, identity, model, path};
 
 use super::access::{budget, checked_location, not_checked, place, policy, removed_with_its_container, session};
 use super::location::{self, known, optional};
 use crate::context::{Context, Data};
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::resource::{Plan, Resource};
-use crate::framework::schema::{Schema, single, string};
-use crate::framework::timeouts::Timeouts;
-use crate::framework::{import, model};
-use crate::path;
 use crate::postgres::replica_identity::Mode;
 use crate::postgres::{IndexName, SchemaName, TableName};
 use crate::session::{Location, NaturalKey, Place};
@@ -241,10 +236,10 @@ impl Resource for ReplicaIdentity {
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
-        let parts = import::parts::<5>(id, IMPORT)?;
+        let parts = identity::parts::<5>(id, IMPORT)?;
         let [project, branch, database, schema, table] = &parts;
-        location::place(project, branch, database).map_err(|problem| import::bad_id(&problem, IMPORT))?;
-        TableName::parse(schema, table).map_err(|wrong| import::bad_id(&wrong.to_string(), IMPORT))?;
+        location::place(project, branch, database).map_err(|problem| identity::bad_id(&problem, IMPORT))?;
+        TableName::parse(schema, table).map_err(|wrong| identity::bad_id(&wrong.to_string(), IMPORT))?;
         let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
         let [project, branch, database, schema, table] = parts.map(Attr::Known);
         Ok(Model {
@@ -311,7 +306,7 @@ fn words(mode: &Mode) -> (String, Option<String>) {
 
 fn id(place: &Place, table: &TableName) -> String {
     let (project, branch, database) = (place.project.as_str(), place.branch.as_str(), place.database.as_str());
-    import::id(&[project, branch, database, table.schema.as_str(), table.name()])
+    identity::id(&[project, branch, database, table.schema.as_str(), table.name()])
 }
 
 fn key(place: &Place, table: &TableName) -> NaturalKey {
@@ -322,7 +317,7 @@ fn key(place: &Place, table: &TableName) -> NaturalKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::erased;
+    use tfplugin::kinds::erased;
 
     fn model() -> Model {
         let nulls: Model = model::nulls(&ReplicaIdentity::schema()).unwrap();

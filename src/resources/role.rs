@@ -10,21 +10,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::{boolean, map_of, string};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, Type, identity, model, path};
 
 use super::{access, location};
 use crate::checks::{branch_protected, password_cannot_be_known};
 use crate::context::{Context, Data};
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::import;
-use crate::framework::model;
-use crate::framework::resource::{Plan, Resource};
-use crate::framework::schema::{Schema, boolean, map_of, string};
-use crate::framework::timeouts::Timeouts;
-use crate::framework::types::Type;
 use crate::neon::{self, BranchId, Budget, ProjectId, RoleCreation};
-use crate::path;
 use crate::postgres::RoleName;
 use crate::session::{Error, NaturalKey, Session};
 
@@ -237,20 +230,20 @@ impl Resource for Role {
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
-        let [project, branch, name] = import::parts::<3>(id, IMPORT_ID)?;
-        let bad = |wrong: String| import::bad_id(&explain::sentence(&wrong), IMPORT_ID);
+        let [project, branch, name] = identity::parts::<3>(id, IMPORT_ID)?;
+        let bad = |wrong: String| identity::bad_id(&explain::sentence(&wrong), IMPORT_ID);
         ProjectId::parse(&project).map_err(|wrong| bad(wrong.to_string()))?;
         BranchId::parse(&branch).map_err(|wrong| bad(wrong.to_string()))?;
         name::parse(&name).map_err(bad)?;
         let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
-        let id = import::id(&[&project, &branch, &name]).into();
+        let id = identity::id(&[&project, &branch, &name]).into();
         Ok(Model { project_id: project.into(), branch_id: branch.into(), name: name.into(), id, ..nulls })
     }
 }
 
 impl Place {
     fn id(&self) -> String {
-        import::id(&[self.project.as_str(), self.branch.as_str(), self.name.as_str()])
+        identity::id(&[self.project.as_str(), self.branch.as_str(), self.name.as_str()])
     }
 
     fn key(&self) -> NaturalKey {
@@ -387,7 +380,7 @@ mod tests {
 
     #[test]
     fn model_and_schema_agree() {
-        assert_eq!(crate::framework::erased::resource(Role).agrees(), Ok(()));
+        assert_eq!(tfplugin::kinds::erased::resource(Role).agrees(), Ok(()));
     }
 
     #[test]

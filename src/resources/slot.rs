@@ -10,18 +10,13 @@ mod reference;
 mod status;
 
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::{boolean, number, string};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, identity, model, path};
 
 use super::access::{budget, place, session};
 use super::location::{self, known};
 use crate::context::{Context, Data};
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::resource::{Plan, Resource};
-use crate::framework::schema::{Schema, boolean, number, string};
-use crate::framework::timeouts::Timeouts;
-use crate::framework::{import, model};
-use crate::path;
 use crate::postgres::publication::Publication;
 use crate::postgres::slot::{self, Slot as Found};
 use crate::postgres::{PublicationName, SlotName};
@@ -180,8 +175,8 @@ impl Resource for Slot {
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
-        let wrong = |problem: &str| import::bad_id(problem, IMPORT);
-        let parts = import::split(id).map_err(|problem| wrong(&problem))?;
+        let wrong = |problem: &str| identity::bad_id(problem, IMPORT);
+        let parts = identity::split(id).map_err(|problem| wrong(&problem))?;
         let (project, branch, database, name, publication) = match parts.as_slice() {
             [project, branch, database, name] => (project, branch, database, name, None),
             [project, branch, database, name, publication] => (project, branch, database, name, Some(publication)),
@@ -290,7 +285,7 @@ impl Model {
 }
 
 fn id(place: &Place, name: &SlotName) -> String {
-    import::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), name.as_str()])
+    identity::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), name.as_str()])
 }
 
 /// Names of slots are unique in the branch, whatever the database.

@@ -11,36 +11,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("neon", &["secret"]),
     ("postgres", &["secret"]),
-    ("framework", &[]),
-    ("protocol", &["framework"]),
     ("session", &["neon", "postgres", "secret"]),
-    ("checks", &["framework", "session", "neon", "postgres"]),
-    ("explain", &["framework", "session", "neon", "postgres"]),
-    ("context", &["session", "checks", "framework", "neon", "postgres", "secret"]),
-    ("resources", &["context", "checks", "explain", "session", "framework", "neon", "postgres", "secret"]),
-    (
-        "data_sources",
-        &["context", "checks", "explain", "session", "framework", "neon", "postgres", "secret", "resources"],
-    ),
+    ("checks", &["session", "neon", "postgres"]),
+    ("explain", &["session", "neon", "postgres"]),
+    ("context", &["session", "checks", "neon", "postgres", "secret"]),
+    ("resources", &["context", "checks", "explain", "session", "neon", "postgres", "secret"]),
+    ("data_sources", &["context", "checks", "explain", "session", "neon", "postgres", "secret", "resources"]),
     (
         "provider",
-        &[
-            "resources",
-            "data_sources",
-            "context",
-            "checks",
-            "explain",
-            "session",
-            "framework",
-            "neon",
-            "postgres",
-            "secret",
-        ],
+        &["resources", "data_sources", "context", "checks", "explain", "session", "neon", "postgres", "secret"],
     ),
 ];
-
-/// Of `framework`, the checks may name only what they speak with.
-const CHECKS_MAY_NAME: &[&str] = &["diagnostic", "path"];
 
 /// Longest file, in lines.
 const LONGEST: usize = 500;
@@ -67,7 +48,7 @@ pub(crate) fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     walk(&root().join(folder), &mut found);
     found.sort();
-    found.retain(|path| !path.starts_with(root().join("src/protocol/generated")));
+    found.retain(|path| !path.starts_with(root().join("crates/tfplugin/src/wire/generated")));
     let read = |path: PathBuf| {
         (path.strip_prefix(root()).expect("below the root").to_owned(), fs::read_to_string(&path).expect("text"))
     };
@@ -177,10 +158,6 @@ fn layers_name_only_what_they_may() {
             if !may.contains(&other) {
                 wrong.push(format!("{}: names `{}`", file.display(), named.join("::")));
             }
-            let second = named.get(1).map_or("", String::as_str);
-            if layer == "checks" && other == "framework" && !CHECKS_MAY_NAME.contains(&second) {
-                wrong.push(format!("{}: of the framework a check names diagnostics and paths only", file.display()));
-            }
             if layer == "checks" && other == "session" && module.get(1).is_none_or(|it| it != "facts") {
                 wrong.push(format!("{}: only the facts may ask the session", file.display()));
             }
@@ -211,7 +188,7 @@ fn resources_do_not_name_one_another() {
 #[test]
 fn files_are_short_and_say_what_they_are() {
     let mut wrong = Vec::new();
-    for (file, text) in ["src", "tests", "examples"].into_iter().flat_map(sources) {
+    for (file, text) in ["src", "crates", "tests", "examples"].into_iter().flat_map(sources) {
         let lines = text.lines().count();
         if lines > LONGEST {
             wrong.push(format!("{}: {lines} lines, at most {LONGEST}", file.display()));
@@ -298,7 +275,7 @@ fn each_check_is_in_the_table_and_has_a_caller() {
 #[test]
 fn names_are_found_in_uses_paths_and_macros() {
     let text = "use crate::neon::{client::Client, ids};\nuse super::sql;\nfn f() { crate::session::open(); \
-                println!(\"{}\", crate::checks::x()); }\n#[cfg(test)] mod tests { use crate::protocol; }";
+                println!(\"{}\", crate::checks::x()); }\n#[cfg(test)] mod tests { use tfplugin::process; }";
     let found: Vec<String> =
         Named::of(Path::new("src/postgres/slot.rs"), text).iter().map(|it| it.join("::")).collect();
     assert_eq!(found, ["checks::x", "neon::client::Client", "neon::ids", "postgres::sql", "session::open"]);

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::{try_join, try_join3};
+use tfplugin::{Attr, Diagnostics};
 
 use super::refusal::{self, Owners};
 use super::scope::{Facts, Future, Scope};
 use crate::context::Context;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::Diagnostics;
 use crate::postgres::grant::{self, Entry};
 use crate::postgres::privilege::{self, Holdings};
 use crate::postgres::{self, Connection, Kind, RoleName, database, settings, table};

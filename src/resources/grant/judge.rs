@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tfplugin::{Diagnostics, Plan, path};
+
 use super::Model;
 use super::scope::{Facts, Scope};
 use crate::checks::{tables_exist, tables_grantable};
 use crate::context::Context;
-use crate::framework::diagnostic::Diagnostics;
-use crate::framework::resource::Plan;
-use crate::path;
 use crate::postgres::grant::Entry;
 use crate::postgres::privilege;
 use crate::postgres::{Connection, RoleName, TableName};

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tfplugin::{Diagnostic, Diagnostics, path};
+
 use super::scope::{Facts, Scope};
 use super::texts;
 use crate::explain;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::path;
 use crate::postgres::grant::Entry;
 use crate::postgres::privilege::{Grantors, Holdings};
 use crate::postgres::{Error, Kind, RoleName, SchemaName};

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use tfplugin::identity::unescape;
+use tfplugin::{Attr, Diagnostics, path};
+
 use super::{Model, Table, parsed};
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::Diagnostics;
-use crate::framework::import::unescape;
 use crate::neon::Budget;
-use crate::path;
 use crate::postgres::grant::{Entry, Wanted};
 use crate::postgres::privilege::{Holdings, TablePrivilege};
 use crate::postgres::table::Tables;
@@ -208,10 +207,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::framework::model;
-    use crate::framework::resource::Resource;
     use crate::postgres::replica_identity::Mode;
     use crate::postgres::table::{self, Kind};
+    use tfplugin::Resource;
+    use tfplugin::model;
 
     fn role(name: &str) -> RoleName {
         RoleName::parse(name).unwrap()

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, path};
+
 use super::{IMPORT, Model, id};
 use crate::checks::tables_have_identity;
 use crate::context::Context;
 use crate::explain;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::path::AttributePath;
-use crate::path;
 use crate::postgres::publication::{self, Definition, Marks, Publication};
 use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, slot, table, walsender};
 use crate::resources::access::{Company, enumerate, refused, remover, session, settled, unless_cancelled, writer};

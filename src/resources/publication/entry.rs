@@ -3,12 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::{Attribute, string};
+use tfplugin::{Attr, Diagnostic, Diagnostics, identity, path};
 
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::import;
-use crate::framework::schema::{Attribute, string};
-use crate::path;
 use crate::postgres::{SchemaName, TableName};
 use crate::resources::location::known;
 
@@ -83,7 +80,7 @@ pub(super) fn foreign_identities(
     let mut problems = Diagnostics::none();
     for entry in entries {
         let Attr::Known(id) = &entry.replica_identity_id else { continue };
-        let Ok(parts) = import::parts::<5>(id, IDENTITY) else {
+        let Ok(parts) = identity::parts::<5>(id, IDENTITY) else {
             let detail = format!("`{id}` is not of the form `{IDENTITY}`. Take `neonrep_replica_identity.x.id`.");
             problems.push(Diagnostic::error("Wrong `replica_identity_id`", detail).at(path!(tables)));
             continue;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tfplugin::{Diagnostic, Diagnostics, path};
+
 use super::Model;
 use super::entry::Entry;
 use crate::checks::tables_have_identity::Published;
@@ -11,8 +13,6 @@ use crate::checks::{
     tables_owned, tables_publishable,
 };
 use crate::context::Context;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::path;
 use crate::postgres::publication::Operation;
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{PublicationName, RoleName, TableName, role};
@@ -102,7 +102,7 @@ async fn identities(
     let published = published(entries, prior, &publish);
     let judge = |tables: &Tables| tables_have_identity::check(tables, name, &published, &publish, &path!(tables));
     let mut found = judge(tables);
-    if found.iter().any(|it| it.severity == crate::framework::diagnostic::Severity::Error) {
+    if found.iter().any(|it| it.severity == tfplugin::Severity::Error) {
         // No error from what may have been read a while ago.
         let names: BTreeSet<TableName> = published.iter().map(|it| it.table.clone()).collect();
         let names = &names;
@@ -147,7 +147,7 @@ async fn owned(
 ) -> Result<Diagnostics, Error> {
     let session = session(cx);
     let name = match &planned.connect_as {
-        crate::framework::attr::Attr::Unknown => return Ok(Diagnostics::none()),
+        tfplugin::Attr::Unknown => return Ok(Diagnostics::none()),
         configured => match configured.known().and_then(|it| RoleName::parse(it).ok()) {
             Some(role) => role,
             None => session.owner(place, &budget(cx)).await?,

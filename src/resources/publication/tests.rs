@@ -1,8 +1,9 @@
 //! What the resource decides by itself, without a server.
 
+use tfplugin::Severity;
+use tfplugin::kinds::erased;
+
 use super::*;
-use crate::framework::diagnostic::Severity;
-use crate::framework::erased;
 
 fn known(text: &str) -> Attr<String> {
     Attr::Known(text.to_owned())

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+use tfplugin::{Diagnostic, Diagnostics, path};
+
 use super::Model;
 use crate::checks::mode_serves_publications;
 use crate::context::Context;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::path;
 use crate::postgres::replica_identity::{self, Mode, Publisher};
 use crate::postgres::table::{self, Kind, Table};
 use crate::postgres::{self, Connection, TableName};

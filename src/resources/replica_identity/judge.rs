@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use tfplugin::{Diagnostics, path};
+
 use super::Model;
 use super::change::{facts, unserved};
 use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
 use crate::context::Context;
-use crate::framework::diagnostic::Diagnostics;
-use crate::path;
 use crate::postgres::replica_identity::Mode;
 use crate::postgres::{self, TableName, role};
 use crate::resources::access::{budget, policy, session};

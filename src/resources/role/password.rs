@@ -1,12 +1,11 @@
 //! The password of a role: what a plan may promise of it, when it is rotated, and how it comes into the state.
 
+use tfplugin::{Attr, Diagnostic, Diagnostics, path};
+
 use super::{Model, Place};
 use crate::context::Context;
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
 use crate::neon::{Budget, Kind};
-use crate::path;
 use crate::secret::Secret;
 use crate::session::Session;
 
@@ -118,8 +117,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::framework::model;
-    use crate::framework::resource::Resource;
+    use tfplugin::Resource;
+    use tfplugin::model;
 
     fn role(store: Attr<bool>, rotate: Attr<&str>, password: Attr<&str>) -> Model {
         let nulls: Model = model::nulls(&super::super::Role::schema()).unwrap();

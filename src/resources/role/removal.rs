@@ -1,11 +1,11 @@
 //! The end of a role: what it owns stands in the way, unless Neon is to give that to others.
 
+use tfplugin::{Diagnostic, Diagnostics, path};
+
 use super::{Place, absent};
 use crate::context::Context;
 use crate::explain;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
 use crate::neon::{Budget, Kind};
-use crate::path;
 use crate::postgres::role::{self, Dependants, Tie};
 use crate::resources::access;
 use crate::session::{self, Error, Session};

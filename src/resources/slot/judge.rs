@@ -1,5 +1,7 @@
 //! What a plan says of a slot, by the world as it is.
 
+use tfplugin::{Attr, Diagnostics, Plan, path};
+
 use super::Model;
 use super::reference::Reference;
 use super::status::Status;
@@ -7,10 +9,6 @@ use crate::checks::{
     logical_replication_on, publication_exists, publication_replaced_behind_slot, slots_nearly_used_up,
 };
 use crate::context::Context;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::Diagnostics;
-use crate::framework::resource::Plan;
-use crate::path;
 use crate::postgres::{publication, slot};
 use crate::resources::access::{budget, not_checked, policy, session};
 use crate::session::{Error, Location, Place};

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use tfplugin::{Attr, Diagnostic, Diagnostics, path};
+
 use super::reference::Reference;
 use super::status::{self, Status};
 use super::{Model, PLUGIN, id, key, plan, said_unknown_order};
 use crate::context::Context;
 use crate::explain;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::path;
 use crate::postgres::publication::{self, Publication};
 use crate::postgres::slot::{self, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Busy, Failure};
@@ -70,7 +69,7 @@ pub(super) async fn create(cx: &Context, plan: Model) -> Result<Model, Diagnosti
                 &format!("look at publication `{}` after slot `{name}`", publication.publication),
                 &error,
             );
-            cx.warn(Diagnostic { severity: crate::framework::diagnostic::Severity::Warning, ..warning });
+            cx.warn(Diagnostic { severity: tfplugin::Severity::Warning, ..warning });
             Ok(model)
         }
     }

@@ -1,13 +1,11 @@
 //! What a plan comes to: what is known of the publication's id is known of the slot, and what costs the consumer its place
 //! is replaced only with consent.
 
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, path};
+
 use super::Model;
 use super::reference::Reference;
 use super::status::Status;
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::resource::Plan;
-use crate::path;
 
 pub(super) fn modify(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
     let prior = plan.prior.clone();

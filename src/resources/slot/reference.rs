@@ -1,9 +1,7 @@
 //! The publication that a `publication_id` names.
 
-use crate::framework::attr::Attr;
-use crate::framework::diagnostic::{Diagnostic, Diagnostics};
-use crate::framework::import;
-use crate::path;
+use tfplugin::{Attr, Diagnostic, Diagnostics, identity, path};
+
 use crate::postgres::PublicationName;
 use crate::resources::location;
 use crate::session::Place;
@@ -26,7 +24,7 @@ impl Reference {
             );
             Diagnostic::error("Wrong `publication_id`", detail).at(path!(publication_id)).into()
         };
-        let parts = import::split(id).map_err(|problem| wrong(&problem))?;
+        let parts = identity::split(id).map_err(|problem| wrong(&problem))?;
         let [project, branch, database, publication] = parts.as_slice() else {
             return Err(wrong(&format!("`{id}` has {} parts, not 4", parts.len())));
         };
@@ -38,7 +36,7 @@ impl Reference {
 
     pub(super) fn id(&self) -> String {
         let (place, name) = (&self.place, &self.publication);
-        import::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), name.as_str()])
+        identity::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), name.as_str()])
     }
 
     /// Whether these three attributes say the same place.

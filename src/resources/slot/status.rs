@@ -1,7 +1,7 @@
 //! Whether a slot still serves its consumer, and what to say when it does not.
 
-use crate::framework::diagnostic::Diagnostic;
-use crate::path;
+use tfplugin::{Diagnostic, path};
+
 use crate::postgres::publication::Publication;
 use crate::postgres::slot::{Kind, Slot};
 use crate::postgres::{PublicationName, SlotName};

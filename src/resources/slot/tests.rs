@@ -1,8 +1,9 @@
 //! What the resource decides by itself, without a server.
 
+use tfplugin::AttributePath;
+use tfplugin::kinds::erased;
+
 use super::*;
-use crate::framework::erased;
-use crate::framework::path::AttributePath;
 use crate::postgres::RoleName;
 use crate::postgres::slot::Kind;
 

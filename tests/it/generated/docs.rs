@@ -6,10 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use tfplugin::Provider;
+use tfplugin::docs::{Page, page};
+use tfplugin::schema::{Role, Schema};
+
 use neonrep::checks::{self, Level};
-use neonrep::framework::docs::{Page, page};
-use neonrep::framework::provider::Provider;
-use neonrep::framework::schema::{Role, Schema};
 use neonrep::provider::Neonrep;
 
 use super::{data_sources, resources};

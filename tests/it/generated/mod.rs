@@ -1,7 +1,7 @@
 //! Committed artefacts that are made from something else are up to date. `UPDATE=1` rewrites them.
 
-use neonrep::framework::provider::Provider;
-use neonrep::framework::schema::Schema;
+use tfplugin::{Provider, Schema};
+
 use neonrep::provider::Neonrep;
 
 mod docs;

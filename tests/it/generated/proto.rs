@@ -1,4 +1,4 @@
-//! `src/protocol/generated` is what `proto/*.proto` compiles to. Building the provider needs no protobuf compiler.
+//! `crates/tfplugin/src/wire/generated` is what `proto/*.proto` compiles to. Building the provider needs no protobuf compiler.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn compile(source: &str, into: &Path) {
 #[test]
 fn generated_code_is_fresh() {
     let fresh = tempfile::tempdir().expect("a temp folder");
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/protocol/generated");
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/tfplugin/src/wire/generated");
     for (source, name) in SOURCES {
         compile(source, fresh.path());
         let new = fs::read_to_string(fresh.path().join(name)).expect("a generated file");

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use neonrep::framework::provider::Provider;
-use neonrep::framework::schema::{Attribute, Kind, Nesting, Schema};
-use neonrep::framework::types::Type;
+use tfplugin::schema::{Attribute, Kind, Nesting, Schema};
+use tfplugin::{Provider, Type};
+
 use neonrep::provider::Neonrep;
 use serde_json::{Value, json};
 

@@ -175,9 +175,9 @@ fn a_request_that_is_dropped_is_carried_through() {
     let blocker = stand_in.session();
     blocker.run("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE").expect("a lock");
     let config = core.config(TYPE, &config);
-    let planned = walk.plan(TYPE, &neonrep::framework::value::Value::Null, &config, &[]).expect("a plan");
+    let planned = walk.plan(TYPE, &tfplugin::Value::Null, &config, &[]).expect("a plan");
     assert_eq!(planned.value, plan.planned);
-    let null = neonrep::framework::value::Value::Null;
+    let null = tfplugin::Value::Null;
     let change = Change { type_name: TYPE, prior: &null, planned: &planned.value, config: &config, private: &[] };
     let begun = walk.begin_apply(&change);
     super::until(&stand_in, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", "1");

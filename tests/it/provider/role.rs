@@ -1,11 +1,11 @@
 //! `neonrep_role`
 
 use serde_json::{Value as Json, json};
+use tfplugin::Value;
 
 use super::until;
 use crate::support::core::{Action, Change, Core, unknown};
 use crate::support::stand_in::StandIn;
-use neonrep::framework::value::Value;
 
 const TYPE: &str = "neonrep_role";
 const COUNT: &str = "SELECT count(*) FROM pg_roles WHERE rolname = 'r'";

@@ -1,11 +1,11 @@
 //! `neonrep_slot`
 
 use serde_json::{Value as Json, json};
+use tfplugin::Value;
 
 use super::{started, until};
 use crate::support::core::{Action, Change, Core, Object, unknown};
 use crate::support::stand_in::StandIn;
-use neonrep::framework::value::Value;
 
 const TYPE: &str = "neonrep_slot";
 const COUNT: &str = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 's'";
@@ -121,7 +121,7 @@ fn create_behind<T>(stand_in: &StandIn, config: &Json, then: impl FnOnce(&Core, 
 struct Waiting<'a> {
     walk: &'a crate::support::core::Walk,
     change: Change<'a>,
-    begun: tokio::task::JoinHandle<neonrep::protocol::generated::tfplugin6::apply_resource_change::Response>,
+    begun: tokio::task::JoinHandle<tfplugin::wire::generated::tfplugin6::apply_resource_change::Response>,
     pid: String,
     free: &'a dyn Fn(),
 }

@@ -10,11 +10,10 @@ mod walk;
 use std::fmt;
 use std::sync::Arc;
 
-use neonrep::framework::path::AttributePath;
-use neonrep::framework::schema::Schema;
-use neonrep::framework::server::FrameworkServer;
-use neonrep::framework::server::{PluginServer, ProviderSchema};
-use neonrep::framework::value::Value;
+use tfplugin::server::FrameworkServer;
+use tfplugin::server::{PluginServer, ProviderSchema};
+use tfplugin::{AttributePath, Schema, Value};
+
 use neonrep::provider::Neonrep;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
@@ -334,7 +333,7 @@ impl Core {
 
 /// The value at a path; null where there is nothing.
 fn at(path: &AttributePath, value: &Value) -> Value {
-    use neonrep::framework::path::Step;
+    use tfplugin::value::path::Step;
     path.steps().iter().fold(value.clone(), |value, step| match (step, value) {
         (Step::Attribute(name) | Step::Key(name), Value::Object(items) | Value::Map(items)) => {
             items.get(name).cloned().unwrap_or(Value::Null)

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use neonrep::framework::path::{AttributePath, Step};
-use neonrep::framework::schema::{Attribute, Kind, Nesting, Schema};
-use neonrep::framework::value::{SetValue, Value};
+use tfplugin::schema::{Attribute, Kind, Nesting, Schema};
+use tfplugin::value::path::{AttributePath, Step};
+use tfplugin::value::{SetValue, Value};
 
 type Attributes = BTreeMap<String, Attribute>;
 
@@ -289,13 +289,13 @@ fn sets_compatible(planned: &SetValue, actual: &SetValue, path: &AttributePath, 
 
 #[cfg(test)]
 mod tests {
-    use neonrep::framework::plan::plan;
-    use neonrep::framework::provider::Provider;
-    use neonrep::framework::resource::Plan;
-    use neonrep::framework::schema::{list_of, set_of_objects, single, string};
-    use neonrep::framework::types::Type;
-    use neonrep::path;
     use neonrep::provider::Neonrep;
+    use tfplugin::Plan;
+    use tfplugin::Provider;
+    use tfplugin::Type;
+    use tfplugin::path;
+    use tfplugin::plan::plan;
+    use tfplugin::schema::{list_of, set_of_objects, single, string};
 
     use super::*;
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use tfplugin::wire::generated::plugin::grpc_controller_client::GrpcControllerClient;
+use tfplugin::wire::generated::tfplugin6::provider_client::ProviderClient;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hyper_util::rt::TokioIo;
-use neonrep::protocol::generated::plugin::grpc_controller_client::GrpcControllerClient;
-use neonrep::protocol::generated::tfplugin6::provider_client::ProviderClient;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -222,7 +223,7 @@ impl Plugin {
     /// Calls `Shutdown` and waits as Terraform does: it ignores the answer, and kills after two seconds.
     pub(crate) async fn shut_down(&mut self) -> ExitStatus {
         let mut controller = GrpcControllerClient::new(self.channel().await);
-        controller.shutdown(neonrep::protocol::generated::plugin::Empty {}).await.expect("an answer to Shutdown");
+        controller.shutdown(tfplugin::wire::generated::plugin::Empty {}).await.expect("an answer to Shutdown");
         self.exit()
     }
 

@@ -1,6 +1,6 @@
 //! Calls that Terraform does not make, or makes rarely: the answer is a diagnostic, never a gRPC error.
 
-use neonrep::protocol::generated::tfplugin6::{
+use tfplugin::wire::generated::tfplugin6::{
     self as proto, Diagnostic, DynamicValue, apply_resource_change, configure_provider, diagnostic::Severity,
     get_functions, get_metadata, get_provider_schema, get_resource_identity_schemas, import_resource_state,
     move_resource_state, plan_resource_change, read_data_source, read_resource, upgrade_resource_state,

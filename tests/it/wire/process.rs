@@ -3,10 +3,10 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
-use neonrep::protocol::generated::plugin::grpc_broker_client::GrpcBrokerClient;
-use neonrep::protocol::generated::plugin::grpc_stdio_client::GrpcStdioClient;
-use neonrep::protocol::generated::tfplugin6::provider_client::ProviderClient;
-use neonrep::protocol::generated::tfplugin6::{configure_provider, get_provider_schema, stop_provider};
+use tfplugin::wire::generated::plugin::grpc_broker_client::GrpcBrokerClient;
+use tfplugin::wire::generated::plugin::grpc_stdio_client::GrpcStdioClient;
+use tfplugin::wire::generated::tfplugin6::provider_client::ProviderClient;
+use tfplugin::wire::generated::tfplugin6::{configure_provider, get_provider_schema, stop_provider};
 use tonic::Request;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;

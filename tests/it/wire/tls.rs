@@ -1,6 +1,6 @@
 //! Who may connect: the parent that started the provider, and nobody else.
 
-use neonrep::protocol::generated::tfplugin6::get_provider_schema;
+use tfplugin::wire::generated::tfplugin6::get_provider_schema;
 
 use crate::support::plugin_client::{Identity, Plugin};
 

@@ -1,9 +1,7 @@
 //! Values as a test writes them and as a state file holds them: JSON, read by the schema's types.
 
 use serde_json::{Value as Json, json};
-
-use neonrep::framework::types::Type;
-use neonrep::framework::value::Value;
+use tfplugin::{Type, Value};
 
 const UNKNOWN: &str = "$unknown";
 

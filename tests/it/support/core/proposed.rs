@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use neonrep::framework::schema::{Attribute, Kind, Nesting, Schema};
-use neonrep::framework::value::Value;
+use tfplugin::Value;
+use tfplugin::schema::{Attribute, Kind, Nesting, Schema};
 
 type Attributes = BTreeMap<String, Attribute>;
 

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use neonrep::framework::codec;
-use neonrep::framework::path::AttributePath;
-use neonrep::framework::schema::Schema;
-use neonrep::framework::server::{Encoded, ProviderSchema};
-use neonrep::framework::value::Value;
-use neonrep::protocol::generated::tfplugin6::attribute_path::step::Selector;
-use neonrep::protocol::generated::tfplugin6::diagnostic::Severity;
-use neonrep::protocol::generated::tfplugin6::provider_client::ProviderClient;
-use neonrep::protocol::generated::tfplugin6::{
+use serde_json::Value as Json;
+use tfplugin::server::{Encoded, ProviderSchema};
+use tfplugin::value::codec;
+use tfplugin::wire::generated::tfplugin6::attribute_path::step::Selector;
+use tfplugin::wire::generated::tfplugin6::diagnostic::Severity;
+use tfplugin::wire::generated::tfplugin6::provider_client::ProviderClient;
+use tfplugin::wire::generated::tfplugin6::{
     self as proto, ClientCapabilities, Diagnostic, DynamicValue, RawState, apply_resource_change, configure_provider,
     import_resource_state, plan_resource_change, read_data_source, read_resource, stop_provider,
     upgrade_resource_state, validate_data_resource_config, validate_resource_config,
 };
-use serde_json::Value as Json;
+use tfplugin::{AttributePath, Schema, Value};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;

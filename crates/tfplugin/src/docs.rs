@@ -1,0 +1,444 @@
+//! Documentation pages in the form of the Terraform Registry, rendered from a schema. Text in, text out.
+//!
+//! Allowed values, defaults, replacement, sensitivity and rules are rendered from the schema's behaviour: prose and
+//! attribute sentences do not repeat them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::schema::{Attribute, Kind, Nesting, Role, Rule, Schema, Validator};
+use crate::value::Value;
+use crate::value::number::Number;
+use crate::value::types::Type;
+
+const WRITE_ONLY: &str = "https://developer.hashicorp.com/terraform/language/resources/ephemeral#write-only-arguments";
+const IMPORT_BLOCK: &str = "https://developer.hashicorp.com/terraform/language/import";
+const IMPORT_COMMAND: &str = "https://developer.hashicorp.com/terraform/cli/commands/import";
+
+/// What one page is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// The provider block, a resource or a data source.
+    pub role: Role,
+    /// The full type name, `neonrep_publication`; for the provider its name.
+    pub name: &'a str,
+    /// The provider's name, `neonrep`.
+    pub provider: &'a str,
+    /// Attributes and prose.
+    pub schema: &'a Schema,
+    /// The heading of the navigation under which the page stands; empty for none.
+    pub subcategory: &'a str,
+    /// HCL of the example; empty for none.
+    pub example: &'a str,
+    /// HCL of an `import` block; empty for none.
+    pub import_block: &'a str,
+    /// The `terraform import` command; empty for none.
+    pub import_command: &'a str,
+}
+
+/// Renders a page, with a final newline.
+pub fn page(page: &Page<'_>) -> String {
+    let mut text = front_matter(page);
+    let _ = write!(text, "\n# {}\n\n{}\n", title(page), page.schema.prose.trim());
+    if !page.example.is_empty() {
+        let _ = write!(text, "\n## Example Usage\n\n{}", fenced("terraform", page.example));
+    }
+    text.push_str("\n## Schema\n");
+    text.push_str(&schema(page.schema));
+    text.push_str(&import(page));
+    text
+}
+
+fn title(page: &Page<'_>) -> String {
+    match page.role {
+        Role::Provider => format!("{} Provider", page.provider),
+        Role::Resource => format!("{} (Resource)", page.name),
+        Role::DataSource => format!("{} (Data Source)", page.name),
+    }
+}
+
+fn front_matter(page: &Page<'_>) -> String {
+    let (kind, name, provider) = match page.role {
+        Role::Provider => return provider_front_matter(page),
+        Role::Resource => ("Resource", page.name, page.provider),
+        Role::DataSource => ("Data Source", page.name, page.provider),
+    };
+    let (subcategory, description) = (page.subcategory, plain_summary(page.schema.prose));
+    format!(
+        "---\npage_title: \"{name} {kind} - {provider}\"\nsubcategory: \"{subcategory}\"\ndescription: |-\n  {description}\n---\n"
+    )
+}
+
+/// An index has no subcategory.
+fn provider_front_matter(page: &Page<'_>) -> String {
+    let description = plain_summary(page.schema.prose);
+    format!("---\npage_title: \"Provider: {}\"\ndescription: |-\n  {description}\n---\n", page.provider)
+}
+
+/// The first paragraph of Markdown in one line of plain text.
+fn plain_summary(prose: &str) -> String {
+    let paragraph = prose.trim().split("\n\n").next().unwrap_or_default();
+    let mut plain = String::new();
+    let mut rest = paragraph;
+    while let Some(open) = rest.find('[') {
+        // A link keeps its text: `[text](address)`.
+        let link = rest[open..].find("](").map(|it| open + it).and_then(|middle| {
+            let close = rest[middle..].find(')')? + middle;
+            Some((middle, close))
+        });
+        let Some((middle, close)) = link else { break };
+        plain.push_str(&rest[..open]);
+        plain.push_str(&rest[open + 1..middle]);
+        rest = &rest[close + 1..];
+    }
+    plain.push_str(rest);
+    plain.replace(['`', '*'], "").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn fenced(language: &str, code: &str) -> String {
+    format!("```{language}\n{}\n```\n", code.trim_end())
+}
+
+fn import(page: &Page<'_>) -> String {
+    let mut text = String::new();
+    let Some(form) = page.schema.import_id else { return text };
+    let _ = write!(
+        text,
+        "\n## Import\n\nThe id is `{form}`. Within a part, `/` is written `%2F` and `%` is written `%25`.\n"
+    );
+    if !page.import_block.is_empty() {
+        let _ = write!(
+            text,
+            "\nIn Terraform v1.5.0 and later, an [`import` block]({IMPORT_BLOCK}) can be used with the `id`:\n\n{}",
+            fenced("terraform", page.import_block)
+        );
+    }
+    if !page.import_command.is_empty() {
+        let _ = write!(
+            text,
+            "\nThe [`terraform import` command]({IMPORT_COMMAND}) can be used:\n\n{}",
+            fenced("shell", page.import_command)
+        );
+    }
+    text
+}
+
+fn schema(schema: &Schema) -> String {
+    let rules = |name: &str| schema.rules.iter().filter_map(|rule| rule_sentence(rule, name)).collect();
+    let mut below = String::new();
+    let mut text = groups("### {}\n", &schema.attributes, "", &rules, &mut below);
+    text.push_str(&below);
+    text
+}
+
+/// Whether an attribute stands in a list.
+type Belongs = fn(&Attribute) -> bool;
+
+/// The three lists of a set of attributes; what is nested goes to `below`, depth first.
+fn groups(
+    heading: &str,
+    attributes: &BTreeMap<String, Attribute>,
+    parent: &str,
+    rules: &dyn Fn(&str) -> Vec<String>,
+    below: &mut String,
+) -> String {
+    let mut text = String::new();
+    let kinds: [(&str, Belongs); 3] = [
+        ("Required", |it| it.required),
+        ("Optional", |it| it.optional),
+        ("Read-Only", |it| !it.required && !it.optional),
+    ];
+    for (name, belongs) in kinds {
+        let mut lines = attributes.iter().filter(|(_, it)| belongs(it)).peekable();
+        if lines.peek().is_some() {
+            let _ = write!(text, "\n{}\n", heading.replace("{}", name));
+        }
+        for (name, attribute) in lines {
+            let path = if parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
+            text.push_str(&bullet(name, &path, attribute, rules(name)));
+            if let Kind::Nested(_, attributes) = &attribute.kind {
+                let mut deeper = String::new();
+                let inner = groups("{}:\n", attributes, &path, &|_| Vec::new(), &mut deeper);
+                let _ = write!(
+                    below,
+                    "\n<a id=\"{}\"></a>\n### Nested Schema for `{path}`\n{inner}{deeper}",
+                    anchor(&path)
+                );
+            }
+        }
+    }
+    text
+}
+
+fn anchor(path: &str) -> String {
+    format!("nestedatt--{}", path.replace('.', "--"))
+}
+
+fn bullet(name: &str, path: &str, attribute: &Attribute, rules: Vec<String>) -> String {
+    let mut kind = type_name(attribute);
+    if attribute.sensitive {
+        kind.push_str(", Sensitive");
+    }
+    if attribute.deprecated.is_some() {
+        kind.push_str(", Deprecated");
+    }
+    if attribute.write_only {
+        let _ = write!(kind, ", [Write-only]({WRITE_ONLY})");
+    }
+    let mut sentences = vec![description(attribute)];
+    sentences.extend(rules);
+    if matches!(attribute.kind, Kind::Nested(..)) {
+        sentences.push(format!("(see [below for nested schema](#{}))", anchor(path)));
+    }
+    format!("- `{name}` ({kind}) {}\n", sentences.join(" "))
+}
+
+/// The sentences on an attribute: its documentation, then what its behaviour says.
+pub fn description(attribute: &Attribute) -> String {
+    let mut sentences = vec![attribute.doc.split_whitespace().collect::<Vec<_>>().join(" ")];
+    for validator in &attribute.validators {
+        if let Validator::OneOf(allowed) = validator {
+            let each = if matches!(attribute.kind, Kind::Type(Type::String)) { "One of" } else { "Each is one of" };
+            sentences.push(format!("{each} {}.", crate::validate::listed(allowed, "or")));
+        }
+    }
+    match &attribute.default {
+        Some(default) if attribute.optional => sentences.push(format!("Defaults to `{}`.", literal(default))),
+        Some(default) => {
+            sentences.push(format!("Every plan aims at `{}`; another value shows as a difference.", literal(default)));
+        }
+        None => {}
+    }
+    if attribute.replaces_if_set {
+        let when = if attribute.required { "" } else { " (if it was set)" };
+        sentences.push(format!("Changing this replaces the resource{when}."));
+    }
+    if let Some(sentence) = attribute.deprecated {
+        sentences.push(sentence.to_owned());
+    }
+    sentences.join(" ")
+}
+
+fn type_name(attribute: &Attribute) -> String {
+    match &attribute.kind {
+        Kind::Type(it) => title_case(&it.name()),
+        Kind::Nested(Nesting::Single, _) => "Attributes".into(),
+        Kind::Nested(Nesting::List, _) => "Attributes List".into(),
+        Kind::Nested(Nesting::Set, _) => "Attributes Set".into(),
+        Kind::Nested(Nesting::Map, _) => "Attributes Map".into(),
+    }
+}
+
+/// `set of string` → `Set of String`; a bool is a `Boolean` on such pages.
+fn title_case(name: &str) -> String {
+    let word = |word: &str| match word {
+        "of" => "of".to_owned(),
+        "bool" => "Boolean".to_owned(),
+        other => other.chars().take(1).flat_map(char::to_uppercase).chain(other.chars().skip(1)).collect(),
+    };
+    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// A value as it is written in configuration; a string alone is written bare.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => hcl(other),
+    }
+}
+
+fn hcl(value: &Value) -> String {
+    let sequence = |items: Vec<String>| format!("[{}]", items.join(", "));
+    let object = |items: &BTreeMap<String, Value>| {
+        let items: Vec<String> = items.iter().map(|(name, it)| format!("{name} = {}", hcl(it))).collect();
+        if items.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", items.join(", ")) }
+    };
+    match value {
+        Value::Null | Value::Unknown => "null".into(),
+        Value::Bool(it) => it.to_string(),
+        Value::Number(it) => Number::to_string(it),
+        Value::String(it) => format!("{it:?}"),
+        Value::List(items) => sequence(items.iter().map(hcl).collect()),
+        Value::Set(items) => sequence(items.iter().map(hcl).collect()),
+        Value::Map(items) | Value::Object(items) => object(items),
+        Value::Dynamic(inner) => hcl(&inner.1),
+    }
+}
+
+/// What a rule says about one attribute.
+fn rule_sentence(rule: &Rule, name: &str) -> Option<String> {
+    match rule {
+        Rule::ExactlyOneOf(names) if names.contains(&name) => {
+            Some(format!("Exactly one of {} must be set.", crate::validate::listed(names, "and")))
+        }
+        Rule::AtLeastOneOf(names) if names.contains(&name) => {
+            Some(format!("At least one of {} must be set.", crate::validate::listed(names, "and")))
+        }
+        Rule::Conflicts(one, other) | Rule::Conflicts(other, one) if *one == name => {
+            Some(format!("Cannot be set together with `{other}`."))
+        }
+        Rule::Requires(one, other) if *one == name => Some(format!("Needs `{other}`.")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::schema::{boolean, number, set_of, set_of_objects, single, string};
+
+    fn sample() -> Schema {
+        Schema::new("A [thing](https://example.com), as `SQL` has it,\nwith *care*.\n\nMore.\n")
+            .attribute("name", string().required().replaces_if_set().doc("Its name."))
+            .attribute("mode", string().default("full").one_of(["full", "none"]).doc("How it is."))
+            .attribute(
+                "words",
+                set_of(Type::String).default(Value::string_set(["b", "a"])).one_of(["a", "b"]).doc("Its\n  words."),
+            )
+            .attribute("branch", string().optional().computed().replaces_if_set().doc("Its branch."))
+            .attribute("secret", string().optional().sensitive().write_only().doc("A secret."))
+            .attribute("old", boolean().optional().deprecated("Use `mode`.").doc("As it was."))
+            .attribute("size", number().computed().doc("Its size."))
+            .attribute(
+                "missing",
+                set_of(Type::String).computed().default(Value::string_set::<&str>([])).doc("What lacks."),
+            )
+            .attribute(
+                "tables",
+                set_of_objects([
+                    ("name", string().required().doc("Name of the table.")),
+                    ("opts", single([("deep", boolean().default(false).doc("Deep."))]).optional().doc("Options.")),
+                ])
+                .optional()
+                .doc("Its tables."),
+            )
+            .rule(Rule::ExactlyOneOf(vec!["branch", "tables"]))
+            .rule(Rule::Conflicts("old", "secret"))
+            .rule(Rule::Requires("secret", "branch"))
+            .import_id("<project_id>/<name>")
+    }
+
+    #[test]
+    fn a_resource_page_has_the_registrys_form() {
+        let schema = sample();
+        let text = page(&Page {
+            role: Role::Resource,
+            name: "toy_thing",
+            provider: "toy",
+            schema: &schema,
+            subcategory: "Toys",
+            example: "resource \"toy_thing\" \"a\" {}\n",
+            import_block: "import {}\n",
+            import_command: "terraform import toy_thing.a p/n\n",
+        });
+        assert_snapshot!(text, @r#"
+        ---
+        page_title: "toy_thing Resource - toy"
+        subcategory: "Toys"
+        description: |-
+          A thing, as SQL has it, with care.
+        ---
+
+        # toy_thing (Resource)
+
+        A [thing](https://example.com), as `SQL` has it,
+        with *care*.
+
+        More.
+
+        ## Example Usage
+
+        ```terraform
+        resource "toy_thing" "a" {}
+        ```
+
+        ## Schema
+
+        ### Required
+
+        - `name` (String) Its name. Changing this replaces the resource.
+
+        ### Optional
+
+        - `branch` (String) Its branch. Changing this replaces the resource (if it was set). Exactly one of `branch` and `tables` must be set.
+        - `mode` (String) How it is. One of `full` or `none`. Defaults to `full`.
+        - `old` (Boolean, Deprecated) As it was. Use `mode`. Cannot be set together with `secret`.
+        - `secret` (String, Sensitive, [Write-only](https://developer.hashicorp.com/terraform/language/resources/ephemeral#write-only-arguments)) A secret. Cannot be set together with `old`. Needs `branch`.
+        - `tables` (Attributes Set) Its tables. Exactly one of `branch` and `tables` must be set. (see [below for nested schema](#nestedatt--tables))
+        - `words` (Set of String) Its words. Each is one of `a` or `b`. Defaults to `["a", "b"]`.
+
+        ### Read-Only
+
+        - `missing` (Set of String) What lacks. Every plan aims at `[]`; another value shows as a difference.
+        - `size` (Number) Its size.
+
+        <a id="nestedatt--tables"></a>
+        ### Nested Schema for `tables`
+
+        Required:
+
+        - `name` (String) Name of the table.
+
+        Optional:
+
+        - `opts` (Attributes) Options. (see [below for nested schema](#nestedatt--tables--opts))
+
+        <a id="nestedatt--tables--opts"></a>
+        ### Nested Schema for `tables.opts`
+
+        Optional:
+
+        - `deep` (Boolean) Deep. Defaults to `false`.
+
+        ## Import
+
+        The id is `<project_id>/<name>`. Within a part, `/` is written `%2F` and `%` is written `%25`.
+
+        In Terraform v1.5.0 and later, an [`import` block](https://developer.hashicorp.com/terraform/language/import) can be used with the `id`:
+
+        ```terraform
+        import {}
+        ```
+
+        The [`terraform import` command](https://developer.hashicorp.com/terraform/cli/commands/import) can be used:
+
+        ```shell
+        terraform import toy_thing.a p/n
+        ```
+        "#);
+    }
+
+    #[test]
+    fn an_index_has_no_subcategory_and_no_import() {
+        let schema = Schema::new("Toys [of").attribute("key", string().optional().doc("The key."));
+        let text = page(&Page {
+            role: Role::Provider,
+            name: "toy",
+            provider: "toy",
+            schema: &schema,
+            subcategory: "",
+            example: "",
+            import_block: "",
+            import_command: "",
+        });
+        assert_snapshot!(text, @r#"
+        ---
+        page_title: "Provider: toy"
+        description: |-
+          Toys [of
+        ---
+
+        # toy Provider
+
+        Toys [of
+
+        ## Schema
+
+        ### Optional
+
+        - `key` (String) The key.
+        "#);
+    }
+}

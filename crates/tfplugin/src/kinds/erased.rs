@@ -1,0 +1,202 @@
+//! The object-safe twins of the author's traits: decode, call, encode, once for all resources.
+
+use async_trait::async_trait;
+
+use crate::context::Context;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::kinds::data_source::DataSource;
+use crate::kinds::resource::{Model, Plan, Resource};
+use crate::model::{self, Mismatch};
+use crate::schema::Schema;
+use crate::value::Value;
+
+/// A [`Resource`] over untyped values, each conforming to the schema's type.
+#[async_trait]
+pub trait ErasedResource<D>: Send + Sync {
+    /// `neonrep_publication`
+    fn type_name(&self) -> &'static str;
+    /// The resource's schema, made once.
+    fn schema(&self) -> &Schema;
+    /// [`Resource::validate`]
+    fn validate(&self, config: &Value) -> Diagnostics;
+    /// [`Resource::modify_plan`]: only attributes that the hook changed are taken over.
+    fn modify_plan(&self, plan: &mut Plan<Value>) -> Result<(), Diagnostics>;
+    /// [`Resource::check_plan`]
+    async fn check_plan(&self, cx: &Context<D>, plan: &Plan<Value>) -> Diagnostics;
+    /// [`Resource::create`]
+    async fn create(&self, cx: &Context<D>, plan: Value) -> Result<Value, Diagnostics>;
+    /// [`Resource::read`]
+    async fn read(&self, cx: &Context<D>, state: Value) -> Result<Option<Value>, Diagnostics>;
+    /// [`Resource::update`]
+    async fn update(&self, cx: &Context<D>, prior: Value, plan: Value) -> Result<Value, Diagnostics>;
+    /// [`Resource::delete`]
+    async fn delete(&self, cx: &Context<D>, state: Value) -> Result<(), Diagnostics>;
+    /// [`Resource::import`]
+    fn import(&self, id: &str) -> Result<Value, Diagnostics>;
+    /// Whether schema and model agree: an all-null value of the schema decodes into the model and comes back whole.
+    fn agrees(&self) -> Result<(), String>;
+}
+
+/// A [`DataSource`] over untyped values.
+#[async_trait]
+pub trait ErasedDataSource<D>: Send + Sync {
+    /// `neonrep_connection`
+    fn type_name(&self) -> &'static str;
+    /// The data source's schema, made once.
+    fn schema(&self) -> &Schema;
+    /// [`DataSource::validate`]
+    fn validate(&self, config: &Value) -> Diagnostics;
+    /// [`DataSource::read`]
+    async fn read(&self, cx: &Context<D>, config: Value) -> Result<Value, Diagnostics>;
+    /// Whether schema and model agree.
+    fn agrees(&self) -> Result<(), String>;
+}
+
+/// A resource as the provider's list holds it.
+pub fn resource<R: Resource>(resource: R) -> Box<dyn ErasedResource<R::Data>> {
+    Box::new(Erased { it: resource, schema: R::schema() })
+}
+
+/// A data source as the provider's list holds it.
+pub fn data_source<S: DataSource>(source: S) -> Box<dyn ErasedDataSource<S::Data>> {
+    Box::new(Erased { it: source, schema: S::schema() })
+}
+
+struct Erased<T> {
+    it: T,
+    schema: Schema,
+}
+
+/// A value and a model that do not fit, told to the user: a validator of the schema should have caught it.
+pub(crate) fn misfit(what: &str, error: &Mismatch) -> Diagnostic {
+    Diagnostic::bug(format!("A value of `{what}` does not fit its model: {error}.")).at(error.path.clone())
+}
+
+/// The typed form of a value, or a diagnostic.
+pub(crate) fn decode<M: Model>(what: &str, value: &Value) -> Result<M, Diagnostics> {
+    model::from_value(value).map_err(|error| misfit(what, &error).into())
+}
+
+/// The untyped form of a model, with sets where the schema says so.
+fn encode<M: Model>(what: &str, schema: &Schema, model: &M) -> Result<Value, Diagnostics> {
+    let value = model::to_value(model).map_err(|error| misfit(what, &error))?;
+    schema.object_type().conform(value).map_err(|error| {
+        Diagnostic::bug(format!("A model of `{what}` does not fit its schema: {error}.")).at(error.path.clone()).into()
+    })
+}
+
+fn decode_plan<M: Model>(what: &str, plan: &Plan<Value>) -> Result<Plan<M>, Diagnostics> {
+    let part = |value: &Option<Value>| value.as_ref().map(|it| decode(what, it)).transpose();
+    Ok(Plan {
+        config: part(&plan.config)?,
+        prior: part(&plan.prior)?,
+        planned: part(&plan.planned)?,
+        requires_replace: plan.requires_replace.clone(),
+    })
+}
+
+#[async_trait]
+impl<R: Resource> ErasedResource<R::Data> for Erased<R> {
+    fn type_name(&self) -> &'static str {
+        R::TYPE
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        match decode(R::TYPE, config) {
+            Ok(config) => R::validate(&config),
+            Err(problems) => problems,
+        }
+    }
+
+    fn modify_plan(&self, plan: &mut Plan<Value>) -> Result<(), Diagnostics> {
+        let mut typed: Plan<R::Model> = decode_plan(R::TYPE, plan)?;
+        let before = typed.planned.clone();
+        R::modify_plan(&mut typed)?;
+        plan.requires_replace = typed.requires_replace;
+        if typed.planned == before {
+            return Ok(());
+        }
+        match (&mut plan.planned, before, typed.planned) {
+            (Some(Value::Object(planned)), Some(before), Some(after)) => {
+                let before = encode(R::TYPE, &self.schema, &before)?;
+                let Value::Object(after) = encode(R::TYPE, &self.schema, &after)? else { return Ok(()) };
+                for (name, value) in after {
+                    // The model sees less than the value (a set with an unknown member is unknown to it).
+                    if before.get(&name) != Some(&value) {
+                        planned.insert(name, value);
+                    }
+                }
+                Ok(())
+            }
+            _ => {
+                Err(Diagnostic::bug(format!("The plan of `{}` made an object of a destroy, or the reverse.", R::TYPE))
+                    .into())
+            }
+        }
+    }
+
+    async fn check_plan(&self, cx: &Context<R::Data>, plan: &Plan<Value>) -> Diagnostics {
+        match decode_plan(R::TYPE, plan) {
+            Ok(plan) => self.it.check_plan(cx, &plan).await,
+            Err(problems) => problems,
+        }
+    }
+
+    async fn create(&self, cx: &Context<R::Data>, plan: Value) -> Result<Value, Diagnostics> {
+        let made = self.it.create(cx, decode(R::TYPE, &plan)?).await?;
+        encode(R::TYPE, &self.schema, &made)
+    }
+
+    async fn read(&self, cx: &Context<R::Data>, state: Value) -> Result<Option<Value>, Diagnostics> {
+        let found = self.it.read(cx, decode(R::TYPE, &state)?).await?;
+        found.map(|it| encode(R::TYPE, &self.schema, &it)).transpose()
+    }
+
+    async fn update(&self, cx: &Context<R::Data>, prior: Value, plan: Value) -> Result<Value, Diagnostics> {
+        let changed = self.it.update(cx, decode(R::TYPE, &prior)?, decode(R::TYPE, &plan)?).await?;
+        encode(R::TYPE, &self.schema, &changed)
+    }
+
+    async fn delete(&self, cx: &Context<R::Data>, state: Value) -> Result<(), Diagnostics> {
+        self.it.delete(cx, decode(R::TYPE, &state)?).await
+    }
+
+    fn import(&self, id: &str) -> Result<Value, Diagnostics> {
+        encode(R::TYPE, &self.schema, &R::import(id)?)
+    }
+
+    fn agrees(&self) -> Result<(), String> {
+        model::agrees::<R::Model>(&self.schema).map_err(|problem| format!("`{}` {problem}", R::TYPE))
+    }
+}
+
+#[async_trait]
+impl<S: DataSource> ErasedDataSource<S::Data> for Erased<S> {
+    fn type_name(&self) -> &'static str {
+        S::TYPE
+    }
+
+    fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    fn validate(&self, config: &Value) -> Diagnostics {
+        match decode(S::TYPE, config) {
+            Ok(config) => S::validate(&config),
+            Err(problems) => problems,
+        }
+    }
+
+    async fn read(&self, cx: &Context<S::Data>, config: Value) -> Result<Value, Diagnostics> {
+        let found = self.it.read(cx, decode(S::TYPE, &config)?).await?;
+        encode(S::TYPE, &self.schema, &found)
+    }
+
+    fn agrees(&self) -> Result<(), String> {
+        model::agrees::<S::Model>(&self.schema).map_err(|problem| format!("data source `{}` {problem}", S::TYPE))
+    }
+}

@@ -1,0 +1,5 @@
+//! What a provider can offer: a trait for each kind that an author implements, and its object-safe twin.
+
+pub mod data_source;
+pub mod erased;
+pub mod resource;

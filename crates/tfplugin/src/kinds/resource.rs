@@ -1,0 +1,127 @@
+//! The trait a managed resource implements, and its plan.
+
+use std::fmt::Debug;
+use std::future::Future;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::context::Context;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::schema::Schema;
+use crate::value::path::AttributePath;
+
+/// A plain serde struct, field for field the attributes of the schema, each an [`Attr`](crate::model::attr::Attr).
+pub trait Model: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static> Model for T {}
+
+/// What Terraform plans to do with one object.
+#[derive(Clone, Debug)]
+pub struct Plan<M> {
+    /// What the user wrote; `None` when the object is to be destroyed. Defaults are not in it.
+    pub config: Option<M>,
+    /// What the state holds; `None` when the object is to be made (also after a replacement was decided).
+    pub prior: Option<M>,
+    /// What the state shall hold; `None` when the object is to be destroyed.
+    pub planned: Option<M>,
+    /// The attributes whose change replaces the object; core ignores those that did not change.
+    pub requires_replace: Vec<AttributePath>,
+}
+
+impl<M> Plan<M> {
+    /// Prior and planned value, when the plan is an update (or changes nothing).
+    pub fn update(&self) -> Option<(&M, &M)> {
+        self.prior.as_ref().zip(self.planned.as_ref())
+    }
+
+    /// The planned value, when the object is to be made.
+    pub fn create(&self) -> Option<&M> {
+        if self.prior.is_none() { self.planned.as_ref() } else { None }
+    }
+
+    /// The prior value, when the object is to be destroyed.
+    pub fn destroy(&self) -> Option<&M> {
+        if self.planned.is_none() { self.prior.as_ref() } else { None }
+    }
+
+    /// Whether the planner found that the object must be replaced.
+    pub fn replaces(&self) -> bool {
+        self.prior.is_some() && !self.requires_replace.is_empty()
+    }
+}
+
+/// A managed resource. Handlers take values and return values; the framework decodes, encodes, keeps time, saves the
+/// checkpoint of a failed call and checks what core would refuse.
+///
+/// Calls come from a Terraform that has `-parallelism` of them under way. [`Plan`]ning is called twice for a change
+/// (at plan and again within apply) and must come to the same values, so [`modify_plan`](Self::modify_plan) sees
+/// values only, and [`check_plan`](Self::check_plan), which may read the world, can only speak.
+pub trait Resource: Send + Sync + 'static {
+    /// `neonrep_publication`
+    const TYPE: &'static str;
+    /// The typed form of its values.
+    type Model: Model + PartialEq;
+    /// What the provider's configuration makes.
+    type Data: Send + Sync + 'static;
+
+    /// Attributes, rules and prose.
+    fn schema() -> Schema;
+
+    /// Rules over one configuration that schema data cannot say. No IO. Unknown means silence.
+    fn validate(_config: &Self::Model) -> Diagnostics {
+        Diagnostics::none()
+    }
+
+    /// Adjusts the plan after the planner: computed attributes that follow from others, replacement that depends on
+    /// several values. Pure, for core plans twice and compares. Also called for destroys.
+    fn modify_plan(_plan: &mut Plan<Self::Model>) -> Result<(), Diagnostics> {
+        Ok(())
+    }
+
+    /// Judges the plan by the world as it is. Not called when nothing changes, nor while the provider's
+    /// configuration is unknown. Cannot change the plan.
+    fn check_plan(
+        &self,
+        _cx: &Context<Self::Data>,
+        _plan: &Plan<Self::Model>,
+    ) -> impl Future<Output = Diagnostics> + Send {
+        async { Diagnostics::none() }
+    }
+
+    /// Makes the object. Everything known in `plan` is returned unchanged; what is unknown in it is filled in.
+    fn create(
+        &self,
+        cx: &Context<Self::Data>,
+        plan: Self::Model,
+    ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send;
+
+    /// The object as it is; `None` when it is gone and its container was read. What could not be read is an error.
+    /// After an import all attributes but those set by [`import`](Self::import) are null, and are filled here.
+    fn read(
+        &self,
+        cx: &Context<Self::Data>,
+        state: Self::Model,
+    ) -> impl Future<Output = Result<Option<Self::Model>, Diagnostics>> + Send;
+
+    /// Changes the object in place. Everything known in `plan` is returned unchanged.
+    fn update(
+        &self,
+        _cx: &Context<Self::Data>,
+        _prior: Self::Model,
+        _plan: Self::Model,
+    ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send {
+        async { Err(Diagnostic::bug(format!("`{}` was asked to change in place.", Self::TYPE)).into()) }
+    }
+
+    /// Removes the object. Absent is success.
+    fn delete(
+        &self,
+        cx: &Context<Self::Data>,
+        state: Self::Model,
+    ) -> impl Future<Output = Result<(), Diagnostics>> + Send;
+
+    /// The model that an import id names, other attributes null: parse with [`import::parts`](crate::identity::parts)
+    /// and start from [`model::nulls`](crate::model::nulls).
+    fn import(id: &str) -> Result<Self::Model, Diagnostics>;
+}

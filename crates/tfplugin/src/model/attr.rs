@@ -1,0 +1,135 @@
+//! `Attr`: one attribute of a typed model, which may be null or not yet known.
+
+use serde::de::{EnumAccess, VariantAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// The name under which the model bridge recognises an [`Attr`]; not for other serializers.
+pub(crate) const NAME: &str = "$framework::Attr";
+/// The three states, as variants of that name.
+pub(crate) const VARIANTS: &[&str] = &["Null", "Unknown", "Known"];
+
+/// A typed attribute. It has no default: a model whose field has no attribute in the schema, or the reverse, does
+/// not decode, which is what keeps schema and model in agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attr<T> {
+    /// Not set.
+    Null,
+    /// Known after apply.
+    Unknown,
+    /// Set.
+    Known(T),
+}
+
+impl<T> Attr<T> {
+    /// The value, if it is known and not null.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Null | Self::Unknown => None,
+        }
+    }
+
+    /// The value, if it is known and not null.
+    pub fn into_known(self) -> Option<T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Null | Self::Unknown => None,
+        }
+    }
+
+    /// Whether the attribute is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// Whether the attribute is known after apply.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::Unknown)
+    }
+
+    /// The same state over another type.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Attr<U> {
+        match self {
+            Self::Known(value) => Attr::Known(f(value)),
+            Self::Null => Attr::Null,
+            Self::Unknown => Attr::Unknown,
+        }
+    }
+
+    /// This value if the plan fixed it (known or null), else what the server said: core requires that what was known
+    /// in the plan comes back unchanged (protocol.md C3.2).
+    #[must_use]
+    pub fn or_found(self, found: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Unknown => found(),
+            planned => planned,
+        }
+    }
+}
+
+impl<T> Attr<T> {
+    /// This value, or the default where it is null: for what an import does not say.
+    #[must_use]
+    pub fn or_default(self, default: impl Into<T>) -> Self {
+        match self {
+            Self::Null => Self::Known(default.into()),
+            said => said,
+        }
+    }
+}
+
+impl Attr<bool> {
+    /// True only when known to be true.
+    pub fn is_true(&self) -> bool {
+        matches!(self, Self::Known(true))
+    }
+}
+
+impl<T> From<T> for Attr<T> {
+    fn from(value: T) -> Self {
+        Self::Known(value)
+    }
+}
+
+impl<T> From<Option<T>> for Attr<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Self::Known)
+    }
+}
+
+impl<T: Serialize> Serialize for Attr<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit_variant(NAME, 0, VARIANTS[0]),
+            Self::Unknown => serializer.serialize_unit_variant(NAME, 1, VARIANTS[1]),
+            Self::Known(value) => serializer.serialize_newtype_variant(NAME, 2, VARIANTS[2], value),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Attr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct States<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for States<T> {
+            type Value = Attr<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an attribute")
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<Attr<T>, A::Error> {
+                let (state, content) = data.variant::<u32>()?;
+                match state {
+                    0 => content.unit_variant().map(|()| Attr::Null),
+                    1 => content.unit_variant().map(|()| Attr::Unknown),
+                    _ => content.newtype_variant().map(Attr::Known),
+                }
+            }
+        }
+
+        deserializer.deserialize_enum(NAME, VARIANTS, States(PhantomData))
+    }
+}

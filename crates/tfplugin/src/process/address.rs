@@ -1,0 +1,43 @@
+//! Where to listen, as the parent wants it, and where that came to be.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// Where to listen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Folder for the Unix socket.
+    pub(crate) folder: PathBuf,
+    /// Group, by name or number, that may use the socket.
+    pub(crate) group: Option<String>,
+    /// Ports to try, where there are no Unix sockets.
+    pub(crate) ports: RangeInclusive<u16>,
+}
+
+/// What the parent connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// Path of a socket.
+    Unix(PathBuf),
+    /// Loopback address and port.
+    Tcp(SocketAddr),
+}
+
+impl Address {
+    /// Go's name of the network.
+    pub(crate) fn network(&self) -> &'static str {
+        match self {
+            Self::Unix(_) => "unix",
+            Self::Tcp(_) => "tcp",
+        }
+    }
+
+    /// The address as Go's dialer takes it.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Unix(path) => path.display().to_string(),
+            Self::Tcp(address) => address.to_string(),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The process around a provider: how Terraform and OpenTofu start it, trust it, talk to it and end it.
+//!
+//! [`handshake`] reads what the parent asks and writes the one line it waits for; [`listener`] and [`tls`] let this
+//! parent in, at an [`address`], and nobody else; [`plugin_services`] are go-plugin's own calls, [`provider_service`]
+//! is Terraform's, each call run by [`rpc`] and [`translate`]d to the framework; [`logging`] writes the lines that
+//! Terraform reads on stderr.
+//! The contract is plugin protocol 6.11 over go-plugin's core protocol 1, as `proto/` has it.
+
+mod address;
+mod handshake;
+mod listener;
+mod logging;
+mod plugin_services;
+mod serving;
+mod tls;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::server::PluginServer;
+use handshake::Ask;
+
+/// What the process says of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// The provider's type: the part of the binary's name after `terraform-provider-`.
+    pub name: &'static str,
+    /// Version, without `v`.
+    pub version: &'static str,
+    /// One sentence on what the provider is for.
+    pub purpose: &'static str,
+    /// Crates whose log lines Terraform sees, beside this one's: those of libraries would drown them.
+    pub log_crates: &'static [&'static str],
+    /// Full source addresses, for `--debug`: the same short address means another registry to OpenTofu.
+    pub addresses: &'static [&'static str],
+}
+
+impl About {
+    fn binary(&self) -> String {
+        format!("terraform-provider-{}", self.name)
+    }
+
+    /// `namespace/name`, as users write it.
+    fn source(&self) -> &'static str {
+        self.addresses.first().and_then(|it| it.split_once('/')).map_or(self.name, |(_, source)| source)
+    }
+
+    /// The provider's part of names of environment variables.
+    fn variable_suffix(&self) -> String {
+        self.name.to_uppercase().replace('-', "_")
+    }
+}
+
+/// The whole life of the process: answers `--version` and the like, or serves the provider that `make` makes until the
+/// parent ends it. `make` is called only where there is something to serve.
+pub fn serve(about: &About, make: impl FnOnce() -> Arc<dyn PluginServer>) -> ExitCode {
+    match handshake::ask(about, std::env::args_os().skip(1), variable) {
+        Ask::Tell(text) => {
+            // Nobody is left to tell if stdout is closed.
+            drop(writeln!(io::stdout(), "{text}"));
+            ExitCode::SUCCESS
+        }
+        Ask::Refuse(text) => fail(&text),
+        Ask::Serve(launch) => finish(serving::for_parent(about, &launch, make)),
+        Ask::Debug(place) => finish(serving::for_debugger(about, &place, make)),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the rim of the process: what the parent asks of a plugin is in its environment"
+)]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn finish(outcome: Result<(), serving::Error>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn fail(text: &str) -> ExitCode {
+    drop(writeln!(io::stderr(), "{text}"));
+    ExitCode::FAILURE
+}

@@ -1,0 +1,52 @@
+//! The trait a provider implements, and the list of what it has.
+
+use std::future::Future;
+
+use crate::diagnostic::Diagnostics;
+use crate::kinds::erased::{ErasedDataSource, ErasedResource};
+use crate::kinds::resource::Model;
+use crate::schema::Schema;
+
+/// What `ConfigureProvider` came to.
+pub enum Configured<D> {
+    /// Resources can work.
+    Ready(D),
+    /// The configuration has values that are known only after apply: legal while planning. Read returns the prior
+    /// state with one warning, plan checks are skipped, and all else fails with `reason`.
+    NotYetKnown {
+        /// Which argument is not known, as a sentence.
+        reason: String,
+    },
+}
+
+/// A provider: its schema, its configuration, its resources and data sources.
+pub trait Provider: Send + Sync + 'static {
+    /// `registry.terraform.io/neonrep/neonrep`
+    const ADDRESS: &'static str;
+    /// The typed form of the provider block.
+    type Config: Model;
+    /// What handlers get.
+    type Data: Send + Sync + 'static;
+
+    /// Attributes and prose.
+    fn schema() -> Schema;
+
+    /// Rules over the provider block that schema data cannot say. No IO. Unknown means silence.
+    fn validate(_config: &Self::Config) -> Diagnostics {
+        Diagnostics::none()
+    }
+
+    /// Makes the data that handlers get. May be called many times in one process, with other values each time.
+    /// `terraform_version` is for the user agent.
+    fn configure(
+        &self,
+        config: Self::Config,
+        terraform_version: &str,
+    ) -> impl Future<Output = Result<Configured<Self::Data>, Diagnostics>> + Send;
+
+    /// All resources, by `erased::resource(Publication)`.
+    fn resources() -> Vec<Box<dyn ErasedResource<Self::Data>>>;
+
+    /// All data sources, by `erased::data_source(Connection)`.
+    fn data_sources() -> Vec<Box<dyn ErasedDataSource<Self::Data>>>;
+}

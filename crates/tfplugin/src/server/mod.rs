@@ -1,0 +1,188 @@
+//! Every call of the protocol as a function over framework types: what the wire layer translates to and from.
+
+mod apply;
+mod host;
+mod import;
+mod plan;
+mod read;
+mod upgrade;
+mod validate;
+mod verify;
+
+pub use host::FrameworkServer;
+
+use async_trait::async_trait;
+
+use crate::diagnostic::Diagnostics;
+use crate::schema::Schema;
+use crate::value::path::AttributePath;
+
+/// A value as it came over the wire; decoding needs the schema. Both empty is null.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// Always written by us, preferred when reading.
+    pub msgpack: Vec<u8>,
+    /// Only read when there is no msgpack.
+    pub json: Vec<u8>,
+}
+
+/// What Terraform offers. Fields of protocol 6.6 and newer; false when an older Terraform does not send them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClientCapabilities {
+    /// 6.6
+    pub deferral_allowed: bool,
+    /// 6.8
+    pub write_only_attributes_allowed: bool,
+}
+
+/// Names of what the provider has (protocol 6.4).
+#[derive(Clone, Debug, Default)]
+pub struct Metadata {
+    /// Type names.
+    pub resources: Vec<String>,
+    /// Type names.
+    pub data_sources: Vec<String>,
+}
+
+/// All schemas.
+#[derive(Clone, Debug)]
+pub struct ProviderSchema {
+    /// The provider block.
+    pub provider: Schema,
+    /// By type name, sorted.
+    pub resources: Vec<(String, Schema)>,
+    /// By type name, sorted.
+    pub data_sources: Vec<(String, Schema)>,
+}
+
+/// `UpgradeResourceState`
+#[derive(Clone, Debug)]
+pub struct UpgradeRequest {
+    /// Resource type.
+    pub type_name: String,
+    /// Schema version that wrote the state.
+    pub version: i64,
+    /// The state file's attributes as JSON.
+    pub json: Vec<u8>,
+    /// State of Terraform before 0.12, which is refused.
+    pub has_flatmap: bool,
+}
+
+/// A state, or why there is none.
+#[derive(Clone, Debug, Default)]
+pub struct StateResponse {
+    /// Absent only together with an error.
+    pub state: Option<Encoded>,
+    /// Private state; echoed where a call does not change it.
+    pub private: Vec<u8>,
+    /// Messages.
+    pub diagnostics: Diagnostics,
+}
+
+/// `ReadResource`
+#[derive(Clone, Debug)]
+pub struct ReadRequest {
+    /// Resource type.
+    pub type_name: String,
+    /// The state as Terraform has it.
+    pub current_state: Encoded,
+    /// Private state.
+    pub private: Vec<u8>,
+}
+
+/// `PlanResourceChange`
+#[derive(Clone, Debug)]
+pub struct PlanRequest {
+    /// Resource type.
+    pub type_name: String,
+    /// Null on create, and when the object is tainted.
+    pub prior_state: Encoded,
+    /// Core's merge of configuration and prior state; null on destroy.
+    pub proposed_new_state: Encoded,
+    /// What the user wrote; null on destroy.
+    pub config: Encoded,
+    /// Private state.
+    pub prior_private: Vec<u8>,
+    /// What the client offers.
+    pub capabilities: ClientCapabilities,
+}
+
+/// The answer to `PlanResourceChange`.
+#[derive(Clone, Debug, Default)]
+pub struct PlanResponse {
+    /// Absent only together with an error.
+    pub planned_state: Option<Encoded>,
+    /// Sorted, without duplicates.
+    pub requires_replace: Vec<AttributePath>,
+    /// Handed to apply.
+    pub planned_private: Vec<u8>,
+    /// Messages.
+    pub diagnostics: Diagnostics,
+}
+
+/// `ApplyResourceChange`
+#[derive(Clone, Debug)]
+pub struct ApplyRequest {
+    /// Resource type.
+    pub type_name: String,
+    /// Null on create.
+    pub prior_state: Encoded,
+    /// Null on destroy.
+    pub planned_state: Encoded,
+    /// Null on destroy.
+    pub config: Encoded,
+    /// From the plan.
+    pub planned_private: Vec<u8>,
+}
+
+/// One imported object.
+#[derive(Clone, Debug, Default)]
+pub struct ImportResponse {
+    /// Absent only together with an error.
+    pub state: Option<Encoded>,
+    /// Private state of the object.
+    pub private: Vec<u8>,
+    /// Messages.
+    pub diagnostics: Diagnostics,
+}
+
+/// A provider, ready to be served. Each call returns its problems as diagnostics; none fails otherwise.
+#[async_trait]
+pub trait PluginServer: Send + Sync + 'static {
+    /// `registry.terraform.io/neonrep/neonrep`
+    fn address(&self) -> &'static str;
+    /// `GetMetadata`
+    fn metadata(&self) -> Metadata;
+    /// `GetProviderSchema`
+    fn provider_schema(&self) -> ProviderSchema;
+    /// `ValidateProviderConfig`
+    async fn validate_provider_config(&self, config: Encoded) -> Diagnostics;
+    /// `ValidateResourceConfig`
+    async fn validate_resource_config(
+        &self,
+        type_name: String,
+        config: Encoded,
+        capabilities: ClientCapabilities,
+    ) -> Diagnostics;
+    /// `ValidateDataResourceConfig`
+    async fn validate_data_source_config(&self, type_name: String, config: Encoded) -> Diagnostics;
+    /// `ConfigureProvider`; may come many times.
+    async fn configure_provider(&self, config: Encoded, terraform_version: String) -> Diagnostics;
+    /// `UpgradeResourceState`; works without configuration.
+    async fn upgrade_resource_state(&self, request: UpgradeRequest) -> StateResponse;
+    /// `ReadResource`; a null state says that the object is gone.
+    async fn read_resource(&self, request: ReadRequest) -> StateResponse;
+    /// `PlanResourceChange`
+    async fn plan_resource_change(&self, request: PlanRequest) -> PlanResponse;
+    /// `ApplyResourceChange`
+    async fn apply_resource_change(&self, request: ApplyRequest) -> StateResponse;
+    /// `ImportResourceState` by id
+    async fn import_resource_state(&self, type_name: String, id: String) -> ImportResponse;
+    /// `ReadDataSource`
+    async fn read_data_source(&self, type_name: String, config: Encoded) -> StateResponse;
+    /// `StopProvider`: cancels the context of every call under way; later calls get a fresh one.
+    fn stop(&self);
+}
+
+#[cfg(test)]
+mod tests;

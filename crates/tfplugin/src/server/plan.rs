@@ -1,0 +1,97 @@
+//! `PlanResourceChange`: the pure planner, then the resource's judgement of the plan by the world.
+
+use super::{PlanRequest, PlanResponse};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::kinds::erased::ErasedResource;
+use crate::kinds::resource::Plan;
+use crate::plan::{Action, plan};
+use crate::provider::Provider;
+use crate::schema::timeouts::{Operation, duration_text};
+use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
+use crate::server::read::{Ended, within};
+use crate::value::Value;
+
+impl<P: Provider> FrameworkServer<P> {
+    pub(crate) async fn plan(&self, request: PlanRequest) -> PlanResponse {
+        let mut messages = Diagnostics::none();
+        match self.planned(request, &mut messages).await {
+            Ok(response) => PlanResponse { diagnostics: messages, ..response },
+            Err(problems) => PlanResponse { diagnostics: messages + problems, ..PlanResponse::default() },
+        }
+    }
+
+    async fn planned(&self, request: PlanRequest, messages: &mut Diagnostics) -> Result<PlanResponse, Diagnostics> {
+        let type_name = request.type_name.as_str();
+        let resource = self.resource(type_name)?;
+        let schema = resource.schema();
+        let prior = decode(schema, &request.prior_state, type_name, "state")?;
+        // Read for its nullness alone: the planner merges configuration and state itself.
+        let proposed = decode(schema, &request.proposed_new_state, type_name, "proposed state")?;
+        let config = match proposed {
+            Value::Null => Value::Null,
+            _ => decode(schema, &request.config, type_name, "configuration")?,
+        };
+        let hook = |plan: &mut Plan<Value>| resource.modify_plan(plan).map_err(|it| failure(it, type_name));
+        let plan = plan(schema, prior, config, hook)?;
+
+        // A new object remembers nothing. On a replacement core hands us the private state of the old one, though, and
+        // what we answer is what its deletion is given: so it is passed on, and `create` begins without it.
+        let private = request.prior_private;
+        if plan.action() != Action::Nothing {
+            let own = if plan.prior.is_none() { &[] } else { private.as_slice() };
+            self.judge(resource, &plan, own, messages).await?;
+        }
+        let planned_state = encode(schema, plan.planned.as_ref().unwrap_or(&Value::Null), type_name)?;
+        Ok(PlanResponse {
+            planned_state: Some(planned_state),
+            requires_replace: plan.requires_replace,
+            planned_private: private,
+            diagnostics: Diagnostics::none(),
+        })
+    }
+
+    /// Asks the resource for its judgement; an error among it refuses the plan.
+    async fn judge(
+        &self,
+        resource: &dyn ErasedResource<P::Data>,
+        plan: &Plan<Value>,
+        private: &[u8],
+        messages: &mut Diagnostics,
+    ) -> Result<(), Diagnostics> {
+        let data = match self.access() {
+            Access::Ready(data) => data,
+            Access::Missing(problem) => return Err(problem.into()),
+            Access::NotYetKnown { .. } => {
+                messages.extend(self.tell_not_yet_known());
+                return Ok(());
+            }
+        };
+        let timeout = Operation::Read.timeout(plan.planned.as_ref().or(plan.prior.as_ref()).unwrap_or(&Value::Null));
+        let cx = self.context(data, timeout, private);
+        let judged = within(&cx, resource.check_plan(&cx, plan)).await;
+        messages.extend(cx.take_warnings());
+        match judged {
+            Ok(judgement) if judgement.has_errors() => Err(judgement),
+            Ok(judgement) => {
+                messages.extend(judgement);
+                Ok(())
+            }
+            Err(Ended::Cancelled) => Err(Diagnostic::error("Interrupted", "The plan was interrupted.").into()),
+            // What could not be looked at is not refused.
+            Err(Ended::Late) => {
+                messages.push(
+                    Diagnostic::warning(
+                        "Plan is not checked",
+                        format!(
+                            "The checks of `{}` did not end within {}, so the plan was not compared with the world.",
+                            resource.type_name(),
+                            duration_text(timeout)
+                        ),
+                    )
+                    .at(Operation::Read.path()),
+                );
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! A provider of things that live in memory, and a client that speaks to its server as Terraform does.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::identity as import;
+use crate::kinds::data_source::DataSource;
+use crate::kinds::erased::{self, ErasedDataSource, ErasedResource};
+use crate::kinds::resource::{Plan, Resource};
+use crate::model;
+use crate::model::attr::Attr;
+use crate::path;
+use crate::provider::{Configured, Provider};
+use crate::schema::timeouts::Timeouts;
+use crate::schema::{Schema, number, set_of, string};
+use crate::server::{
+    ApplyRequest, ClientCapabilities, Encoded, FrameworkServer, PlanRequest, PlanResponse, PluginServer, ReadRequest,
+    StateResponse,
+};
+use crate::value::Value;
+use crate::value::codec;
+use crate::value::types::Type;
+
+/// The world: things by name, with their size.
+pub(crate) type World = Arc<Mutex<BTreeMap<String, i64>>>;
+
+pub(crate) struct Toy(pub(crate) World);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    key: Attr<String>,
+}
+
+impl Provider for Toy {
+    const ADDRESS: &'static str = "example.com/toy/toy";
+    type Config = Config;
+    type Data = World;
+
+    fn schema() -> Schema {
+        Schema::new("Toys.").attribute("key", string().optional().one_of(["good", "slow"]).doc("The key."))
+    }
+
+    fn validate(config: &Config) -> Diagnostics {
+        if config.key == Attr::Known("slow".into()) {
+            Diagnostic::warning("Slow key", "").at(path!(key)).into()
+        } else {
+            Diagnostics::none()
+        }
+    }
+
+    async fn configure(&self, config: Config, version: &str) -> Result<Configured<World>, Diagnostics> {
+        match config.key {
+            Attr::Unknown => Ok(Configured::NotYetKnown { reason: "`key` is known after apply.".into() }),
+            Attr::Null => Err(Diagnostic::error("No key", version).at(path!(key)).into()),
+            Attr::Known(_) => Ok(Configured::Ready(Arc::clone(&self.0))),
+        }
+    }
+
+    fn resources() -> Vec<Box<dyn ErasedResource<World>>> {
+        vec![erased::resource(Thing)]
+    }
+
+    fn data_sources() -> Vec<Box<dyn ErasedDataSource<World>>> {
+        vec![erased::data_source(Size)]
+    }
+}
+
+struct Thing;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Model {
+    name: Attr<String>,
+    size: Attr<i64>,
+    owner: Attr<String>,
+    id: Attr<String>,
+    found: Attr<std::collections::BTreeSet<String>>,
+    timeouts: Attr<Timeouts>,
+}
+
+fn known<T: Clone>(attribute: &Attr<T>) -> Result<T, Diagnostics> {
+    attribute.known().cloned().ok_or_else(|| Diagnostic::bug("A value is not known.").into())
+}
+
+impl Resource for Thing {
+    const TYPE: &'static str = "toy_thing";
+    type Model = Model;
+    type Data = World;
+
+    fn schema() -> Schema {
+        Schema::new("A thing.")
+            .attribute("name", string().required().replaces_if_set().doc("Its name."))
+            .attribute("size", number().default(1).doc("Its size."))
+            .attribute("owner", string().optional().replaces_if_set().doc("Its owner."))
+            .attribute("id", string().computed().keeps_prior().doc("Its id."))
+            .attribute(
+                "found",
+                set_of(Type::String).computed().default(Value::string_set::<&str>([])).doc("What should not be there."),
+            )
+            .timeouts()
+            .import_id("<name>")
+    }
+
+    fn modify_plan(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
+        match &plan.planned {
+            Some(planned) if planned.size == Attr::Known(-1) => {
+                Err(Diagnostic::error("Negative", "").at(path!(size)).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn check_plan(&self, cx: &Context<World>, plan: &Plan<Model>) -> Diagnostics {
+        let name = plan.planned.as_ref().or(plan.prior.as_ref()).and_then(|it| it.name.known()).cloned();
+        match name.as_deref() {
+            Some("refused") => Diagnostic::error("Refused", "").at(path!(name)).into(),
+            Some("hangs") => std::future::pending().await,
+            Some(_) => {
+                cx.warn(Diagnostic::warning("Checked", ""));
+                Diagnostics::none()
+            }
+            None => Diagnostics::none(),
+        }
+    }
+
+    async fn create(&self, cx: &Context<World>, plan: Model) -> Result<Model, Diagnostics> {
+        let name = known(&plan.name)?;
+        cx.data().lock().unwrap().insert(name.clone(), known(&plan.size)?);
+        let made = Model { id: Attr::Known(format!("id-{name}")), ..plan.clone() };
+        cx.set_private("made", &true);
+        cx.warn(Diagnostic::warning("Made", ""));
+        match name.as_str() {
+            "breaks" => {
+                cx.checkpoint(&plan);
+                Err(Diagnostic::error("Broke", "").into())
+            }
+            "never" => Err(Diagnostic::error("Never began", "").into()),
+            "silent" => Err(Diagnostics::none()),
+            "waits" => {
+                cx.checkpoint(&made);
+                cx.cancelled().cancelled().await;
+                Err(Diagnostic::error("Cancelled", "").into())
+            }
+            "hangs" => {
+                cx.checkpoint(&made);
+                std::future::pending().await
+            }
+            "panics" => {
+                cx.checkpoint(&made);
+                panic!("in the middle of a create")
+            }
+            "wrong" => Ok(Model { size: Attr::Known(99), ..made }),
+            "unknown" => Ok(plan),
+            _ => Ok(made),
+        }
+    }
+
+    async fn read(&self, cx: &Context<World>, state: Model) -> Result<Option<Model>, Diagnostics> {
+        let name = known(&state.name)?;
+        if name == "hangs" {
+            std::future::pending::<()>().await;
+        }
+        if name == "unreadable" {
+            return Err(Diagnostic::error("Unreadable", "").into());
+        }
+        let found = cx.data().lock().unwrap().get(&name).copied();
+        Ok(found.map(|size| Model {
+            id: Attr::Known(format!("id-{name}")),
+            size: Attr::Known(size.min(10)),
+            found: Attr::Known(if size > 10 { ["excess".to_owned()].into() } else { [].into() }),
+            ..state
+        }))
+    }
+
+    async fn update(&self, cx: &Context<World>, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
+        let name = known(&plan.name)?;
+        let size = known(&plan.size)?;
+        if size == 7 {
+            cx.checkpoint(&Model { size: Attr::Known(6), ..prior });
+        }
+        if size == 7 || size == 8 {
+            return Err(Diagnostic::error("Broke", "").into());
+        }
+        cx.data().lock().unwrap().insert(name, size);
+        Ok(plan)
+    }
+
+    async fn delete(&self, cx: &Context<World>, state: Model) -> Result<(), Diagnostics> {
+        let name = known(&state.name)?;
+        if name == "stays" {
+            return Err(Diagnostic::error("Busy", "").into());
+        }
+        cx.data().lock().unwrap().remove(&name);
+        Ok(())
+    }
+
+    fn import(id: &str) -> Result<Model, Diagnostics> {
+        let [name] = import::parts(id, "<name>")?;
+        let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
+        Ok(Model { name: Attr::Known(name), ..nulls })
+    }
+}
+
+struct Size;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SizeModel {
+    name: Attr<String>,
+    unit: Attr<String>,
+    size: Attr<i64>,
+}
+
+impl DataSource for Size {
+    const TYPE: &'static str = "toy_size";
+    type Model = SizeModel;
+    type Data = World;
+
+    fn schema() -> Schema {
+        Schema::new("The size of a thing.")
+            .attribute("name", string().required().doc("Its name."))
+            .attribute("unit", string().default("metre").doc("The unit."))
+            .attribute("size", number().computed().doc("Its size."))
+    }
+
+    async fn read(&self, cx: &Context<World>, config: SizeModel) -> Result<SizeModel, Diagnostics> {
+        let name = known(&config.name)?;
+        let size = cx.data().lock().unwrap().get(&name).copied();
+        match name.as_str() {
+            "hangs" => std::future::pending().await,
+            "renames" => Ok(SizeModel { name: Attr::Known("other".into()), ..config }),
+            _ => Ok(SizeModel { size: size.into(), ..config }),
+        }
+    }
+}
+
+/// A client of the toy's server.
+pub(crate) struct Client {
+    pub(crate) server: Arc<FrameworkServer<Toy>>,
+    pub(crate) world: World,
+}
+
+pub(crate) fn thing() -> Type {
+    Thing::schema().object_type().clone()
+}
+
+impl Client {
+    pub(crate) fn unconfigured() -> Self {
+        let world = World::default();
+        Self { server: Arc::new(FrameworkServer::new(Toy(Arc::clone(&world)))), world }
+    }
+
+    pub(crate) async fn new() -> Self {
+        let client = Self::unconfigured();
+        assert_eq!(client.configure("good".into()).await, Diagnostics::none());
+        client
+    }
+
+    pub(crate) async fn configure(&self, key: Value) -> Diagnostics {
+        let config = codec::encode(Toy::schema().object_type(), &Value::object([("key", key)])).unwrap();
+        self.server.configure_provider(config, "1.11.4".into()).await
+    }
+
+    pub(crate) fn set(&self, name: &str, size: i64) {
+        self.world.lock().unwrap().insert(name.into(), size);
+    }
+
+    pub(crate) fn size(&self, name: &str) -> Option<i64> {
+        self.world.lock().unwrap().get(name).copied()
+    }
+
+    pub(crate) async fn plan_with(&self, prior: &Value, config: &Value, private: &[u8]) -> PlanResponse {
+        let request = PlanRequest {
+            type_name: "toy_thing".into(),
+            prior_state: encode(prior),
+            proposed_new_state: encode(config),
+            config: encode(config),
+            prior_private: private.to_vec(),
+            capabilities: ClientCapabilities::default(),
+        };
+        self.server.plan_resource_change(request).await
+    }
+
+    pub(crate) async fn plan(&self, prior: &Value, config: &Value) -> PlanResponse {
+        self.plan_with(prior, config, b"").await
+    }
+
+    pub(crate) async fn apply(&self, prior: &Value, planned: &Value, private: &[u8]) -> StateResponse {
+        let request = ApplyRequest {
+            type_name: "toy_thing".into(),
+            prior_state: encode(prior),
+            planned_state: encode(planned),
+            config: encode(planned),
+            planned_private: private.to_vec(),
+        };
+        self.server.apply_resource_change(request).await
+    }
+
+    /// Plan and apply, both without errors; the new state.
+    pub(crate) async fn run(&self, prior: &Value, config: &Value) -> Value {
+        let plan = self.plan(prior, config).await;
+        assert!(!plan.diagnostics.has_errors(), "{:?}", plan.diagnostics);
+        let response = self.apply(prior, &decode(plan.planned_state), &plan.planned_private).await;
+        assert!(!response.diagnostics.has_errors(), "{:?}", response.diagnostics);
+        decode(response.state)
+    }
+
+    pub(crate) async fn read(&self, state: &Value) -> StateResponse {
+        let request = ReadRequest {
+            type_name: "toy_thing".into(),
+            current_state: encode(state),
+            private: br#"{"made":true}"#.to_vec(),
+        };
+        self.server.read_resource(request).await
+    }
+
+    pub(crate) async fn data(&self, items: &[(&str, Value)]) -> StateResponse {
+        let of = Size::schema().object_type().clone();
+        let mut all: BTreeMap<String, Value> =
+            Size::schema().attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
+        all.extend(items.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let config = codec::encode(&of, &Value::Object(all)).unwrap();
+        self.server.read_data_source("toy_size".into(), config).await
+    }
+
+    pub(crate) fn decode_data(state: Option<Encoded>) -> Value {
+        codec::decode(Size::schema().object_type(), &state.unwrap()).unwrap()
+    }
+}
+
+pub(crate) fn encode(value: &Value) -> Encoded {
+    codec::encode(&thing(), value).unwrap()
+}
+
+#[track_caller]
+pub(crate) fn decode(state: Option<Encoded>) -> Value {
+    codec::decode(&thing(), &state.expect("a state")).unwrap()
+}
+
+/// A thing's value; what is not given is null.
+pub(crate) fn value(items: &[(&str, Value)]) -> Value {
+    let mut all: BTreeMap<String, Value> =
+        Thing::schema().attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
+    all.extend(items.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    Value::Object(all)
+}
+
+pub(crate) fn timeouts(operation: &str, text: &str) -> (&'static str, Value) {
+    let all = ["create", "read", "update", "delete"];
+    ("timeouts", Value::object(all.map(|it| (it, if it == operation { text.into() } else { Value::Null }))))
+}
+
+/// Severity, path and summary of each message.
+pub(crate) fn told(diagnostics: &Diagnostics) -> Vec<String> {
+    diagnostics.iter().map(|it| format!("{:?} {} {}", it.severity, it.path, it.summary)).collect()
+}

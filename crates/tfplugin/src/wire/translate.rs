@@ -1,0 +1,175 @@
+//! Between Terraform's messages and the framework's types. Values stay encoded: decoding needs a schema.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::schema::{Attribute, Kind, Nesting, Schema};
+use crate::server::{ClientCapabilities, Encoded};
+use crate::value::path::{AttributePath, Step};
+use crate::wire::generated::tfplugin6::{self as proto, attribute_path, schema as wire};
+
+/// An absent value is null.
+pub(crate) fn encoded(value: Option<proto::DynamicValue>) -> Encoded {
+    value.map(|it| Encoded { msgpack: it.msgpack, json: it.json }).unwrap_or_default()
+}
+
+/// A value for the wire.
+pub(crate) fn dynamic(value: Encoded) -> proto::DynamicValue {
+    proto::DynamicValue { msgpack: value.msgpack, json: value.json }
+}
+
+/// What the client offers; nothing, if it does not say.
+pub(crate) fn capabilities(offered: Option<proto::ClientCapabilities>) -> ClientCapabilities {
+    let offered = offered.unwrap_or_default();
+    ClientCapabilities {
+        deferral_allowed: offered.deferral_allowed,
+        write_only_attributes_allowed: offered.write_only_attributes_allowed,
+    }
+}
+
+/// What we offer. `GetProviderSchema` is optional: each call works in a process that was never asked for it.
+pub(crate) fn server_capabilities() -> proto::ServerCapabilities {
+    proto::ServerCapabilities {
+        plan_destroy: true,
+        get_provider_schema_optional: true,
+        move_resource_state: true,
+        generate_resource_config: false,
+    }
+}
+
+/// Messages for the wire, in their order.
+pub(crate) fn diagnostics(all: Diagnostics) -> Vec<proto::Diagnostic> {
+    all.into_iter().map(diagnostic).collect()
+}
+
+/// One message for the wire.
+pub(crate) fn diagnostic(message: Diagnostic) -> proto::Diagnostic {
+    let severity = match message.severity {
+        Severity::Error => proto::diagnostic::Severity::Error,
+        Severity::Warning => proto::diagnostic::Severity::Warning,
+    };
+    proto::Diagnostic {
+        severity: severity.into(),
+        summary: message.summary,
+        detail: message.detail,
+        attribute: (!message.path.is_root()).then(|| path(&message.path)),
+    }
+}
+
+/// The message on a panic in a handler.
+pub(crate) fn panicked(text: &str) -> proto::Diagnostic {
+    diagnostic(Diagnostic::bug(format_args!("The operation panicked: {text}")))
+}
+
+/// A path for the wire.
+pub(crate) fn path(path: &AttributePath) -> proto::AttributePath {
+    use attribute_path::step::Selector;
+    let selector = |step: &Step| match step {
+        Step::Attribute(name) => Selector::AttributeName(name.clone()),
+        Step::Index(index) => Selector::ElementKeyInt(*index),
+        Step::Key(key) => Selector::ElementKeyString(key.clone()),
+    };
+    let steps = path.steps().iter().map(|it| attribute_path::Step { selector: Some(selector(it)) }).collect();
+    proto::AttributePath { steps }
+}
+
+/// A path for the log.
+pub(crate) fn path_text(path: &proto::AttributePath) -> String {
+    use attribute_path::step::Selector;
+    let back = path.steps.iter().filter_map(|it| it.selector.as_ref()).fold(AttributePath::root(), |path, selector| {
+        match selector {
+            Selector::AttributeName(name) => path.attribute(name),
+            Selector::ElementKeyInt(index) => path.index(*index),
+            Selector::ElementKeyString(key) => path.key(key),
+        }
+    });
+    back.to_string()
+}
+
+/// A schema for the wire.
+pub(crate) fn schema(schema: &Schema) -> proto::Schema {
+    proto::Schema {
+        version: schema.version,
+        block: Some(wire::Block {
+            attributes: attributes(&schema.attributes),
+            description: schema.prose.to_owned(),
+            description_kind: proto::StringKind::Markdown.into(),
+            ..wire::Block::default()
+        }),
+    }
+}
+
+fn attributes(all: &BTreeMap<String, Attribute>) -> Vec<wire::Attribute> {
+    all.iter().map(|(name, it)| attribute(name, it)).collect()
+}
+
+fn attribute(name: &str, attribute: &Attribute) -> wire::Attribute {
+    let (simple, nested) = match &attribute.kind {
+        Kind::Type(it) => (it.to_json().to_string().into_bytes(), None),
+        Kind::Nested(nesting, inner) => {
+            let object = wire::Object {
+                attributes: attributes(inner),
+                nesting: self::nesting(*nesting).into(),
+                ..wire::Object::default()
+            };
+            (Vec::new(), Some(object))
+        }
+    };
+    wire::Attribute {
+        name: name.to_owned(),
+        r#type: simple,
+        nested_type: nested,
+        description: attribute.doc.clone(),
+        required: attribute.required,
+        optional: attribute.optional,
+        computed: attribute.computed,
+        sensitive: attribute.sensitive,
+        description_kind: proto::StringKind::Markdown.into(),
+        deprecated: attribute.deprecated.is_some(),
+        write_only: attribute.write_only,
+        deprecation_message: attribute.deprecated.unwrap_or_default().to_owned(),
+    }
+}
+
+fn nesting(nesting: Nesting) -> wire::object::NestingMode {
+    match nesting {
+        Nesting::Single => wire::object::NestingMode::Single,
+        Nesting::List => wire::object::NestingMode::List,
+        Nesting::Set => wire::object::NestingMode::Set,
+        Nesting::Map => wire::object::NestingMode::Map,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{set_of, set_of_objects, string};
+    use crate::value::types::Type;
+
+    #[test]
+    fn a_path_survives_and_the_root_is_absent() {
+        let at = AttributePath::root().attribute("tables").index(2).attribute("tags").key("k");
+        assert_eq!(path_text(&path(&at)), at.to_string());
+        let there = diagnostic(Diagnostic::error("s", "d").at(at));
+        assert_eq!(there.attribute.map(|it| it.steps.len()), Some(4));
+        let root = diagnostic(Diagnostic::warning("s", "d"));
+        assert_eq!((root.severity, root.attribute), (2, None));
+    }
+
+    #[test]
+    fn schemas_carry_types_or_nested_attributes_never_both() {
+        let of = Schema::new("Prose.")
+            .attribute("name", string().required().doc("Name."))
+            .attribute("publish", set_of(Type::String).optional().sensitive())
+            .attribute("tables", set_of_objects([("schema", string().default("public"))]).optional());
+        let block = schema(&of).block.unwrap();
+        let [name, publish, tables] = &block.attributes[..] else { panic!("{} attributes", block.attributes.len()) };
+        assert_eq!((block.description.as_str(), block.description_kind()), ("Prose.", proto::StringKind::Markdown));
+        assert_eq!((name.name.as_str(), name.r#type.as_slice(), name.required), ("name", &br#""string""#[..], true));
+        assert_eq!((publish.r#type.as_slice(), publish.sensitive), (&br#"["set","string"]"#[..], true));
+        let nested = tables.nested_type.as_ref().unwrap();
+        assert!(tables.r#type.is_empty());
+        assert_eq!(nested.nesting(), wire::object::NestingMode::Set);
+        assert!(nested.attributes[0].optional && nested.attributes[0].computed);
+    }
+}
