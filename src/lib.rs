@@ -8,10 +8,9 @@
 //! - [`tfplugin`], a crate of its own: the plugin protocol and a framework for providers. Knows nothing of this one.
 //! - [`provider`]: the provider block, and the lists of what there is. The only reader of the environment.
 //! - [`resources`], [`data_sources`]: one file each: schema, handlers, what an error means to the user.
+//! - [`handler`]: what handlers share: the way to a database, transactions, errors of lower layers as diagnostics.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
-//! - [`explain`]: errors of the lower layers as diagnostics.
-//! - [`context`]: what a handler gets.
-//! - [`session`]: the way into a database, and what reads of one database share.
+//! - [`target`]: where SQL runs, the way in, ids of objects, and what reads of one database share.
 //! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform, nor the other.
 //! - [`secret`]: a text that cannot be printed.
 //!
@@ -36,22 +35,16 @@
 //! It accepts clients without a certificate, dies on Ctrl-C in mid-create and so orphans what it made, cannot carry
 //! numbers such as `0.1`, stops at protocol 6.5, and has had no release since 2024. Hence `tfplugin`.
 
-pub mod provider;
+mod checks;
+mod data_sources;
+mod handler;
+mod neon;
+mod postgres;
+mod provider;
+mod resources;
+mod secret;
+mod target;
 
-pub mod resources;
-
-pub mod data_sources;
-
-pub mod checks;
-
-pub mod explain;
-
-pub mod context;
-
-pub mod session;
-
-pub mod neon;
-
-pub mod postgres;
-
-pub mod secret;
+pub use checks::{ALL as CHECKS, Check, Level};
+pub use handler::Data;
+pub use provider::{Config, Neonrep};

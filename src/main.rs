@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tfplugin::process::{self, About};
 use tfplugin::server::FrameworkServer;
 
-use neonrep::provider::Neonrep;
+use neonrep::Neonrep;
 
 const ABOUT: About = About {
     name: "neonrep",

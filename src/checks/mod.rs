@@ -134,7 +134,7 @@ impl Policy {
     }
 
     /// What a check found, as the policy lets it be said.
-    pub fn judge(&self, check: &Check, found: impl IntoIterator<Item = Diagnostic>) -> Diagnostics {
+    pub fn admit(&self, check: &Check, found: impl IntoIterator<Item = Diagnostic>) -> Diagnostics {
         if !self.asks(check) {
             return Diagnostics::none();
         }
@@ -221,7 +221,7 @@ mod tests {
     fn the_policy_softens_and_skips() {
         let check = &publication_exists::CHECK;
         let found = || [check.error("s", "d", AttributePath::root())];
-        let severity = |policy: &Policy| policy.judge(check, found()).iter().next().map(|it| it.severity);
+        let severity = |policy: &Policy| policy.admit(check, found()).iter().next().map(|it| it.severity);
         assert_eq!(severity(&Policy::default()), Some(Severity::Error));
         assert_eq!(severity(&Policy::new(Mode::Warn, BTreeSet::new())), Some(Severity::Warning));
         assert_eq!(severity(&Policy::new(Mode::Off, BTreeSet::new())), None);

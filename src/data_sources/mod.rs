@@ -1,13 +1,10 @@
 //! The data sources, one line each.
 
-mod connection;
-
 use tfplugin::ErasedDataSource;
-use tfplugin::kinds::erased::data_source;
 
-use crate::context::Data;
+use crate::handler::Data;
 
 /// All data sources.
-pub fn all() -> Vec<Box<dyn ErasedDataSource<Data>>> {
-    vec![data_source(connection::Connection)]
+pub(crate) fn all() -> Vec<Box<dyn ErasedDataSource<Data>>> {
+    vec![]
 }

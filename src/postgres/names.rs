@@ -159,6 +159,11 @@ name!(
 );
 
 impl TableName {
+    /// The table of a schema.
+    pub fn new(schema: SchemaName, name: Relation) -> Self {
+        Self { schema, name }
+    }
+
     /// Checks both parts.
     pub fn parse(schema: &str, name: &str) -> Result<Self, InvalidName> {
         Ok(Self { schema: SchemaName::parse(schema)?, name: Relation::parse(name)? })
@@ -167,6 +172,11 @@ impl TableName {
     /// The bare name, not quoted.
     pub fn name(&self) -> &str {
         self.name.as_str()
+    }
+
+    /// The bare name as a type.
+    pub fn relation(&self) -> &Relation {
+        &self.name
     }
 }
 

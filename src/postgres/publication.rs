@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::connection::{Connection, Param, Row};
 use super::error::Result;
 pub use super::marks::Marks;
@@ -15,7 +17,8 @@ use super::version::ServerVersion;
 use crate::sql;
 
 /// A kind of change that can be published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Operation {
     /// INSERT
     Insert,

@@ -1,27 +1,15 @@
-//! The resources, one line each; and where they are.
+//! The resources, one line each.
 
-pub(crate) mod access;
-mod grant;
-pub(crate) mod location;
-mod logical_replication;
 mod publication;
-mod replica_identity;
-mod role;
-mod slot;
 
 use tfplugin::ErasedResource;
 use tfplugin::kinds::erased::resource;
 
-use crate::context::Data;
+use crate::handler::Data;
 
 /// All resources, in the order in which a guide uses them.
-pub fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
+pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
     vec![
-        resource(logical_replication::LogicalReplication),
-        resource(role::Role),
-        resource(grant::Grant),
-        resource(replica_identity::ReplicaIdentity),
         resource(publication::Publication),
-        resource(slot::Slot),
     ]
 }

@@ -10,8 +10,8 @@ use tfplugin::Provider;
 use tfplugin::docs::{Page, page};
 use tfplugin::schema::{Role, Schema};
 
-use neonrep::checks::{self, Level};
-use neonrep::provider::Neonrep;
+use neonrep::{CHECKS, Level};
+use neonrep::Neonrep;
 
 use super::{data_sources, resources};
 
@@ -105,7 +105,7 @@ fn plan_checks() -> String {
          `deletion_protection` are no such checks.\n`terraform destroy` makes a full plan first: `terraform destroy \
          -refresh=false` does not.\n\n| id | | rule |\n|---|---|---|\n",
     );
-    for check in checks::ALL {
+    for check in CHECKS {
         let level = match check.level {
             Level::Error => "error",
             Level::Warning => "warning",

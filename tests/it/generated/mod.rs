@@ -2,7 +2,7 @@
 
 use tfplugin::{Provider, Schema};
 
-use neonrep::provider::Neonrep;
+use neonrep::Neonrep;
 
 mod docs;
 mod examples;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tfplugin::schema::{Attribute, Kind, Nesting, Schema};
 use tfplugin::{Provider, Type};
 
-use neonrep::provider::Neonrep;
+use neonrep::Neonrep;
 use serde_json::{Value, json};
 
 use super::{Named, data_sources, resources};

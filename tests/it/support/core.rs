@@ -14,7 +14,7 @@ use tfplugin::server::FrameworkServer;
 use tfplugin::server::{PluginServer, ProviderSchema};
 use tfplugin::{AttributePath, Schema, Value};
 
-use neonrep::provider::Neonrep;
+use neonrep::Neonrep;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Runtime;
 

@@ -289,7 +289,7 @@ fn sets_compatible(planned: &SetValue, actual: &SetValue, path: &AttributePath, 
 
 #[cfg(test)]
 mod tests {
-    use neonrep::provider::Neonrep;
+    use neonrep::Neonrep;
     use tfplugin::Plan;
     use tfplugin::Provider;
     use tfplugin::Type;

@@ -5,6 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::value::path::AttributePath;
+
 /// The name under which the model bridge recognises an [`Attr`]; not for other serializers.
 pub(crate) const NAME: &str = "$framework::Attr";
 /// The three states, as variants of that name.
@@ -37,6 +40,12 @@ impl<T> Attr<T> {
             Self::Known(value) => Some(value),
             Self::Null | Self::Unknown => None,
         }
+    }
+
+    /// The value where a handler needs it. Null and unknown are mistakes of the provider there: validation and planning
+    /// see to it that the value is known by then.
+    pub fn need(&self, at: AttributePath) -> Result<&T, Diagnostics> {
+        self.known().ok_or_else(|| Diagnostic::bug(format!("`{at}` is not known where it is needed.")).at(at).into())
     }
 
     /// Whether the attribute is null.

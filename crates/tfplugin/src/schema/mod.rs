@@ -378,6 +378,15 @@ impl Attribute {
         self
     }
 
+    /// A whole number within a range.
+    #[must_use]
+    pub fn whole(self, range: std::ops::RangeInclusive<i64>) -> Self {
+        self.checked_by(move |value| match value {
+            Value::Number(number) if number.to_i64().is_some_and(|n| range.contains(&n)) => Ok(()),
+            _ => Err(format!("must be a whole number from {} to {}", range.start(), range.end())),
+        })
+    }
+
     /// A positive Go duration.
     #[must_use]
     pub fn duration(self) -> Self {

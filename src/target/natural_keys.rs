@@ -8,27 +8,27 @@ use std::sync::{Mutex, PoisonError};
 
 /// What makes an object the same object in the database, whatever Terraform calls it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NaturalKey(Vec<String>);
+pub(crate) struct NaturalKey(Vec<String>);
 
 impl NaturalKey {
     /// A key of a kind of object, such as `grant`, and the names that lead to it.
-    pub fn new<S: Into<String>>(kind: &'static str, names: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn new<S: Into<String>>(kind: &'static str, names: impl IntoIterator<Item = S>) -> Self {
         Self(std::iter::once(kind.to_owned()).chain(names.into_iter().map(Into::into)).collect())
     }
 }
 
 /// The keys of one process.
 #[derive(Debug, Default)]
-pub struct NaturalKeys(Mutex<BTreeSet<NaturalKey>>);
+pub(crate) struct NaturalKeys(Mutex<BTreeSet<NaturalKey>>);
 
 impl NaturalKeys {
     /// Remembers an object that was made or taken over.
-    pub fn remember(&self, key: NaturalKey) {
+    pub(crate) fn remember(&self, key: NaturalKey) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
     }
 
     /// Whether this process made the object or took it over.
-    pub fn holds(&self, key: &NaturalKey) -> bool {
+    pub(crate) fn holds(&self, key: &NaturalKey) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
     }
 }

@@ -1,11 +1,12 @@
 //! What can go wrong on the way into a database, beside what the API and the server say themselves.
 
-use crate::neon::{self, BranchId, ProjectId};
+use super::database::Branch;
+use crate::neon::{self, ProjectId};
 use crate::postgres;
 
 /// Something that holds objects and is absent, although what holds it was read: then its objects are gone too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Container {
+pub(crate) enum Container {
     /// The branch; the project answers.
     Branch,
     /// The database; the branch answers.
@@ -14,9 +15,9 @@ pub enum Container {
 
 /// Why there is no answer from a database.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The container is gone: what it held is gone, and nothing can be made in it.
-    #[error("{what} is not there")]
+    #[error("{what}")]
     Gone {
         /// What kind of thing is absent.
         container: Container,
@@ -49,6 +50,12 @@ pub enum Error {
         /// A sentence without its period.
         what: String,
     },
+    /// An object of a Neon project, with a provider that reaches a server directly.
+    #[error("the provider's `sql` block reaches one server directly, and this is an object of a Neon project")]
+    NotNeon,
+    /// An object of a server that is reached directly, with a provider for Neon.
+    #[error("the provider has no `sql` block, and this is an object of a server that is reached directly")]
+    NotDirect,
     /// What the API said.
     #[error("{0}")]
     Neon(#[from] neon::Error),
@@ -59,17 +66,26 @@ pub enum Error {
 
 impl Error {
     /// The branch is gone; the project answers.
-    pub fn branch_gone(project: &ProjectId, branch: &BranchId) -> Self {
-        Self::Gone { container: Container::Branch, what: format!("branch `{branch}` of project `{project}`") }
+    pub(crate) fn branch_gone(branch: &Branch) -> Self {
+        Self::Gone { container: Container::Branch, what: format!("{branch} of project `{}`", branch.project) }
+    }
+
+    /// Whether the API has no password for the role.
+    pub(super) fn says_no_password(&self) -> bool {
+        match self {
+            Self::NoPassword { .. } => true,
+            Self::Neon(error) => error.kind() == neon::Kind::PasswordsNotStored,
+            _ => false,
+        }
     }
 
     /// Whether an object of the container is gone with it.
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         matches!(self, Self::Gone { .. })
     }
 
     /// The kind of a server's refusal.
-    pub fn postgres_kind(&self) -> Option<postgres::Kind> {
+    pub(crate) fn postgres_kind(&self) -> Option<postgres::Kind> {
         match self {
             Self::Postgres(error) => Some(error.kind()),
             _ => None,

@@ -1,0 +1,137 @@
+//! `project_id`, `branch_id`, `database`, `connect_as`: the attributes by which resources say where they are.
+
+use tfplugin::schema::{Attribute, string};
+use tfplugin::{Attr, Diagnostic, Diagnostics, path};
+
+use crate::neon::{BranchId, ProjectId};
+use crate::postgres::{DatabaseName, RoleName};
+use crate::target::{DatabaseLocation, ServerLocation};
+
+/// A model with the three attributes of a location.
+pub(crate) trait Located {
+    fn project_id(&self) -> &Attr<ProjectId>;
+    fn branch_id(&self) -> &Attr<BranchId>;
+    fn database(&self) -> &Attr<DatabaseName>;
+
+    /// Where the object is. An unknown branch is one that is not chosen yet, as at creation.
+    fn location(&self, is_direct: bool) -> Result<DatabaseLocation, Diagnostics> {
+        Ok(DatabaseLocation {
+            server: server(self.project_id(), self.branch_id(), is_direct)?,
+            name: self.database().need(path!(database))?.clone(),
+        })
+    }
+}
+
+/// Implements [`Located`] for a model with fields of these names.
+macro_rules! located {
+    ($model:ty) => {
+        impl $crate::handler::Located for $model {
+            fn project_id(&self) -> &tfplugin::Attr<$crate::neon::ProjectId> {
+                &self.project_id
+            }
+
+            fn branch_id(&self) -> &tfplugin::Attr<$crate::neon::BranchId> {
+                &self.branch_id
+            }
+
+            fn database(&self) -> &tfplugin::Attr<$crate::postgres::DatabaseName> {
+                &self.database
+            }
+        }
+    };
+}
+pub(crate) use located;
+
+/// The server that two attributes name. With the provider's `sql` block both are null, on Neon the project is needed:
+/// the schema cannot say that, because it does not know the provider's configuration.
+pub(crate) fn server(
+    project_id: &Attr<ProjectId>,
+    branch_id: &Attr<BranchId>,
+    is_direct: bool,
+) -> Result<ServerLocation, Diagnostics> {
+    if is_direct {
+        let (set, at) = match (project_id, branch_id) {
+            (Attr::Known(_), _) => ("project_id", path!(project_id)),
+            (_, Attr::Known(_)) => ("branch_id", path!(branch_id)),
+            _ => return Ok(ServerLocation::Direct),
+        };
+        let detail = format!(
+            "The provider's `sql` block connects to one server directly, so there is no Neon project. Remove `{set}`, or use a \
+             provider configuration without `sql`."
+        );
+        return Err(Diagnostic::error(format!("`{set}` is only for Neon"), detail).at(at).into());
+    }
+    if project_id.is_null() {
+        let detail = "The provider uses the Neon API, so each resource names its project. Set `project_id`, for example to \
+                      `neonrep_logical_replication.<name>.id`. For a server other than Neon, set the provider's `sql` block.";
+        return Err(Diagnostic::error("Missing `project_id`", detail).at(path!(project_id)).into());
+    }
+    Ok(ServerLocation::Neon {
+        project: project_id.need(path!(project_id))?.clone(),
+        branch: branch_id.known().cloned(),
+    })
+}
+
+/// `project_id` of what exists on Neon only.
+pub(crate) fn project_id() -> Attribute {
+    any_project_id().required()
+}
+
+/// `project_id` of what exists on any server.
+pub(crate) fn optional_project_id() -> Attribute {
+    any_project_id().optional()
+}
+
+fn any_project_id() -> Attribute {
+    string().replaces_if_set().parsed_by(ProjectId::parse).doc(
+        "ID of the Neon project. Referencing `neonrep_logical_replication.<name>.id` also sets the order. Must not be set with \
+         the provider's `sql` block.",
+    )
+}
+
+/// `branch_id`
+pub(crate) fn branch_id() -> Attribute {
+    string().optional().computed().keeps_prior().replaces_if_set().parsed_by(BranchId::parse).doc(
+        "ID of the branch, such as `br-aged-salad-637688`. Defaults to the default branch of the project at creation.",
+    )
+}
+
+/// The attributes of a database object.
+pub(crate) fn location() -> [(&'static str, Attribute); 3] {
+    [
+        ("project_id", optional_project_id()),
+        ("branch_id", branch_id()),
+        ("database", string().required().replaces_if_set().parsed_by(DatabaseName::parse).doc("Name of the database.")),
+    ]
+}
+
+/// `connect_as`
+pub(crate) fn connect_as() -> Attribute {
+    string().optional().parsed_by(RoleName::parse).doc(
+        "Role to make changes as. The Neon API, or the provider's `role_passwords`, must have its password. Defaults to the \
+         owner of the database.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_by_the_provider_or_by_the_resource() {
+        let project = || Attr::Known(ProjectId::parse("shiny-wind-028834").unwrap());
+        let branch = || Attr::Known(BranchId::parse("br-aged-salad-637688").unwrap());
+        let at = |project: Attr<ProjectId>, branch: Attr<BranchId>, is_direct| {
+            server(&project, &branch, is_direct).map_err(|wrong| wrong.iter().next().unwrap().path.to_string())
+        };
+        assert_eq!(at(Attr::Null, Attr::Null, true), Ok(ServerLocation::Direct));
+        assert_eq!(at(Attr::Null, Attr::Unknown, true), Ok(ServerLocation::Direct));
+        assert_eq!(at(project(), Attr::Null, true), Err("project_id".to_owned()));
+        assert_eq!(at(Attr::Null, branch(), true), Err("branch_id".to_owned()));
+        assert_eq!(at(Attr::Null, Attr::Null, false), Err("project_id".to_owned()));
+        let default = at(project(), Attr::Unknown, false).unwrap();
+        assert!(matches!(default, ServerLocation::Neon { branch: None, .. }));
+        let named = at(project(), branch(), false).unwrap();
+        assert!(matches!(named, ServerLocation::Neon { branch: Some(_), .. }));
+    }
+}

@@ -1,0 +1,92 @@
+//! One call of a handler: what is being attempted, its time, and the way to a database.
+
+use std::fmt::Display;
+
+use tfplugin::{AttributePath, Diagnostics, identity};
+
+use super::attributes::Located;
+use super::context::Context;
+use super::db::Db;
+use super::explain;
+use crate::checks::Policy;
+use crate::neon::Budget;
+use crate::postgres;
+use crate::target::{Error, ObjectId, Server, ServerLocation, Target};
+
+/// A handler's call. `doing` completes the sentence "Cannot …", as in "create publication `p`".
+pub(crate) struct Call<'a> {
+    cx: &'a Context,
+    doing: String,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(cx: &'a Context, doing: impl Into<String>) -> Self {
+        Self { cx, doing: doing.into() }
+    }
+
+    pub(crate) fn cx(&self) -> &'a Context {
+        self.cx
+    }
+
+    pub(crate) fn doing(&self) -> &str {
+        &self.doing
+    }
+
+    pub(crate) fn target(&self) -> &'a Target {
+        &self.cx.data().target
+    }
+
+    pub(crate) fn policy(&self) -> &'a Policy {
+        &self.cx.data().policy
+    }
+
+    /// The time of the call, for the layers below.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget::new(self.cx.deadline(), self.cx.cancelled().clone())
+    }
+
+    /// The error of a lower layer as the user reads it.
+    pub(crate) fn failed(&self, error: &Error) -> Diagnostics {
+        explain::target(&self.doing, error).into()
+    }
+
+    /// An error of Postgres, on the attribute that the user should look at.
+    pub(crate) fn refused(&self, error: &postgres::Error, at: AttributePath) -> Diagnostics {
+        explain::postgres(&self.doing, error).at(at).into()
+    }
+
+    /// The database that three attributes name. Only a default branch is looked up.
+    pub(crate) async fn database(&self, model: &impl Located) -> Result<Db<'_>, Diagnostics> {
+        let location = model.location(self.target().is_direct())?;
+        let at = self.target().database(&location, &self.budget()).await.map_err(|error| self.failed(&error))?;
+        Ok(Db::new(self, at))
+    }
+
+    /// A database that is resolved already, such as that of an id.
+    pub(crate) fn at(&self, database: crate::target::Database) -> Db<'_> {
+        Db::new(self, database)
+    }
+
+    /// The server that a location resolves to.
+    pub(crate) async fn server(&self, location: &ServerLocation) -> Result<Server, Diagnostics> {
+        self.target().server(location, &self.budget()).await.map_err(|error| self.failed(&error))
+    }
+
+    /// Fails a transaction's next attempt once the user has interrupted the run: a lock may take many attempts.
+    pub(crate) fn unless_cancelled(&self) -> postgres::Result<()> {
+        if self.cx.cancelled().is_cancelled() {
+            return Err(postgres::Error::new(postgres::Kind::QueryCancelled, "the run was interrupted"));
+        }
+        Ok(())
+    }
+}
+
+/// The id that an import names.
+pub(crate) fn import<T: ObjectId>(id: &str) -> Result<T, Diagnostics> {
+    import_as(id, T::FORM)
+}
+
+/// The same for an id whose import has another form.
+pub(crate) fn import_as<T: std::str::FromStr<Err: Display>>(id: &str, form: &str) -> Result<T, Diagnostics> {
+    id.parse().map_err(|wrong: T::Err| identity::bad_id(&super::words::sentence(&wrong.to_string()), form))
+}

@@ -1,0 +1,197 @@
+//! A database in a call: reads that tell gone from unknown, sessions and transactions for writes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tfplugin::{Attr, Diagnostic, Diagnostics, path};
+
+use super::call::Call;
+use super::transaction::{self, Attempt, Stop};
+use super::words;
+use crate::neon;
+use crate::postgres::privilege::Holdings;
+use crate::postgres::publication::Publication;
+use crate::postgres::slot::Slot;
+use crate::postgres::table::Table;
+use crate::postgres::{self, Connection, PublicationName, RoleName, SlotName, TableName};
+use crate::target::{Company, Database, Error};
+
+/// A database that a call works on.
+pub(crate) struct Db<'a> {
+    call: &'a Call<'a>,
+    at: Database,
+}
+
+impl<'a> Db<'a> {
+    pub(super) fn new(call: &'a Call<'a>, at: Database) -> Self {
+        Self { call, at }
+    }
+
+    pub(crate) fn call(&self) -> &'a Call<'a> {
+        self.call
+    }
+
+    pub(crate) fn at(&self) -> &Database {
+        &self.at
+    }
+
+    /// A publication; `None` when it, or what held it, is gone.
+    pub(crate) async fn publication(&self, name: &PublicationName) -> Result<Option<Publication>, Diagnostics> {
+        let found = self.call.target().publication(&self.at, name, &self.call.budget()).await;
+        self.unless_gone(found.transpose())
+    }
+
+    /// A slot of any kind; `None` when it, or what held it, is gone.
+    pub(crate) async fn slot(&self, name: &SlotName) -> Result<Option<Slot>, Diagnostics> {
+        let found = self.call.target().slot(&self.at, name, &self.call.budget()).await;
+        self.unless_gone(found.transpose())
+    }
+
+    /// A table or the like; `None` when it, or what held it, is gone.
+    pub(crate) async fn table(&self, name: &TableName) -> Result<Option<Table>, Diagnostics> {
+        let names = BTreeSet::from([name.clone()]);
+        let found = self.call.target().tables_named(&self.at, &names, &self.call.budget()).await;
+        let found = found.map(|tables| tables.get(name).cloned());
+        self.unless_gone(found.transpose())
+    }
+
+    /// What a role holds; `None` when it, or the database, is gone.
+    pub(crate) async fn holdings(&self, role: &RoleName) -> Result<Option<Holdings>, Diagnostics> {
+        let found = self.call.target().holdings(&self.at, role, &self.call.budget()).await;
+        self.unless_gone(found.transpose())
+    }
+
+    /// The rule of gone or unknown: gone is what is absent while its container was read, or whose container is absent
+    /// while *its* container was read. Everything else is an error, which keeps the state.
+    fn unless_gone<T>(&self, found: Option<Result<T, Error>>) -> Result<Option<T>, Diagnostics> {
+        match found {
+            None => Ok(None),
+            Some(Ok(found)) => Ok(Some(found)),
+            Some(Err(error)) if error.is_gone() => Ok(None),
+            Some(Err(error)) => Err(self.call.failed(&error)),
+        }
+    }
+
+    /// A session to change something with, as `connect_as` says.
+    pub(crate) async fn writer(
+        &self,
+        connect_as: &Attr<RoleName>,
+        company: Company,
+    ) -> Result<postgres::Session, Diagnostics> {
+        let role = connect_as.known();
+        match self.connect(role, company).await {
+            Ok(session) => Ok(session),
+            Err(error) => Err(self.not_connected(role, &error).await),
+        }
+    }
+
+    async fn connect(&self, role: Option<&RoleName>, company: Company) -> Result<postgres::Session, Error> {
+        let (target, budget) = (self.call.target(), self.call.budget());
+        target.connect_to_write(&self.at, role, &budget, self.call.doing(), company).await
+    }
+
+    /// Why there is no session. An answer 404 for a role's password may also mean that what holds the role is gone.
+    async fn not_connected(&self, role: Option<&RoleName>, error: &Error) -> Diagnostics {
+        let (Some(role), true) = (role, is_not_found(error)) else { return self.call.failed(error) };
+        match self.call.target().default_role(&self.at, &self.call.budget()).await {
+            Err(container) => self.call.failed(&container),
+            Ok(owner) => Diagnostic::error(
+                format!("Cannot {}", self.call.doing()),
+                format!(
+                    "The Neon API does not have the role `{role}` of `connect_as`: it does not exist, or it was created with \
+                     SQL, so that its password is unknown.\n\nName a role that the API has, add its password to \
+                     `role_passwords`, or remove `connect_as` to connect as `{owner}`."
+                ),
+            )
+            .at(path!(connect_as))
+            .into(),
+        }
+    }
+
+    /// A session to remove something with; `None`, with a warning, when what held the object is gone. Falls back to the
+    /// default role, with a warning, when the role of `connect_as` is gone.
+    pub(crate) async fn remover(
+        &self,
+        connect_as: &Attr<RoleName>,
+        company: Company,
+    ) -> Result<Option<postgres::Session>, Diagnostics> {
+        let role = connect_as.known();
+        let found = match (self.connect(role, company).await, role) {
+            (Err(error), Some(role)) if is_not_found(&error) => {
+                let found = self.connect(None, company).await;
+                if found.is_ok() {
+                    let detail = format!("To {}, the provider connected as the owner of the database.", self.call.doing());
+                    self.call.cx().warn(
+                        Diagnostic::warning(format!("Role `{role}` of `connect_as` is gone"), detail).at(path!(connect_as)),
+                    );
+                }
+                found
+            }
+            (found, _) => found,
+        };
+        match found {
+            Ok(session) => Ok(Some(session)),
+            Err(error) => self.removed_with_its_container(&error).await.map(|()| None),
+        }
+    }
+
+    /// What a failure to remove something means: nothing, when what held it is gone too. A project that answers 404 may
+    /// be one that the key does not see: that is success only if the key works at all.
+    async fn removed_with_its_container(&self, error: &Error) -> Result<(), Diagnostics> {
+        removed_with_its_container(self.call, error).await
+    }
+
+    /// Runs a transaction as `connect_as` says. The work reads what is there and applies the difference; see [`Stop`].
+    pub(crate) async fn transaction<T, W, F>(&self, connect_as: &Attr<RoleName>, work: W) -> Result<T, Stop>
+    where
+        W: Fn(Arc<Connection>, Attempt) -> F,
+        F: Future<Output = Result<T, Stop>>,
+    {
+        let mut session = self.writer(connect_as, Company::Shared).await?;
+        self.transaction_on(&mut session, work).await
+    }
+
+    /// The same on a session that is there, such as one of [`remover`](Self::remover).
+    pub(crate) async fn transaction_on<T, W, F>(&self, session: &mut postgres::Session, work: W) -> Result<T, Stop>
+    where
+        W: Fn(Arc<Connection>, Attempt) -> F,
+        F: Future<Output = Result<T, Stop>>,
+    {
+        let outcome = transaction::run(session, |tx, attempt| {
+            let interrupted = self.call.unless_cancelled();
+            let work = work(tx, attempt);
+            async move {
+                interrupted?;
+                work.await
+            }
+        })
+        .await;
+        self.call.target().wrote(&self.at.server);
+        outcome
+    }
+}
+
+/// See [`Db::removed_with_its_container`]; for objects that the API knows beside databases.
+pub(crate) async fn removed_with_its_container(call: &Call<'_>, error: &Error) -> Result<(), Diagnostics> {
+    let gone = match error {
+        Error::Gone { .. } => format!("{}; the object went with it.", words::sentence(&error.to_string())),
+        Error::ProjectNotFound { project, .. } => {
+            let Ok(neon) = call.target().neon() else { return Err(call.failed(error)) };
+            if neon.get_auth(&call.budget()).await.is_err() {
+                return Err(call.failed(error));
+            }
+            format!("Project `{project}` no longer exists, or the API key cannot see it; the key itself works.")
+        }
+        other => return Err(call.failed(other)),
+    };
+    call.cx().warn(Diagnostic::warning(
+        format!("Nothing to {}", call.doing()),
+        format!("{gone} It was removed from the state."),
+    ));
+    Ok(())
+}
+
+fn is_not_found(error: &Error) -> bool {
+    matches!(error, Error::Neon(error) if error.kind() == neon::Kind::NotFound)
+}
+

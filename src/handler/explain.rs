@@ -1,0 +1,234 @@
+//! Errors of the lower layers as diagnostics: what was tried, what was answered, what to do.
+//!
+//! Told apart by kind, never by text. A resource explains what is particular to it itself, and leaves the rest to these.
+
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, path};
+
+use super::words::sentence;
+use crate::target::{Container, Error, WrongSettings};
+use crate::{neon, postgres};
+
+/// `doing` is what was attempted, as in `create publication "p"`: the summary is `Cannot` and that.
+pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
+    let (answered, advice, at) = match error {
+        Error::Gone { container, .. } => {
+            let (advice, at) = match container {
+                Container::Branch => {
+                    ("Name an existing branch, or remove `branch_id` to use the default branch.", path!(branch_id))
+                }
+                Container::Database => ("Create the database first, or name an existing one.", path!(database)),
+            };
+            (format!("{} does not exist.", sentence(&error.to_string())), advice.to_owned(), at)
+        }
+        Error::ProjectNotFound { project, source } => (
+            format!("The Neon API answered that project `{project}` does not exist, or that the key cannot see it: {source}."),
+            "Check `project_id` and the API key. Nothing was removed from the state. If the project is permanently gone, run \
+             `terraform destroy -refresh=false` or `terraform state rm` to remove its objects from the state."
+                .to_owned(),
+            path!(project_id),
+        ),
+        Error::PooledHost { .. } => (
+            format!("{}.", sentence(&error.to_string())),
+            "The provider needs the direct host. Check the pooling settings of the endpoint.".to_owned(),
+            AttributePath::root(),
+        ),
+        Error::NoPassword { role } => (
+            format!("The password of role `{role}` is not available: the project does not store passwords, or the role was created with SQL."),
+            format!("Add the password to the provider's `role_passwords`, as in `role_passwords = {{ {role} = var.password }}`."),
+            path!(project_id),
+        ),
+        Error::NoCompute { what } => (
+            format!("{}.", sentence(what)),
+            "Add or enable a read-write compute on the branch.".to_owned(),
+            AttributePath::root(),
+        ),
+        Error::NotNeon => (
+            "The provider's `sql` block connects to one server directly, and this object belongs to a Neon project.".to_owned(),
+            "Use a provider configuration without `sql`.".to_owned(),
+            AttributePath::root(),
+        ),
+        Error::NotDirect => (
+            "This object belongs to a server that is reached directly, and the provider has no `sql` block.".to_owned(),
+            "Use the provider configuration with the `sql` block that created it.".to_owned(),
+            AttributePath::root(),
+        ),
+        Error::Neon(error) => return neon(doing, error),
+        Error::Postgres(error) => return postgres(doing, error),
+    };
+    Diagnostic::error(format!("Cannot {doing}"), format!("{answered}\n\n{advice}")).at(at)
+}
+
+/// The same for Neon's API alone.
+pub(crate) fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
+    use neon::Kind;
+    let (advice, at) = match error.kind() {
+        Kind::Unauthorized => (
+            "The Neon API rejected the key. Check the provider's `api_key`, or the environment variable `NEON_API_KEY`: the key is wrong or was revoked.",
+            AttributePath::root(),
+        ),
+        Kind::Forbidden => (
+            "The Neon API accepts the key, but the key may not do this. Set `api_key`, or the environment variable `NEON_API_KEY`, to a key \
+             that has write access to this project.",
+            AttributePath::root(),
+        ),
+        Kind::NotFound => ("The object does not exist, or the key cannot see it.", AttributePath::root()),
+        Kind::Conflict => ("An object with this name already exists.", AttributePath::root()),
+        Kind::Locked => (
+            "Another operation is running on the project, and did not finish in time. Wait for it to finish, or raise `timeouts`.",
+            AttributePath::root(),
+        ),
+        Kind::RateLimited => (
+            "This key has made too many requests. Try again later, or with a lower `-parallelism`.",
+            AttributePath::root(),
+        ),
+        Kind::PasswordsNotStored => ("The project does not store passwords.", path!(project_id)),
+        Kind::NotJson => (
+            "This answer does not come from the Neon API. Check `api_url` (or `NEON_API_URL`), and any proxy in between.",
+            AttributePath::root(),
+        ),
+        Kind::Unavailable | Kind::Network => {
+            ("The Neon API is unavailable or unreachable. Check `api_url` and your network, then try again.", AttributePath::root())
+        }
+        Kind::AnswerLost => (
+            "The provider could not find out whether the request took effect. Plan again: an object that was created shows up then, and can be \
+             imported. If a web page answered instead of the API, check `api_url` (or `NEON_API_URL`), and any proxy in between.",
+            AttributePath::root(),
+        ),
+        Kind::OperationFailed => (
+            "Neon accepted the request and then failed to carry it out. The Neon console shows the operation. Plan again to see the current state.",
+            AttributePath::root(),
+        ),
+        Kind::TimedOut => ("If the operation only needs more time, raise the resource's `timeouts`.", AttributePath::root()),
+        Kind::Cancelled => ("The run was interrupted. Plan again to see the current state.", AttributePath::root()),
+        Kind::Rejected => ("The Neon API rejected the request.", AttributePath::root()),
+    };
+    Diagnostic::error(format!("Cannot {doing}"), format!("{}.\n\n{advice}", sentence(&error.to_string()))).at(at)
+}
+
+/// The same for Postgres alone. The server's own detail and hint are kept.
+pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
+    use postgres::Kind;
+    let advice = match error.kind() {
+        Kind::InsufficientPrivilege => {
+            "The connecting role lacks the privilege. Set `connect_as` to a role that has it, such as the owner of the table."
+        }
+        Kind::ConnectionLost => "The server is unreachable, or closed the connection. Try again.",
+        Kind::CommitUnknown => {
+            "The connection was lost during COMMIT. Plan again to see the current state."
+        }
+        Kind::AuthFailed => {
+            "Postgres rejected the password. It may have been changed with SQL, or the endpoint may no longer exist. Reset the password in Neon, or check `branch_id`."
+        }
+        Kind::Tls => {
+            "The server's certificate is not trusted. Set the provider's `sslrootcert` (or `PGSSLROOTCERT`) to a file of root certificates."
+        }
+        Kind::IpNotAllowed => "The address of this machine is not in the project's IP Allow list. Add it to the list.",
+        Kind::BlockedNetwork => "The project does not allow connections from this network.",
+        Kind::EndpointDisabled => "The compute is disabled. Enable it in the Neon console.",
+        Kind::Timeout => {
+            "If the operation only needs more time, raise the resource's `timeouts` (or the provider's `connect_timeout`)."
+        }
+        Kind::SessionsBusy => "Raise the provider's `max_connections`, or lower `-parallelism`.",
+        Kind::LockNotAvailable => {
+            "Another transaction held a lock on the object the whole time. End that transaction, or raise `timeouts`."
+        }
+        Kind::QueryCancelled => "The statement was cancelled, by a time limit or by another session.",
+        Kind::NotUnderstood => "This version of Postgres does not support the statement.",
+        Kind::Decode => "This is a bug in the provider. Please report it with this text.",
+        _ => "",
+    };
+    let mut detail = format!("{}.", sentence(error.message()));
+    for more in [error.detail(), error.hint()].into_iter().flatten() {
+        detail = format!("{detail}\n{more}");
+    }
+    if let Some(sqlstate) = error.sqlstate() {
+        detail = format!("{detail} (SQLSTATE {sqlstate})");
+    }
+    if let Some(statement) = error.statement() {
+        detail = format!("{detail}\n\nThe statement: {statement}");
+    }
+    if !advice.is_empty() {
+        detail = format!("{detail}\n\n{advice}");
+    }
+    Diagnostic::error(format!("Cannot {doing}"), detail)
+}
+
+/// Settings of the provider that cannot work.
+pub(crate) fn settings(wrong: &WrongSettings) -> Diagnostics {
+    let at = match wrong {
+        WrongSettings::RootCertificates { .. } => path!(sslrootcert),
+        WrongSettings::Neon(error) if error.kind() == neon::Kind::Unauthorized => path!(api_key),
+        WrongSettings::Neon(_) => path!(api_url),
+    };
+    Diagnostic::error("Invalid provider configuration", format!("{}.", sentence(&wrong.to_string())))
+        .at(at)
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::neon::{BranchId, ProjectId};
+    use crate::target::Branch;
+
+    /// Summary, detail and path in one text.
+    fn said(diagnostic: &Diagnostic) -> String {
+        format!("{}|{}|{}", diagnostic.path, diagnostic.summary, diagnostic.detail)
+    }
+
+    #[test]
+    fn each_way_of_not_getting_in_says_what_to_do() {
+        let project = ProjectId::parse("p-1").unwrap();
+        let branch = Branch { project: project.clone(), id: BranchId::parse("br-1").unwrap() };
+        let not_found = neon::Error::new(neon::Kind::NotFound, "project not found");
+        for (error, parts) in [
+            (Error::branch_gone(&branch), &["branch_id|", "`br-1` of project `p-1`", "default branch"][..]),
+            (
+                Error::Gone { container: Container::Database, what: "database `d`".to_owned() },
+                &["database|", "Create the database"],
+            ),
+            (
+                Error::ProjectNotFound { project, source: not_found },
+                &["project_id|", "`p-1`", "destroy -refresh=false", "state rm", "the key"],
+            ),
+            (Error::PooledHost { host: "ep-x-pooler.neon.tech".to_owned() }, &["ep-x-pooler.neon.tech", "direct host"]),
+            (Error::NoPassword { role: "owner".to_owned() }, &["project_id|", "`owner`", "does not store passwords", "role_passwords"]),
+            (
+                Error::NoCompute { what: "the compute is disabled".to_owned() },
+                &["The compute is disabled.", "read-write"],
+            ),
+        ] {
+            let text = said(&target("look", &error));
+            for part in parts {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+            assert!(text.contains("Cannot look"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_refused_is_named_by_where_it_comes_from() {
+        for kind in [neon::Kind::Unauthorized, neon::Kind::Forbidden] {
+            let text = said(&neon("look", &neon::Error::new(kind, "no")));
+            assert!(text.contains("`api_key`") && text.contains("NEON_API_KEY"), "{text}");
+        }
+        let text = said(&neon("look", &neon::Error::new(neon::Kind::NotJson, "a page")));
+        assert!(text.contains("api_url"), "{text}");
+    }
+
+    #[test]
+    fn what_the_server_says_is_kept() {
+        use postgres::{Error, Kind};
+        for (kind, part) in [
+            (Kind::IpNotAllowed, "IP Allow"),
+            (Kind::EndpointDisabled, "Enable it"),
+            (Kind::AuthFailed, "password"),
+            (Kind::InsufficientPrivilege, "connect_as"),
+            (Kind::Other, "The server's words"),
+        ] {
+            let text = said(&postgres("look", &Error::new(kind, "the server's words.")));
+            assert!(text.contains(part) && text.contains("The server's words."), "{text}");
+            assert!(!text.contains(".."), "{text}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What handlers of resources and data sources share: the way into a database, transactions, attributes, messages.
+//!
+//! A handler begins with a [`Call`], which knows what is being attempted, and asks it for a [`Db`]: reads answer `None`
+//! when the object or its container is gone, and [`transaction`] settles a lost COMMIT and rolls a refusal back.
+
+pub(crate) mod attributes;
+mod call;
+mod context;
+mod db;
+pub(crate) mod explain;
+mod transaction;
+mod unseen;
+pub(crate) mod words;
+
+pub(crate) use attributes::Located;
+pub(crate) use call::{Call, import};
+pub(crate) use context::Context;
+pub use context::Data;
+pub(crate) use db::Db;
+pub(crate) use transaction::Stop;

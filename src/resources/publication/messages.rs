@@ -1,0 +1,149 @@
+//! Diagnostics of `neonrep_publication`.
+
+use std::collections::BTreeSet;
+
+use tfplugin::{Attr, Diagnostic, Diagnostics, path};
+
+use super::model::Model;
+use crate::checks::tables_have_identity;
+use crate::handler::words::enumerate;
+use crate::postgres::publication::Publication;
+use crate::postgres::{PublicationName, SlotName, TableName};
+use crate::target::{Database, ObjectId as _, PublicationId};
+
+/// Exactly one of `tables` and `all_tables` says what to publish.
+pub(super) fn nothing_or_both(config: &Model) -> Diagnostics {
+    let required = "Exactly one of `tables` and `all_tables` is required.";
+    match (&config.tables, &config.all_tables) {
+        (Attr::Known(tables), Attr::Known(true)) if !tables.is_empty() => {
+            Diagnostic::error("Both `tables` and `all_tables` are set", required).at(path!(all_tables)).into()
+        }
+        (Attr::Null, Attr::Null | Attr::Known(false)) => {
+            Diagnostic::error("Neither `tables` nor `all_tables` is set", required).into()
+        }
+        (Attr::Known(tables), Attr::Null | Attr::Known(false)) if tables.is_empty() => {
+            let detail = "A publication without tables publishes nothing. List at least one table, or set `all_tables = true`.";
+            Diagnostic::error("`tables` is empty", detail).at(path!(tables)).into()
+        }
+        _ => Diagnostics::none(),
+    }
+}
+
+pub(super) fn has_extras(name: &PublicationName) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Publication `{name}` has settings that are not managed here"),
+        "Row filters, column lists or whole schemas were added to it outside of Terraform. They are kept.",
+    )
+}
+
+/// From a list to all tables, or back. `outside`: the configuration did not change, the publication did.
+pub(super) fn turn(planned: &Model, outside: bool, prior: &Model) -> Diagnostic {
+    let words = |all: bool| if all { "all tables" } else { "a list of tables" };
+    let (before, after) = (words(prior.all_tables.is_true()), words(planned.all_tables.is_true()));
+    let name = planned.name.known().map_or("", PublicationName::as_str);
+    let change = format!(
+        "Postgres cannot alter a publication from {before} to {after}. The provider drops and creates it in one transaction. \
+         Slots behind it lose nothing and its comment is kept. Its `oid` changes, and the connecting role becomes its owner."
+    );
+    if planned.allow_replace.is_true() {
+        return Diagnostic::warning(format!("Publication `{name}` is dropped and created"), change).at(path!(all_tables));
+    }
+    let advice = "To allow that, set `allow_replace = true`.";
+    if outside {
+        let detail = format!(
+            "It was changed to {before} outside of Terraform. {change}\n\n{advice} Until then, the apply of this change fails."
+        );
+        return Diagnostic::warning(format!("Publication `{name}` was changed outside"), detail).at(path!(all_tables));
+    }
+    let summary = format!("Publication `{name}` cannot become one of {after} in place");
+    Diagnostic::error(summary, format!("{change}\n\n{advice}")).at(path!(all_tables))
+}
+
+pub(super) fn missing_tables(missing: &BTreeSet<&TableName>) -> Diagnostic {
+    let summary = match missing.first() {
+        Some(one) if missing.len() == 1 => format!("Table `{one}` does not exist"),
+        _ => format!("{} tables do not exist", missing.len()),
+    };
+    let detail = format!(
+        "Not found in the database: {}. Names are case-sensitive. A table without `schema` is in `public`. Nothing was \
+         changed.\n\nCreate the tables first, or remove them from `tables`.",
+        enumerate(missing)
+    );
+    Diagnostic::error(summary, detail).at(path!(tables))
+}
+
+pub(super) fn not_publishable(refused: &[String]) -> Diagnostic {
+    let detail = format!(
+        "Postgres does not publish:\n{}\n\nNothing was changed. Remove them from `tables`.",
+        refused.join("\n")
+    );
+    Diagnostic::error("Some tables cannot be published", detail).at(path!(tables))
+}
+
+pub(super) fn without_identity(name: &PublicationName, broken: &BTreeSet<String>) -> Diagnostic {
+    let detail = format!("{}\n\nNothing was changed.", tables_have_identity::detail(name, broken));
+    Diagnostic::error(tables_have_identity::summary(broken), detail).at(path!(tables))
+}
+
+pub(super) fn exists(at: &Database, name: &PublicationName) -> Diagnostic {
+    let id = PublicationId { database: at.clone(), name: name.clone() };
+    let detail = format!(
+        "A publication with this name exists in {at}. Nothing was changed.\n\nTo manage it here, import it with the ID `{id}` \
+         (form `{form}`), or set `adopt = true`: it is then changed to match the configuration, and never dropped.\n\nIf this \
+         resource replaces one of the same name with `create_before_destroy`, the old publication still exists: use another \
+         name for the new one.",
+        form = PublicationId::FORM
+    );
+    Diagnostic::error(format!("Publication `{name}` already exists"), detail).at(path!(name))
+}
+
+pub(super) fn gone(name: &PublicationName) -> Diagnostic {
+    let detail = "It existed when the plan was made. Since then it was dropped or renamed. Nothing was changed.\n\nPlan again.";
+    Diagnostic::error(format!("Publication `{name}` no longer exists"), detail)
+}
+
+pub(super) fn must_be_replaced(name: &PublicationName, have: &Publication) -> Diagnostic {
+    let kind = if have.all_tables { "all tables" } else { "a list of tables" };
+    let detail = format!(
+        "It publishes {kind}, and Postgres cannot alter that in place. Nothing was changed.\n\nTo allow the provider to drop and \
+         create it in one transaction, in which slots behind it lose nothing, set `allow_replace = true`."
+    );
+    Diagnostic::error(format!("Publication `{name}` must be dropped and created"), detail).at(path!(all_tables))
+}
+
+pub(super) fn streamed(name: &PublicationName, streaming: &[String]) -> Diagnostic {
+    let detail = format!(
+        "These sessions stream from it, or may do so, because not every command can be read:\n{}\n\nWithout its publication a \
+         consumer fails repeatedly, and on Postgres 18 it receives nothing more. Nothing was changed.\n\nStop the consumer \
+         first, or set `force_destroy = true`, apply, and destroy again.",
+        streaming.join("\n")
+    );
+    Diagnostic::error(format!("A consumer streams from publication `{name}`"), detail)
+}
+
+/// Which slots belonged to the publication is not recorded on the server, so the message says what may be.
+pub(super) fn slots_may_be_stuck(name: &PublicationName, idle: &BTreeSet<SlotName>) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Slots may be left without publication `{name}`"),
+        format!(
+            "These slots of the database use `pgoutput` and have no consumer: {}. A slot whose consumer asks for `{name}` cannot \
+             continue, and keeps write-ahead log. Drop such a slot when its consumer is gone.",
+            enumerate(idle)
+        ),
+    )
+}
+
+pub(super) fn kept_adopted(name: &PublicationName) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Publication `{name}` was kept"),
+        "It was adopted, so it is not dropped. It was only removed from the state.",
+    )
+}
+
+pub(super) fn kept_for_another(name: &PublicationName) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Publication `{name}` was kept"),
+        "Another resource of this run has created or adopted it under the same name (`create_before_destroy`). The old one was \
+         only removed from the state.",
+    )
+}

@@ -1,0 +1,247 @@
+//! Ids of objects as types: what makes an object the same object, and its text form in states, references and imports.
+//!
+//! The text form is `project/branch/…` with percent-escaped parts ([`tfplugin::identity`]), or `sql/-/…` for a server
+//! that is reached directly.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use tfplugin::identity;
+
+use super::database::{Database, Server};
+use super::natural_keys::NaturalKey;
+use crate::postgres::{DatabaseName, PublicationName, RoleName, SlotName, TableName};
+
+/// An id that a `neonrep_*` resource has.
+pub(crate) trait ObjectId: fmt::Display + FromStr<Err = String> {
+    /// The form as documentation writes it.
+    const FORM: &'static str;
+
+    /// What one object can have only one of, whatever Terraform calls it.
+    fn natural_key(&self) -> NaturalKey;
+}
+
+macro_rules! object_id {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),+ }, $kind:literal, $form:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub(crate) struct $name {
+            $(pub(crate) $field: $type,)+
+        }
+
+        impl ObjectId for $name {
+            const FORM: &'static str = $form;
+
+            fn natural_key(&self) -> NaturalKey {
+                NaturalKey::new($kind, self.key_parts())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&identity::id(&self.parts()))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                let parts = identity::split(text)?;
+                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+                Self::of_parts(&parts).unwrap_or_else(|| {
+                    let wanted = $form.split('/').count();
+                    Err(format!("`{text}` has {} parts, not {wanted}", parts.len()))
+                })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+    };
+}
+
+object_id!(
+    /// A role of a server.
+    RoleId { server: Server, name: RoleName },
+    "role",
+    "<project_id>/<branch_id>/<name>"
+);
+object_id!(
+    /// A publication of a database.
+    PublicationId { database: Database, name: PublicationName },
+    "publication",
+    "<project_id>/<branch_id>/<database>/<name>"
+);
+object_id!(
+    /// A replication slot. Its name is unique on the server; the database is the one that it decodes.
+    SlotId { database: Database, name: SlotName },
+    "slot",
+    "<project_id>/<branch_id>/<database>/<slot>"
+);
+object_id!(
+    /// What a role is granted in a database.
+    GrantId { database: Database, role: RoleName },
+    "grant",
+    "<project_id>/<branch_id>/<database>/<role>"
+);
+object_id!(
+    /// The replica identity of a table.
+    ReplicaIdentityId { database: Database, table: TableName },
+    "replica_identity",
+    "<project_id>/<branch_id>/<database>/<schema>/<table>"
+);
+
+/// Parts of an id that were counted, parsed; `None` when their number is wrong.
+type Parsed<T> = Option<Result<T, String>>;
+
+fn name<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|wrong: T::Err| wrong.to_string())
+}
+
+impl Database {
+    /// The database that the first three parts of an id name. The error is a sentence without its period.
+    pub(crate) fn parse(project: &str, branch: &str, database: &str) -> Result<Self, String> {
+        Ok(Self { server: Server::parse(project, branch)?, name: name::<DatabaseName>(database)? })
+    }
+
+    /// The first three parts of an id.
+    pub(crate) fn parts(&self) -> [&str; 3] {
+        let [project, branch] = self.server.parts();
+        [project, branch, self.name.as_str()]
+    }
+}
+
+impl RoleId {
+    fn parts(&self) -> Vec<&str> {
+        [&self.server.parts()[..], &[self.name.as_str()]].concat()
+    }
+
+    fn key_parts(&self) -> Vec<&str> {
+        self.parts()
+    }
+
+    fn of_parts(parts: &[&str]) -> Parsed<Self> {
+        let [project, branch, role] = parts else { return None };
+        Some(Server::parse(project, branch).and_then(|server| Ok(Self { server, name: name(role)? })))
+    }
+}
+
+impl PublicationId {
+    fn parts(&self) -> Vec<&str> {
+        [&self.database.parts()[..], &[self.name.as_str()]].concat()
+    }
+
+    fn key_parts(&self) -> Vec<&str> {
+        self.parts()
+    }
+
+    fn of_parts(parts: &[&str]) -> Parsed<Self> {
+        let [project, branch, database, publication] = parts else { return None };
+        Some(
+            Database::parse(project, branch, database)
+                .and_then(|database| Ok(Self { database, name: name(publication)? })),
+        )
+    }
+}
+
+impl SlotId {
+    fn parts(&self) -> Vec<&str> {
+        [&self.database.parts()[..], &[self.name.as_str()]].concat()
+    }
+
+    /// Names of slots are unique on the server, whatever the database.
+    fn key_parts(&self) -> Vec<&str> {
+        [&self.database.server.parts()[..], &[self.name.as_str()]].concat()
+    }
+
+    fn of_parts(parts: &[&str]) -> Parsed<Self> {
+        let [project, branch, database, slot] = parts else { return None };
+        Some(Database::parse(project, branch, database).and_then(|database| Ok(Self { database, name: name(slot)? })))
+    }
+}
+
+impl GrantId {
+    fn parts(&self) -> Vec<&str> {
+        [&self.database.parts()[..], &[self.role.as_str()]].concat()
+    }
+
+    fn key_parts(&self) -> Vec<&str> {
+        self.parts()
+    }
+
+    fn of_parts(parts: &[&str]) -> Parsed<Self> {
+        let [project, branch, database, role] = parts else { return None };
+        Some(Database::parse(project, branch, database).and_then(|database| Ok(Self { database, role: name(role)? })))
+    }
+}
+
+impl ReplicaIdentityId {
+    fn parts(&self) -> Vec<&str> {
+        [&self.database.parts()[..], &[self.table.schema.as_str(), self.table.name()]].concat()
+    }
+
+    fn key_parts(&self) -> Vec<&str> {
+        self.parts()
+    }
+
+    fn of_parts(parts: &[&str]) -> Parsed<Self> {
+        let [project, branch, database, schema, table] = parts else { return None };
+        Some(Database::parse(project, branch, database).and_then(|database| {
+            let table = TableName::parse(schema, table).map_err(|wrong| wrong.to_string())?;
+            Ok(Self { database, table })
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_text_and_back() {
+        fn there_and_back<T: ObjectId>(text: &str) {
+            match text.parse::<T>() {
+                Ok(id) => assert_eq!(id.to_string(), text),
+                Err(wrong) => panic!("{text}: {wrong}"),
+            }
+        }
+        there_and_back::<RoleId>("shiny-wind-028834/br-aged-salad-637688/a%2Fb");
+        there_and_back::<PublicationId>("shiny-wind-028834/br-aged-salad-637688/neondb/a \"b\".c%2Fd%25");
+        there_and_back::<SlotId>("sql/-/neondb/s_1");
+        there_and_back::<GrantId>("sql/-/my%2Fdb/r");
+        there_and_back::<ReplicaIdentityId>("shiny-wind-028834/br-aged-salad-637688/neondb/my%2Fschema/a.b");
+    }
+
+    #[test]
+    fn a_wrong_id_says_what_is_wrong_with_it() {
+        let wrong = |text: &str| text.parse::<PublicationId>().unwrap_err();
+        assert_eq!(wrong("a/b/c"), "`a/b/c` has 3 parts, not 4");
+        assert!(wrong("Big/br-a/d/p").contains("holds `B`"));
+        assert!(wrong(&format!("p/br-a/d/{}", "x".repeat(64))).contains("63 bytes"));
+        assert!("p/br-a/d/Upper".parse::<SlotId>().unwrap_err().contains("lower"));
+        assert!("p/br-a/d/s/".parse::<ReplicaIdentityId>().is_err());
+    }
+
+    #[test]
+    fn a_slot_is_the_same_from_every_database() {
+        let key = |text: &str| text.parse::<SlotId>().unwrap().natural_key();
+        assert_eq!(key("p/br-a/d/s"), key("p/br-a/e/s"));
+        assert_ne!(key("p/br-a/d/s"), key("p/br-b/d/s"));
+        let publication = |text: &str| text.parse::<PublicationId>().unwrap().natural_key();
+        assert_ne!(publication("p/br-a/d/s"), publication("p/br-a/e/s"));
+    }
+}

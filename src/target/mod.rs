@@ -1,0 +1,373 @@
+//! Where SQL runs, and the way in: a branch of a Neon project, or the server of the provider's `sql` block.
+//!
+//! Reads and checks log in as one role per database, so that a database has one connection and one snapshot: on Neon its
+//! owner, else the user of the `sql` block. `connect_as` is for writes.
+//!
+//! [`neon`](self::neon) and [`direct`] alone know how to get in; everything else takes a [`Database`] whole.
+
+mod database;
+pub(crate) mod direct;
+mod error;
+mod ids;
+mod natural_keys;
+mod neon;
+mod snapshots;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
+pub(crate) use error::{Container, Error};
+pub(crate) use ids::{GrantId, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
+pub(crate) use natural_keys::NaturalKeys;
+
+use crate::neon::{BranchId, Budget, Client, ProjectId};
+use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls};
+use crate::secret::Secret;
+use snapshots::Snapshots;
+
+/// What the provider's configuration says of the way in.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) access: Access,
+    /// A PEM file to trust instead of the system's roots, for Postgres.
+    pub(crate) sslrootcert: Option<String>,
+    /// Connections to Postgres, in all.
+    pub(crate) max_connections: u32,
+    /// For one connection, including the time in which a suspended compute starts.
+    pub(crate) connect_timeout: Duration,
+}
+
+/// By Neon's API, or directly.
+#[derive(Debug)]
+pub(crate) enum Access {
+    Neon { api: crate::neon::Settings, role_passwords: BTreeMap<String, Secret> },
+    Direct { server: direct::Entrance, sslmode: SslMode },
+}
+
+/// libpq's `sslmode`, as far as the provider supports it (manual, 32.19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SslMode {
+    VerifyFull,
+    Require,
+    Disable,
+}
+
+/// The servers behind one provider configuration. Clones share everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Target(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    entrance: Entrance,
+    pool: Pool,
+    tls: Tls,
+    root_certificates: Option<String>,
+    snapshots: Snapshots,
+    unreachable: Mutex<BTreeMap<Database, Error>>,
+    natural_keys: NaturalKeys,
+    writing: AtomicBool,
+    to_be_enabled: Mutex<BTreeSet<ProjectId>>,
+}
+
+#[derive(Debug)]
+enum Entrance {
+    Neon(neon::Entrance),
+    Direct(direct::Entrance),
+}
+
+/// Settings that cannot work; the sentences have no final period.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WrongSettings {
+    #[error("{0}")]
+    Neon(#[from] crate::neon::Error),
+    #[error("cannot read root certificates from `{path}`: {why}")]
+    RootCertificates { path: String, why: String },
+}
+
+impl Target {
+    /// Checks the settings. Nothing is sent.
+    pub(crate) fn new(settings: Settings) -> Result<Self, WrongSettings> {
+        let (roots, root_certificates) = match settings.sslrootcert {
+            None => (Roots::System, None),
+            Some(path) => {
+                let content = std::fs::read_to_string(&path)
+                    .map_err(|error| WrongSettings::RootCertificates { path: path.clone(), why: error.to_string() })?;
+                (Roots::File(PathBuf::from(path)), Some(content))
+            }
+        };
+        let (entrance, tls) = match settings.access {
+            Access::Neon { api, role_passwords } => {
+                let client = Client::new(&api)?;
+                (Entrance::Neon(neon::Entrance { client, role_passwords }), Tls::VerifyFull(roots))
+            }
+            Access::Direct { server, sslmode } => {
+                let tls = match sslmode {
+                    SslMode::VerifyFull => Tls::VerifyFull(roots),
+                    SslMode::Require => Tls::Require,
+                    SslMode::Disable => Tls::Disable,
+                };
+                (Entrance::Direct(server), tls)
+            }
+        };
+        let pool = Pool::new(PoolSettings {
+            max_connections: usize::try_from(settings.max_connections).unwrap_or(1),
+            connect_timeout: settings.connect_timeout,
+        });
+        Ok(Self(Arc::new(Inner {
+            entrance,
+            pool,
+            tls,
+            root_certificates,
+            snapshots: Snapshots::default(),
+            unreachable: Mutex::default(),
+            natural_keys: NaturalKeys::default(),
+            writing: AtomicBool::new(false),
+            to_be_enabled: Mutex::default(),
+        })))
+    }
+
+    /// Neon's API; an error where the provider reaches a server directly.
+    pub(crate) fn neon(&self) -> Result<&Client, Error> {
+        self.neon_entrance().map(|it| &it.client)
+    }
+
+    fn neon_entrance(&self) -> Result<&neon::Entrance, Error> {
+        match &self.0.entrance {
+            Entrance::Neon(entrance) => Ok(entrance),
+            Entrance::Direct(_) => Err(Error::NotNeon),
+        }
+    }
+
+    /// Whether the provider reaches one server directly, by its `sql` block.
+    pub(crate) fn is_direct(&self) -> bool {
+        matches!(self.0.entrance, Entrance::Direct(_))
+    }
+
+    /// The PEM text that is trusted instead of the system's roots.
+    pub(crate) fn root_certificates(&self) -> Option<&str> {
+        self.0.root_certificates.as_deref()
+    }
+
+    /// The server that a location resolves to; only a default branch is looked up.
+    pub(crate) async fn server(&self, location: &ServerLocation, budget: &Budget) -> Result<Server, Error> {
+        match location {
+            ServerLocation::Direct => Ok(Server::Direct),
+            ServerLocation::Neon { project, branch } => {
+                let branch = self.neon_entrance()?.branch(project, branch.as_ref(), budget).await?;
+                Ok(Server::neon(project.clone(), branch))
+            }
+        }
+    }
+
+    /// The database that a location resolves to; only a default branch is looked up.
+    pub(crate) async fn database(&self, location: &DatabaseLocation, budget: &Budget) -> Result<Database, Error> {
+        let server = self.server(&location.server, budget).await?;
+        Ok(Database { server, name: location.name.clone() })
+    }
+
+    /// The named branch, not looked up, or the project's default one.
+    pub(crate) async fn branch(
+        &self,
+        project: &ProjectId,
+        branch: Option<&BranchId>,
+        budget: &Budget,
+    ) -> Result<BranchId, Error> {
+        self.neon_entrance()?.branch(project, branch, budget).await
+    }
+
+    /// The role that logs in where no other is named: on Neon the owner of the database.
+    pub(crate) async fn default_role(&self, database: &Database, budget: &Budget) -> Result<RoleName, Error> {
+        match (&self.0.entrance, &database.server) {
+            (Entrance::Neon(entrance), Server::Neon(branch)) => entrance.owner(branch, &database.name, budget).await,
+            (Entrance::Direct(entrance), Server::Direct) => Ok(entrance.user.clone()),
+            (Entrance::Neon(_), Server::Direct) => Err(Error::NotDirect),
+            (Entrance::Direct(_), Server::Neon(_)) => Err(Error::NotNeon),
+        }
+    }
+
+    /// Direct host and port of a database. On Neon by its owner, so that an absent role does no harm.
+    pub(crate) async fn host(&self, database: &Database, budget: &Budget) -> Result<(String, u16), Error> {
+        match (&self.0.entrance, &database.server) {
+            (Entrance::Neon(entrance), Server::Neon(branch)) => {
+                let owner = entrance.owner(branch, &database.name, budget).await?;
+                entrance.host(branch, &database.name, &owner, budget).await
+            }
+            (Entrance::Direct(entrance), Server::Direct) => Ok((entrance.host.clone(), entrance.port)),
+            (Entrance::Neon(_), Server::Direct) => Err(Error::NotDirect),
+            (Entrance::Direct(_), Server::Neon(_)) => Err(Error::NotNeon),
+        }
+    }
+
+    /// The password that a role logs in with.
+    pub(crate) async fn password(
+        &self,
+        database: &Database,
+        role: &RoleName,
+        budget: &Budget,
+    ) -> Result<Option<Secret>, Error> {
+        match (&self.0.entrance, &database.server) {
+            (Entrance::Neon(entrance), Server::Neon(branch)) => {
+                if let Some(given) = entrance.role_passwords.get(role.as_str()) {
+                    return Ok(Some(given.clone()));
+                }
+                let revealed = entrance.client.reveal_password(&branch.project, &branch.id, role.as_str(), budget);
+                Ok(Some(revealed.await?))
+            }
+            (Entrance::Direct(entrance), Server::Direct) => entrance.password(role),
+            (Entrance::Neon(_), Server::Direct) => Err(Error::NotDirect),
+            (Entrance::Direct(_), Server::Neon(_)) => Err(Error::NotNeon),
+        }
+    }
+
+    /// A session as the default role, for reads and checks.
+    pub(crate) async fn connect(
+        &self,
+        database: &Database,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<postgres::Session, Error> {
+        let address = self.address(database, None, budget).await?;
+        self.open(&address, database, budget, purpose, Company::Shared).await
+    }
+
+    /// A session for writes, as the given role or the default one. Drops what reads share of the server, and from here
+    /// on reads of this process look things up one by one.
+    pub(crate) async fn connect_to_write(
+        &self,
+        database: &Database,
+        role: Option<&RoleName>,
+        budget: &Budget,
+        purpose: &str,
+        company: Company,
+    ) -> Result<postgres::Session, Error> {
+        self.wrote(&database.server);
+        let address = self.address(database, role, budget).await?;
+        self.open(&address, database, budget, purpose, company).await
+    }
+
+    /// Drops what reads share of a server: call after each write too, for a load may have begun before it.
+    pub(crate) fn wrote(&self, server: &Server) {
+        self.0.writing.store(true, Ordering::Relaxed);
+        self.0.snapshots.forget(server);
+    }
+
+    /// The same for all of a project: a setting of it was changed, and its computes restart.
+    pub(crate) fn wrote_project(&self, project: &ProjectId) {
+        self.0.writing.store(true, Ordering::Relaxed);
+        self.0.snapshots.forget_project(project);
+        self.unreachable().retain(|database, _| database.server.project_id() != Some(project));
+    }
+
+    /// Notes that this run is going to enable logical replication of a project.
+    pub(crate) fn remember_to_be_enabled(&self, project: &ProjectId) {
+        self.to_be_enabled().insert(project.clone());
+    }
+
+    /// Whether this run is going to enable logical replication of the server's project, as far as it is planned already:
+    /// what takes `project_id` from that resource's `id` is planned after it.
+    pub(crate) fn is_to_be_enabled(&self, server: &Server) -> bool {
+        server.project_id().is_some_and(|project| self.to_be_enabled().contains(project))
+    }
+
+    /// Whether a branch is gone: it is absent and its project answers.
+    pub(crate) async fn branch_is_gone(&self, branch: &Branch, budget: &Budget) -> Result<bool, Error> {
+        self.neon_entrance()?.branch_is_gone(branch, budget).await
+    }
+
+    /// Whether this process has written: it applies, so reads look things up by name instead of loading all of a
+    /// family for each of many creates.
+    fn is_writing(&self) -> bool {
+        self.0.writing.load(Ordering::Relaxed)
+    }
+
+    /// Objects that this process created or adopted.
+    pub(crate) fn natural_keys(&self) -> &NaturalKeys {
+        &self.0.natural_keys
+    }
+
+    async fn address(&self, database: &Database, role: Option<&RoleName>, budget: &Budget) -> Result<Address, Error> {
+        let user = match role {
+            Some(role) => role.clone(),
+            None => self.default_role(database, budget).await?,
+        };
+        let (host, port, password) = match (&self.0.entrance, &database.server) {
+            (Entrance::Neon(entrance), Server::Neon(branch)) => {
+                let login = entrance.login(branch, &database.name, &user, budget).await?;
+                (login.host, login.port, Some(login.password))
+            }
+            (Entrance::Direct(entrance), Server::Direct) => {
+                (entrance.host.clone(), entrance.port, entrance.password(&user)?)
+            }
+            (Entrance::Neon(_), Server::Direct) => return Err(Error::NotDirect),
+            (Entrance::Direct(_), Server::Neon(_)) => return Err(Error::NotNeon),
+        };
+        Ok(Address { host, port, database: database.name.clone(), user, password, tls: self.0.tls.clone() })
+    }
+
+    async fn open(
+        &self,
+        address: &Address,
+        database: &Database,
+        budget: &Budget,
+        purpose: &str,
+        company: Company,
+    ) -> Result<postgres::Session, Error> {
+        let pool = &self.0.pool;
+        let opening = async {
+            match company {
+                Company::Shared => pool.session(address, budget.deadline(), purpose).await,
+                Company::Apart => pool.session_of_its_own(address, budget.deadline(), purpose).await,
+            }
+        };
+        match budget.run(opening).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(error)) => {
+                // A password that was changed outside since it was read.
+                if let (postgres::Kind::AuthFailed, Ok(neon), Some(project)) =
+                    (error.kind(), self.neon(), database.server.project_id())
+                {
+                    neon.forget(project);
+                }
+                if error.kind() == postgres::Kind::UndefinedDatabase && self.is_direct() {
+                    return Err(Error::Gone { container: Container::Database, what: database.to_string() });
+                }
+                Err(error.into())
+            }
+            Err(_) => {
+                let message = format!("interrupted while connecting for {purpose}");
+                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
+            }
+        }
+    }
+
+    fn to_be_enabled(&self) -> MutexGuard<'_, BTreeSet<ProjectId>> {
+        self.0.to_be_enabled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unreachable(&self) -> MutexGuard<'_, BTreeMap<Database, Error>> {
+        self.0.unreachable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a session is the one that others use in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// It is: for what is done at once.
+    Shared,
+    /// One of its own, if one is free: for work that waits long, such as creating a slot.
+    Apart,
+}
+
+fn role_name(text: &str) -> Result<RoleName, Error> {
+    RoleName::parse(text).map_err(|wrong| postgres::Error::new(postgres::Kind::InvalidName, wrong.to_string()).into())
+}
+
+/// A database's name as the API gives it.
+pub(crate) fn database_name(text: &str) -> Result<DatabaseName, Error> {
+    DatabaseName::parse(text)
+        .map_err(|wrong| postgres::Error::new(postgres::Kind::InvalidName, wrong.to_string()).into())
+}

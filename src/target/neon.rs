@@ -1,0 +1,146 @@
+//! The way into a database of a Neon project: the API names its owner, its direct host and the password.
+//!
+//! With any kind of key: branches (if none is named) → the database, for its owner → that role's connection URI on the
+//! direct host → connect.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::database::{Branch, Database, Server};
+use super::error::{Container, Error};
+use crate::neon::{self, BranchId, Budget, ConnectionUri, ProjectId};
+use crate::postgres::{DatabaseName, RoleName};
+use crate::secret::Secret;
+
+/// Neon's API, and passwords that it does not have.
+#[derive(Debug)]
+pub(super) struct Entrance {
+    pub(super) client: neon::Client,
+    pub(super) role_passwords: BTreeMap<String, Secret>,
+}
+
+/// Where to connect, and with what.
+pub(super) struct Login {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) password: Secret,
+}
+
+impl Entrance {
+    /// The named branch, not looked up, or the project's default one.
+    pub(super) async fn branch(
+        &self,
+        project: &ProjectId,
+        branch: Option<&BranchId>,
+        budget: &Budget,
+    ) -> Result<BranchId, Error> {
+        match branch {
+            Some(branch) => Ok(branch.clone()),
+            None => match self.client.shared().default_branch(project, budget).await {
+                Ok(branch) => Ok(branch.id.clone()),
+                Err(error) if error.is_not_found() => {
+                    Err(Error::ProjectNotFound { project: project.clone(), source: error })
+                }
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// The role that owns a database. A missing database is told apart from a missing branch and a missing project.
+    pub(super) async fn owner(&self, branch: &Branch, name: &DatabaseName, budget: &Budget) -> Result<RoleName, Error> {
+        let found = self.client.shared().database(&branch.project, &branch.id, name.as_str(), budget).await;
+        match found {
+            Ok(database) => super::role_name(&database.owner_name),
+            Err(error) if error.is_not_found() => Err(self.what_is_absent(branch, name, error, budget).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How a role logs in. A password of the configuration wins over the API's: it is there where the API has none.
+    pub(super) async fn login(
+        &self,
+        branch: &Branch,
+        database: &DatabaseName,
+        role: &RoleName,
+        budget: &Budget,
+    ) -> Result<Login, Error> {
+        let Some(given) = self.role_passwords.get(role.as_str()) else {
+            let uri = self.connection_uri(branch, database, role, budget).await?;
+            let Some(password) = &uri.password else { return Err(Error::NoPassword { role: role.to_string() }) };
+            return Ok(Login { host: uri.host.clone(), port: uri.port, password: password.clone() });
+        };
+        let (host, port) = self.host(branch, database, role, budget).await?;
+        Ok(Login { host, port, password: given.clone() })
+    }
+
+    /// Direct host and port, for a role that is known to be there.
+    pub(super) async fn host(
+        &self,
+        branch: &Branch,
+        database: &DatabaseName,
+        role: &RoleName,
+        budget: &Budget,
+    ) -> Result<(String, u16), Error> {
+        match self.connection_uri(branch, database, role, budget).await {
+            Ok(uri) => Ok((uri.host.clone(), uri.port)),
+            // The API has no password to put into a URI; the endpoint names the host just as well.
+            Err(error @ (Error::NoPassword { .. } | Error::Neon(_))) if error.says_no_password() => {
+                match self.client.read_write_endpoint(&branch.project, &branch.id, budget).await? {
+                    Some(endpoint) => Ok((endpoint.host.clone(), 5432)),
+                    None => Err(Error::NoCompute { what: format!("{branch} has no read-write compute") }),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn connection_uri(
+        &self,
+        branch: &Branch,
+        database: &DatabaseName,
+        role: &RoleName,
+        budget: &Budget,
+    ) -> Result<Arc<ConnectionUri>, Error> {
+        let shared = self.client.shared();
+        let uri = shared
+            .connection_uri(&branch.project, &branch.id, database.as_str(), role.as_str(), budget)
+            .await
+            .map_err(|error| match error.kind() {
+                neon::Kind::PasswordsNotStored => Error::NoPassword { role: role.to_string() },
+                _ => error.into(),
+            })?;
+        if neon::is_pooler_host(&uri.host) {
+            return Err(Error::PooledHost { host: uri.host.clone() });
+        }
+        Ok(uri)
+    }
+
+    /// Whether a branch is gone: it is absent and its project answers.
+    pub(super) async fn branch_is_gone(&self, branch: &Branch, budget: &Budget) -> Result<bool, Error> {
+        match self.client.get_branch(&branch.project, &branch.id, budget).await {
+            Ok(_) => return Ok(false),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.client.get_project(&branch.project, budget).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => {
+                Err(Error::ProjectNotFound { project: branch.project.clone(), source: error })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Which container of an absent database is absent too: a 404 of the API says less than it seems to.
+    async fn what_is_absent(&self, branch: &Branch, name: &DatabaseName, error: neon::Error, budget: &Budget) -> Error {
+        match self.branch_is_gone(branch, budget).await {
+            Ok(true) => Error::branch_gone(branch),
+            Ok(false) => {
+                let database = Database { server: Server::Neon(branch.clone()), name: name.clone() };
+                Error::Gone { container: Container::Database, what: database.to_string() }
+            }
+            Err(project @ Error::ProjectNotFound { .. }) => project,
+            Err(_) => error.into(),
+        }
+    }
+}
