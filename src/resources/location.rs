@@ -49,13 +49,8 @@ pub(crate) fn known<T, E: std::fmt::Display>(
     at: AttributePath,
     parse: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, Diagnostics> {
-    match attribute {
-        Attr::Known(text) => parse(text)
-            .map_err(|wrong| Diagnostic::error(format!("Wrong value for `{at}`"), format!("{wrong}.")).at(at).into()),
-        Attr::Null | Attr::Unknown => {
-            Err(Diagnostic::bug(format!("`{at}` is not known where it is needed.")).at(at).into())
-        }
-    }
+    let text = attribute.need(at.clone())?;
+    parse(text).map_err(|wrong| Diagnostic::error(format!("Wrong value for `{at}`"), format!("{wrong}.")).at(at).into())
 }
 
 /// An optional value, parsed; null and unknown are `None`.

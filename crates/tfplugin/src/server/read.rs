@@ -10,6 +10,7 @@ use crate::provider::Provider;
 use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
 use crate::server::verify;
+use crate::validate::presence;
 use crate::value::Value;
 use crate::value::path::AttributePath;
 
@@ -116,6 +117,7 @@ impl<P: Provider> FrameworkServer<P> {
             )
             .into());
         }
+        presence(schema, &config)?;
         let wanted = with_defaults(schema, &config)?;
         let data = self.ready(&format!("Reading `{type_name}`"))?;
         let cx = self.context(data, Operation::Read.timeout(&config), &[]);

@@ -325,6 +325,56 @@ async fn configuration_is_validated_by_schema_then_hook() {
     assert_eq!(told(&thing.await), ["Error timeouts.create Invalid value"]);
 }
 
+fn with_part(name: Value) -> Value {
+    let parts = Value::Set([Value::object([("name", name)])].into_iter().collect());
+    value(&[("name", "a".into()), ("parts", parts)])
+}
+
+/// Terraform checks only that the argument is written: `name = one(other[*].name)` may be null.
+#[tokio::test]
+async fn a_required_argument_that_is_null_is_refused_before_anything_is_changed() {
+    let client = Client::new().await;
+    client.set("a", 1);
+    for (config, path) in [(value(&[("size", 1.into())]), "name"), (with_part(null()), "parts")] {
+        let error = [format!("Error {path} Missing required argument")];
+        let validated =
+            client.server.validate_resource_config("toy_thing".into(), encode(&config), ClientCapabilities::default());
+        assert_eq!(told(&validated.await), error);
+        for prior in [null(), stored("a", 1)] {
+            let plan = client.plan(&prior, &config).await;
+            assert_eq!((told(&plan.diagnostics), plan.planned_state), (error.to_vec(), None));
+        }
+    }
+    assert!(!client.plan(&null(), &with_part(Value::Unknown)).await.diagnostics.has_errors());
+    assert_eq!(told(&client.data(&[]).await.diagnostics), ["Error name Missing required argument"]);
+}
+
+#[tokio::test]
+async fn a_read_only_attribute_that_is_set_is_refused() {
+    let client = Client::new().await;
+    let config = value(&[("name", "a".into()), ("id", "mine".into())]);
+    let error = ["Error id Read-only attribute is set"];
+    let validated =
+        client.server.validate_resource_config("toy_thing".into(), encode(&config), ClientCapabilities::default());
+    assert_eq!(told(&validated.await), error);
+    assert_eq!(told(&client.plan(&null(), &config).await.diagnostics), error);
+    let sized = [("name", "a".into()), ("size", 3.into())];
+    assert_eq!(told(&client.data(&sized).await.diagnostics), ["Error size Read-only attribute is set"]);
+}
+
+#[tokio::test]
+async fn a_damaged_state_is_told_as_what_it_is_and_kept() {
+    let client = Client::new().await;
+    let too_big = value(&[("name", "a".into()), ("size", Value::Number("1e30".parse().unwrap()))]);
+    let nameless = value(&[("size", 1.into())]);
+    for (state, error) in [(too_big, "Error size Stored state is damaged"), (nameless, "Error name Value is missing")] {
+        let read = client.read(&state).await;
+        assert_eq!((told(&read.diagnostics), decode(read.state)), (vec![error.into()], state.clone()));
+        let deleted = client.apply(&state, &null(), b"").await;
+        assert_eq!((told(&deleted.diagnostics), decode(deleted.state)), (vec![error.into()], state));
+    }
+}
+
 #[tokio::test]
 async fn unknown_types_and_broken_bytes_are_errors_that_keep_the_state() {
     let client = Client::new().await;

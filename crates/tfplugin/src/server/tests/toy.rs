@@ -1,6 +1,6 @@
 //! A provider of things that live in memory, and a client that speaks to its server as Terraform does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::model::attr::Attr;
 use crate::path;
 use crate::provider::{Configured, Provider};
 use crate::schema::timeouts::Timeouts;
-use crate::schema::{Schema, number, set_of, string};
+use crate::schema::{Schema, number, set_of, set_of_objects, string};
 use crate::server::{
     ApplyRequest, ClientCapabilities, Encoded, FrameworkServer, PlanRequest, PlanResponse, PluginServer, ReadRequest,
     StateResponse,
@@ -79,12 +79,15 @@ struct Model {
     size: Attr<i64>,
     owner: Attr<String>,
     id: Attr<String>,
-    found: Attr<std::collections::BTreeSet<String>>,
+    found: Attr<BTreeSet<String>>,
+    parts: Attr<BTreeSet<Part>>,
     timeouts: Attr<Timeouts>,
 }
 
-fn known<T: Clone>(attribute: &Attr<T>) -> Result<T, Diagnostics> {
-    attribute.known().cloned().ok_or_else(|| Diagnostic::bug("A value is not known.").into())
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    name: Attr<String>,
 }
 
 impl Resource for Thing {
@@ -101,6 +104,10 @@ impl Resource for Thing {
             .attribute(
                 "found",
                 set_of(Type::String).computed().default(Value::string_set::<&str>([])).doc("What should not be there."),
+            )
+            .attribute(
+                "parts",
+                set_of_objects([("name", string().required().doc("Name of the part."))]).optional().doc("Its parts."),
             )
             .timeouts()
             .import_id("<name>")
@@ -129,8 +136,8 @@ impl Resource for Thing {
     }
 
     async fn create(&self, cx: &Context<World>, plan: Model) -> Result<Model, Diagnostics> {
-        let name = known(&plan.name)?;
-        cx.data().lock().unwrap().insert(name.clone(), known(&plan.size)?);
+        let name = plan.name.need(path!(name))?.clone();
+        cx.data().lock().unwrap().insert(name.clone(), *plan.size.need(path!(size))?);
         let made = Model { id: Attr::Known(format!("id-{name}")), ..plan.clone() };
         cx.set_private("made", &true);
         cx.warn(Diagnostic::warning("Made", ""));
@@ -161,7 +168,7 @@ impl Resource for Thing {
     }
 
     async fn read(&self, cx: &Context<World>, state: Model) -> Result<Option<Model>, Diagnostics> {
-        let name = known(&state.name)?;
+        let name = state.name.need(path!(name))?.clone();
         if name == "hangs" {
             std::future::pending::<()>().await;
         }
@@ -178,8 +185,8 @@ impl Resource for Thing {
     }
 
     async fn update(&self, cx: &Context<World>, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
-        let name = known(&plan.name)?;
-        let size = known(&plan.size)?;
+        let name = plan.name.need(path!(name))?.clone();
+        let size = *plan.size.need(path!(size))?;
         if size == 7 {
             cx.checkpoint(&Model { size: Attr::Known(6), ..prior });
         }
@@ -191,7 +198,7 @@ impl Resource for Thing {
     }
 
     async fn delete(&self, cx: &Context<World>, state: Model) -> Result<(), Diagnostics> {
-        let name = known(&state.name)?;
+        let name = state.name.need(path!(name))?.clone();
         if name == "stays" {
             return Err(Diagnostic::error("Busy", "").into());
         }
@@ -229,7 +236,7 @@ impl DataSource for Size {
     }
 
     async fn read(&self, cx: &Context<World>, config: SizeModel) -> Result<SizeModel, Diagnostics> {
-        let name = known(&config.name)?;
+        let name = config.name.need(path!(name))?.clone();
         let size = cx.data().lock().unwrap().get(&name).copied();
         match name.as_str() {
             "hangs" => std::future::pending().await,
