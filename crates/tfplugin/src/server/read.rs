@@ -5,6 +5,7 @@ use std::future::Future;
 use super::{Encoded, ReadRequest, StateResponse};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::model::fill;
 use crate::plan::with_defaults;
 use crate::provider::Provider;
 use crate::schema::timeouts::{Operation, duration_text};
@@ -74,7 +75,7 @@ impl<P: Provider> FrameworkServer<P> {
             Access::Missing(problem) => return kept(problem.into()),
         };
         let cx = self.context(data, Operation::Read.timeout(&prior), &request.private);
-        let found = within(&cx, resource.read(&cx, prior)).await;
+        let found = within(&cx, resource.read(&cx, prior.clone())).await;
         let warnings = cx.take_warnings();
         let has_timeouts = schema.attributes.contains_key("timeouts");
         let found = match found {
@@ -82,7 +83,7 @@ impl<P: Provider> FrameworkServer<P> {
             Ok(Err(problems)) => return kept(warnings + failure(problems, type_name)),
             Err(ended) => return kept(warnings + ended.explain(&cx, type_name, has_timeouts).into()),
         };
-        let found = found.unwrap_or(Value::Null);
+        let found = found.map_or(Value::Null, |it| fill::read(schema, &prior, it));
         let problems = verify::stored(schema, type_name, &found);
         if problems.has_errors() {
             return kept(warnings + problems);

@@ -15,6 +15,7 @@ fn stored(name: &str, size: i64) -> Value {
     value(&[
         ("name", name.into()),
         ("size", size.into()),
+        ("keep", false.into()),
         ("id", format!("id-{name}").into()),
         ("found", Value::string_set::<&str>([])),
     ])
@@ -101,7 +102,12 @@ async fn create(client: &Client, config: Value) -> (Value, Vec<String>, Vec<u8>)
 async fn a_create_that_fails_half_way_keeps_its_checkpoint() {
     let client = Client::new().await;
     let (state, told, private) = create(&client, config("breaks")).await;
-    let half = value(&[("name", "breaks".into()), ("size", 1.into()), ("found", Value::string_set::<&str>([]))]);
+    let half = value(&[
+        ("name", "breaks".into()),
+        ("size", 1.into()),
+        ("keep", false.into()),
+        ("found", Value::string_set::<&str>([])),
+    ]);
     assert_eq!(state, half, "what was unknown is null");
     assert_eq!(told, ["Warning  Made", "Error  Broke"]);
     assert_eq!(private, br#"{"made":true}"#);
@@ -118,6 +124,21 @@ async fn a_create_that_panics_half_way_keeps_its_checkpoint() {
     assert_eq!(state.get("id"), Some(&"id-panics".into()));
     assert_eq!(told, ["Warning  Made", "Error  Bug in the provider"]);
     assert_eq!(private, br#"{"made":true}"#);
+}
+
+#[tokio::test]
+async fn a_handler_may_return_what_it_observed() {
+    let client = Client::new().await;
+    let wanted =
+        value(&[("name", "observed".into()), ("owner", "me".into()), ("keep", true.into()), timeouts("read", "1m")]);
+    let made = client.run(&null(), &wanted).await;
+    for name in ["owner", "keep", "timeouts"] {
+        assert_eq!(made.get(name), wanted.get(name), "only the provider knows `{name}`");
+    }
+    assert_eq!(made.get("found"), Some(&Value::string_set::<&str>([])), "the next read shows the difference");
+    assert_eq!(made.get("id"), Some(&"id-observed".into()));
+    assert_eq!(client.run(&made, &null()).await, null());
+    assert_eq!(client.size("observed"), Some(1), "`keep` came into the state");
 }
 
 #[tokio::test]

@@ -11,12 +11,11 @@ use crate::identity as import;
 use crate::kinds::data_source::DataSource;
 use crate::kinds::erased::{self, ErasedDataSource, ErasedResource};
 use crate::kinds::resource::{Plan, Resource};
-use crate::model;
 use crate::model::attr::Attr;
 use crate::path;
 use crate::provider::{Configured, Provider};
 use crate::schema::timeouts::Timeouts;
-use crate::schema::{Schema, number, set_of, set_of_objects, string};
+use crate::schema::{Schema, boolean, number, set_of, set_of_objects, string};
 use crate::server::{
     ApplyRequest, ClientCapabilities, Encoded, FrameworkServer, PlanRequest, PlanResponse, PluginServer, ReadRequest,
     StateResponse,
@@ -78,6 +77,7 @@ struct Model {
     name: Attr<String>,
     size: Attr<i64>,
     owner: Attr<String>,
+    keep: Attr<bool>,
     id: Attr<String>,
     found: Attr<BTreeSet<String>>,
     parts: Attr<BTreeSet<Part>>,
@@ -100,6 +100,7 @@ impl Resource for Thing {
             .attribute("name", string().required().replaces_if_set().doc("Its name."))
             .attribute("size", number().default(1).doc("Its size."))
             .attribute("owner", string().optional().replaces_if_set().doc("Its owner."))
+            .attribute("keep", boolean().default(false).doc("Whether a delete leaves it where it is."))
             .attribute("id", string().computed().keeps_prior().doc("Its id."))
             .attribute(
                 "found",
@@ -161,6 +162,14 @@ impl Resource for Thing {
                 cx.checkpoint(&made);
                 panic!("in the middle of a create")
             }
+            // As the server has it: without what only the provider knows, and with something that should not be there.
+            "observed" => Ok(Model {
+                owner: Attr::Null,
+                keep: Attr::Null,
+                found: Attr::Known(["excess".to_owned()].into()),
+                timeouts: Attr::Null,
+                ..made
+            }),
             "wrong" => Ok(Model { size: Attr::Known(99), ..made }),
             "unknown" => Ok(plan),
             _ => Ok(made),
@@ -202,14 +211,15 @@ impl Resource for Thing {
         if name == "stays" {
             return Err(Diagnostic::error("Busy", "").into());
         }
-        cx.data().lock().unwrap().remove(&name);
+        if !state.keep.is_true() {
+            cx.data().lock().unwrap().remove(&name);
+        }
         Ok(())
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
         let [name] = import::parts(id, "<name>")?;
-        let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
-        Ok(Model { name: Attr::Known(name), ..nulls })
+        Ok(Model { name: Attr::Known(name), ..Self::nulls()? })
     }
 }
 
