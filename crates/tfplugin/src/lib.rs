@@ -9,7 +9,7 @@
 //!
 //! ```
 //! # use tfplugin::{Attr, Context, Diagnostic, Diagnostics, Resource, Schema, Timeouts};
-//! # use tfplugin::{identity, model, path, schema};
+//! # use tfplugin::{identity, path, schema};
 //! # use serde::{Deserialize, Serialize};
 //! # struct World;
 //! # impl World {
@@ -41,7 +41,7 @@
 //!     }
 //!
 //!     async fn create(&self, cx: &Context<World>, plan: Model) -> Result<Model, Diagnostics> {
-//!         let name = plan.name.known().ok_or_else(|| Diagnostic::bug("the name is not known"))?;
+//!         let name = plan.name.need(path!(name))?;
 //!         let id = cx.data().insert(name).await.map_err(|error| {
 //!             Diagnostic::error("Thing cannot be made", error).at(path!(name))
 //!         })?;
@@ -51,20 +51,19 @@
 //!     }
 //!
 //!     async fn read(&self, cx: &Context<World>, state: Model) -> Result<Option<Model>, Diagnostics> {
-//!         let name = state.name.known().ok_or_else(|| Diagnostic::bug("the name is not known"))?;
+//!         let name = state.name.need(path!(name))?;
 //!         let found = cx.data().find(name).await.map_err(|error| Diagnostic::error("Thing cannot be read", error))?;
 //!         Ok(found.map(|id| Model { id: Attr::Known(id), ..state }))
 //!     }
 //!
 //!     async fn delete(&self, cx: &Context<World>, state: Model) -> Result<(), Diagnostics> {
-//!         let name = state.name.known().ok_or_else(|| Diagnostic::bug("the name is not known"))?;
+//!         let name = state.name.need(path!(name))?;
 //!         Ok(cx.data().remove(name).await.map_err(|error| Diagnostic::error("Thing cannot be removed", error))?)
 //!     }
 //!
 //!     fn import(id: &str) -> Result<Model, Diagnostics> {
 //!         let [name] = identity::parts(id, "<name>")?;
-//!         let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
-//!         Ok(Model { name: Attr::Known(name), ..nulls })
+//!         Ok(Model { name: Attr::Known(name), ..Self::nulls()? })
 //!     }
 //! }
 //! # tfplugin::kinds::erased::resource(Thing).agrees().unwrap();

@@ -1,6 +1,8 @@
-//! Validation of one configuration by its schema: validators, rules between attributes, null elements.
+//! Validation of one configuration by its schema: required and read-only attributes, validators, rules between
+//! attributes, null elements.
 //!
-//! Required attributes and types are core's to check. What is unknown is not judged.
+//! Terraform checks only that a required argument is written down, not that its value is not null, and it lets a
+//! configuration set what only the provider computes. What is unknown is not checked.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +12,9 @@ use crate::schema::{Attribute, Kind, Rule, Schema, Validator};
 use crate::value::Value;
 use crate::value::path::{AttributePath, Trail};
 
-/// Judges a configuration. `write_only_allowed`: whether this Terraform keeps write-only values out of the state.
+/// Checks a configuration. `write_only_allowed`: whether this Terraform keeps write-only values out of the state.
 pub fn validate(schema: &Schema, config: &Value, write_only_allowed: bool) -> Diagnostics {
-    let mut judge = Judge { write_only_allowed, problems: Diagnostics::none() };
+    let mut judge = Judge { depth: Depth::Values { write_only_allowed }, problems: Diagnostics::none() };
     judge.object(&schema.attributes, config, &Trail::default());
     for rule in &schema.rules {
         if let Some(problem) = broken(rule, config) {
@@ -26,6 +28,14 @@ pub fn validate(schema: &Schema, config: &Value, write_only_allowed: bool) -> Di
     judge.problems
 }
 
+/// Checks only which arguments are set: a required one that is null, a read-only one that is not. For plans and reads,
+/// whose configuration may know more than was known when it was validated.
+pub(crate) fn presence(schema: &Schema, config: &Value) -> Result<(), Diagnostics> {
+    let mut judge = Judge { depth: Depth::Presence, problems: Diagnostics::none() };
+    judge.object(&schema.attributes, config, &Trail::default());
+    if judge.problems.is_empty() { Ok(()) } else { Err(judge.problems) }
+}
+
 /// A message on a place. A path ends at a set, so the rest is told in words.
 fn error_at(place: &Trail<'_>, summary: &str, detail: &str) -> Diagnostic {
     let detail = match place.below_set().as_slice() {
@@ -35,8 +45,17 @@ fn error_at(place: &Trail<'_>, summary: &str, detail: &str) -> Diagnostic {
     Diagnostic::error(summary, detail).at(place.path())
 }
 
+/// How much is checked.
+#[derive(Clone, Copy)]
+enum Depth {
+    /// Which arguments are set.
+    Presence,
+    /// Their values too.
+    Values { write_only_allowed: bool },
+}
+
 struct Judge {
-    write_only_allowed: bool,
+    depth: Depth,
     problems: Diagnostics,
 }
 
@@ -51,23 +70,31 @@ impl Judge {
     }
 
     fn attribute(&mut self, attribute: &Attribute, value: &Value, place: &Trail<'_>) {
-        if value.is_null() || value.is_unknown() {
-            return;
-        }
-        if attribute.write_only && !self.write_only_allowed {
-            self.problems.push(error_at(place,
-                "Write-only argument is not supported here",
-                "This Terraform would store the value. Write-only arguments need Terraform 1.11 or OpenTofu 1.11, or newer.",
-            ));
-        }
-        if has_null_element(value) {
-            self.problems.push(error_at(place, "Element is null", "Elements of a collection cannot be null."));
-            return;
-        }
-        for validator in &attribute.validators {
-            if let Err(detail) = judge(validator, value) {
-                self.problems.push(error_at(place, "Invalid value", &sentence(&detail)));
+        if value.is_null() {
+            if attribute.required {
+                self.problems.push(error_at(
+                    place,
+                    "Missing required argument",
+                    "The argument is required, but its value is null.",
+                ));
             }
+            return;
+        }
+        if !attribute.required && !attribute.optional {
+            self.problems.push(error_at(
+                place,
+                "Read-only attribute is set",
+                "The provider computes this attribute, so it cannot be set. Remove it from the configuration.",
+            ));
+            return;
+        }
+        if value.is_unknown() {
+            return;
+        }
+        if let Depth::Values { write_only_allowed } = self.depth
+            && !self.value(attribute, value, place, write_only_allowed)
+        {
+            return;
         }
         let Kind::Nested(_, attributes) = &attribute.kind else { return };
         match value {
@@ -84,6 +111,26 @@ impl Judge {
             Value::Set(items) => items.iter().for_each(|item| self.object(attributes, item, &place.member())),
             other => self.object(attributes, other, place),
         }
+    }
+
+    /// Whether the parts of the value may be looked at.
+    fn value(&mut self, attribute: &Attribute, value: &Value, place: &Trail<'_>, write_only_allowed: bool) -> bool {
+        if attribute.write_only && !write_only_allowed {
+            self.problems.push(error_at(place,
+                "Write-only argument is not supported here",
+                "This Terraform would store the value. Write-only arguments need Terraform 1.11 or OpenTofu 1.11, or newer.",
+            ));
+        }
+        if has_null_element(value) {
+            self.problems.push(error_at(place, "Element is null", "Elements of a collection cannot be null."));
+            return false;
+        }
+        for validator in &attribute.validators {
+            if let Err(detail) = judge(validator, value) {
+                self.problems.push(error_at(place, "Invalid value", &sentence(&detail)));
+            }
+        }
+        true
     }
 }
 
@@ -263,6 +310,61 @@ mod tests {
             @"tables | The same element twice | `tables` has two elements that are the same once their defaults are filled in. Remove one of them."
         );
         assert_eq!(told(&[("tables", set([table(Value::Null, "a".into()), table("public".into(), "b".into())]))]), "");
+    }
+
+    #[test]
+    fn a_required_argument_that_is_null_is_refused_at_every_depth() {
+        let deep = || single([("inner", set_of_objects([("name", string().required())]).optional())]);
+        let schema = Schema::new("")
+            .attribute("name", string().required())
+            .attribute("tables", set_of_objects([("name", string().required())]).optional())
+            .attribute("box", deep().optional());
+        let told = |name: Value, tables: Value, inner: Value| {
+            let inner = if inner.is_null() { Value::Null } else { Value::object([("inner", inner)]) };
+            let config = Value::object([("name", name), ("tables", tables), ("box", inner)]);
+            let both = [validate(&schema, &config, false), presence(&schema, &config).err().unwrap_or_default()];
+            assert_eq!(both[0], both[1]);
+            let lines: Vec<String> =
+                both[0].iter().map(|it| format!("{} | {} | {}", it.path, it.summary, it.detail)).collect();
+            lines.join("\n")
+        };
+        let named = |name: Value| set([Value::object([("name", name)])]);
+        let ok = || Value::from("a");
+        assert_eq!(told(ok(), Value::Null, Value::Null), "");
+        assert_eq!(told(Value::Unknown, Value::Unknown, named(Value::Unknown)), "");
+        assert_snapshot!(
+            told(Value::Null, Value::Null, Value::Null),
+            @"name | Missing required argument | The argument is required, but its value is null."
+        );
+        assert_snapshot!(told(ok(), named(Value::Null), named(Value::Null)), @r"
+        box.inner | Missing required argument | `name` of an element: The argument is required, but its value is null.
+        tables | Missing required argument | `name` of an element: The argument is required, but its value is null.
+        ");
+    }
+
+    #[test]
+    fn a_read_only_attribute_that_is_set_is_refused_at_every_depth() {
+        let schema = Schema::new("")
+            .attribute("id", string().computed())
+            .attribute("missing", set_of(Type::String).computed().default(Value::string_set::<&str>([])))
+            .attribute("branch", string().optional().computed())
+            .attribute("tables", set_of_objects([("oid", string().computed())]).optional());
+        let told = |items: &[(&str, Value)]| {
+            let mut all: BTreeMap<String, Value> =
+                schema.attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
+            all.extend(items.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+            let config = Value::Object(all);
+            let problems = validate(&schema, &config, false);
+            assert_eq!(problems, presence(&schema, &config).err().unwrap_or_default());
+            problems.iter().map(|it| format!("{}: {}", it.path, it.summary)).collect::<Vec<_>>()
+        };
+        let table = |oid: Value| set([Value::object([("oid", oid)])]);
+        assert_eq!(told(&[("branch", "b".into()), ("tables", table(Value::Null))]), Vec::<String>::new());
+        for value in [Value::from("x"), Value::Unknown] {
+            assert_eq!(told(&[("id", value.clone())]), ["id: Read-only attribute is set"]);
+            assert_eq!(told(&[("tables", table(value))]), ["tables: Read-only attribute is set"]);
+        }
+        assert_eq!(told(&[("missing", Value::string_set::<&str>([]))]), ["missing: Read-only attribute is set"]);
     }
 
     #[test]

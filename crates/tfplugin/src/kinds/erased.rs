@@ -6,7 +6,8 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::data_source::DataSource;
 use crate::kinds::resource::{Model, Plan, Resource};
-use crate::model::{self, Mismatch};
+use crate::kinds::typed::{Origin, decode, encode};
+use crate::model;
 use crate::schema::Schema;
 use crate::value::Value;
 
@@ -67,32 +68,24 @@ struct Erased<T> {
     schema: Schema,
 }
 
-/// A value and a model that do not fit, told to the user: a validator of the schema should have caught it.
-pub(crate) fn misfit(what: &str, error: &Mismatch) -> Diagnostic {
-    Diagnostic::bug(format!("A value of `{what}` does not fit its model: {error}.")).at(error.path.clone())
-}
-
-/// The typed form of a value, or a diagnostic.
-pub(crate) fn decode<M: Model>(what: &str, value: &Value) -> Result<M, Diagnostics> {
-    model::from_value(value).map_err(|error| misfit(what, &error).into())
-}
-
-/// The untyped form of a model, with sets where the schema says so.
-fn encode<M: Model>(what: &str, schema: &Schema, model: &M) -> Result<Value, Diagnostics> {
-    let value = model::to_value(model).map_err(|error| misfit(what, &error))?;
-    schema.object_type().conform(value).map_err(|error| {
-        Diagnostic::bug(format!("A model of `{what}` does not fit its schema: {error}.")).at(error.path.clone()).into()
-    })
-}
-
-fn decode_plan<M: Model>(what: &str, plan: &Plan<Value>) -> Result<Plan<M>, Diagnostics> {
-    let part = |value: &Option<Value>| value.as_ref().map(|it| decode(what, it)).transpose();
+fn decode_plan<M: Model>(what: &str, schema: &Schema, plan: &Plan<Value>) -> Result<Plan<M>, Diagnostics> {
+    let part = |origin, value: &Option<Value>| value.as_ref().map(|it| decode(what, schema, origin, it)).transpose();
     Ok(Plan {
-        config: part(&plan.config)?,
-        prior: part(&plan.prior)?,
-        planned: part(&plan.planned)?,
+        config: part(Origin::Configuration, &plan.config)?,
+        prior: part(Origin::State, &plan.prior)?,
+        planned: part(Origin::Plan, &plan.planned)?,
         requires_replace: plan.requires_replace.clone(),
     })
+}
+
+impl<R: Resource> Erased<R> {
+    fn stored(&self, state: &Value) -> Result<R::Model, Diagnostics> {
+        decode(R::TYPE, &self.schema, Origin::State, state)
+    }
+
+    fn planned(&self, plan: &Value) -> Result<R::Model, Diagnostics> {
+        decode(R::TYPE, &self.schema, Origin::Plan, plan)
+    }
 }
 
 #[async_trait]
@@ -106,14 +99,14 @@ impl<R: Resource> ErasedResource<R::Data> for Erased<R> {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        match decode(R::TYPE, config) {
+        match decode(R::TYPE, &self.schema, Origin::Configuration, config) {
             Ok(config) => R::validate(&config),
             Err(problems) => problems,
         }
     }
 
     fn modify_plan(&self, plan: &mut Plan<Value>) -> Result<(), Diagnostics> {
-        let mut typed: Plan<R::Model> = decode_plan(R::TYPE, plan)?;
+        let mut typed: Plan<R::Model> = decode_plan(R::TYPE, &self.schema, plan)?;
         let before = typed.planned.clone();
         R::modify_plan(&mut typed)?;
         plan.requires_replace = typed.requires_replace;
@@ -140,29 +133,29 @@ impl<R: Resource> ErasedResource<R::Data> for Erased<R> {
     }
 
     async fn check_plan(&self, cx: &Context<R::Data>, plan: &Plan<Value>) -> Diagnostics {
-        match decode_plan(R::TYPE, plan) {
+        match decode_plan(R::TYPE, &self.schema, plan) {
             Ok(plan) => self.it.check_plan(cx, &plan).await,
             Err(problems) => problems,
         }
     }
 
     async fn create(&self, cx: &Context<R::Data>, plan: Value) -> Result<Value, Diagnostics> {
-        let made = self.it.create(cx, decode(R::TYPE, &plan)?).await?;
+        let made = self.it.create(cx, self.planned(&plan)?).await?;
         encode(R::TYPE, &self.schema, &made)
     }
 
     async fn read(&self, cx: &Context<R::Data>, state: Value) -> Result<Option<Value>, Diagnostics> {
-        let found = self.it.read(cx, decode(R::TYPE, &state)?).await?;
+        let found = self.it.read(cx, self.stored(&state)?).await?;
         found.map(|it| encode(R::TYPE, &self.schema, &it)).transpose()
     }
 
     async fn update(&self, cx: &Context<R::Data>, prior: Value, plan: Value) -> Result<Value, Diagnostics> {
-        let changed = self.it.update(cx, decode(R::TYPE, &prior)?, decode(R::TYPE, &plan)?).await?;
+        let changed = self.it.update(cx, self.stored(&prior)?, self.planned(&plan)?).await?;
         encode(R::TYPE, &self.schema, &changed)
     }
 
     async fn delete(&self, cx: &Context<R::Data>, state: Value) -> Result<(), Diagnostics> {
-        self.it.delete(cx, decode(R::TYPE, &state)?).await
+        self.it.delete(cx, self.stored(&state)?).await
     }
 
     fn import(&self, id: &str) -> Result<Value, Diagnostics> {
@@ -185,14 +178,14 @@ impl<S: DataSource> ErasedDataSource<S::Data> for Erased<S> {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        match decode(S::TYPE, config) {
+        match decode(S::TYPE, &self.schema, Origin::Configuration, config) {
             Ok(config) => S::validate(&config),
             Err(problems) => problems,
         }
     }
 
     async fn read(&self, cx: &Context<S::Data>, config: Value) -> Result<Value, Diagnostics> {
-        let found = self.it.read(cx, decode(S::TYPE, &config)?).await?;
+        let found = self.it.read(cx, decode(S::TYPE, &self.schema, Origin::Configuration, &config)?).await?;
         encode(S::TYPE, &self.schema, &found)
     }
 

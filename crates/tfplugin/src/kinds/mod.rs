@@ -3,3 +3,4 @@
 pub mod data_source;
 pub mod erased;
 pub mod resource;
+pub(crate) mod typed;

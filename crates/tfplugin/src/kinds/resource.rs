@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::model;
 use crate::schema::Schema;
 use crate::value::path::AttributePath;
 
@@ -89,7 +90,9 @@ pub trait Resource: Send + Sync + 'static {
         async { Diagnostics::none() }
     }
 
-    /// Makes the object. Everything known in `plan` is returned unchanged; what is unknown in it is filled in.
+    /// Makes the object, and returns it as it is observed: what is unknown in `plan` is filled in. The framework keeps
+    /// what was planned of computed attributes, and of arguments that are returned null; an argument that comes out
+    /// otherwise than planned is an error.
     fn create(
         &self,
         cx: &Context<Self::Data>,
@@ -97,14 +100,15 @@ pub trait Resource: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Model, Diagnostics>> + Send;
 
     /// The object as it is; `None` when it is gone and its container was read. What could not be read is an error.
-    /// After an import all attributes but those set by [`import`](Self::import) are null, and are filled here.
+    /// After an import all attributes but those set by [`import`](Self::import) are null, and are filled here; optional
+    /// arguments that stay null get their defaults from the framework.
     fn read(
         &self,
         cx: &Context<Self::Data>,
         state: Self::Model,
     ) -> impl Future<Output = Result<Option<Self::Model>, Diagnostics>> + Send;
 
-    /// Changes the object in place. Everything known in `plan` is returned unchanged.
+    /// Changes the object in place, and returns it as [`create`](Self::create) does.
     fn update(
         &self,
         _cx: &Context<Self::Data>,
@@ -121,7 +125,12 @@ pub trait Resource: Send + Sync + 'static {
         state: Self::Model,
     ) -> impl Future<Output = Result<(), Diagnostics>> + Send;
 
-    /// The model that an import id names, other attributes null: parse with [`import::parts`](crate::identity::parts)
-    /// and start from [`model::nulls`](crate::model::nulls).
+    /// A model whose every attribute is null: what an import starts from.
+    fn nulls() -> Result<Self::Model, Diagnostics> {
+        model::nulls(&Self::schema()).map_err(|error| Diagnostic::bug(error).into())
+    }
+
+    /// The model that an import id names, other attributes null: parse with [`identity::parts`](crate::identity::parts)
+    /// and start from [`nulls`](Self::nulls).
     fn import(id: &str) -> Result<Self::Model, Diagnostics>;
 }

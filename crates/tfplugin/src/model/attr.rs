@@ -42,10 +42,25 @@ impl<T> Attr<T> {
         }
     }
 
-    /// The value where a handler needs it. Null and unknown are mistakes of the provider there: validation and planning
-    /// see to it that the value is known by then.
+    /// The value that a handler cannot do without. In an apply, and in what Read gets, required arguments are known
+    /// and not null: an error says what is wrong with the state, or that the provider has a mistake.
     pub fn need(&self, at: AttributePath) -> Result<&T, Diagnostics> {
-        self.known().ok_or_else(|| Diagnostic::bug(format!("`{at}` is not known where it is needed.")).at(at).into())
+        match self {
+            Self::Known(value) => Ok(value),
+            Self::Null => Err(Diagnostic::error(
+                "Value is missing",
+                format!(
+                    "`{at}` is null, and the provider cannot tell which object is meant without it. If it is null in the \
+                     stored state, the state is damaged: restore an earlier state, or remove the object with \
+                     `terraform state rm` and import it again."
+                ),
+            )
+            .at(at)
+            .into()),
+            Self::Unknown => {
+                Err(Diagnostic::bug(format!("`{at}` is not known yet where it is needed.")).at(at).into())
+            }
+        }
     }
 
     /// Whether the attribute is null.
@@ -140,5 +155,24 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Attr<T> {
         }
 
         deserializer.deserialize_enum(NAME, VARIANTS, States(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path;
+
+    #[test]
+    fn a_needed_value_is_there_or_its_absence_is_explained() {
+        assert_eq!(Attr::Known(3).need(path!(oid)), Ok(&3));
+        let summary = |it: Attr<u32>| {
+            let problems = it.need(path!(oid)).unwrap_err();
+            let told = problems.iter().next().unwrap().clone();
+            assert_eq!(told.path, path!(oid));
+            told.summary
+        };
+        assert_eq!(summary(Attr::Null), "Value is missing");
+        assert_eq!(summary(Attr::Unknown), "Bug in the provider");
     }
 }

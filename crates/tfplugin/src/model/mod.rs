@@ -1,6 +1,7 @@
 //! The bridge between untyped values and typed models, by serde.
 
 pub mod attr;
+pub(crate) mod fill;
 mod from_value;
 mod to_value;
 

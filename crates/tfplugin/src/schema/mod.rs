@@ -99,6 +99,8 @@ pub struct Attribute {
     pub keeps_prior: bool,
     /// A change replaces the object, if the prior value is not null.
     pub replaces_if_set: bool,
+    /// After an import it stays null although it has a default, until the first apply adopts what is configured.
+    pub adopted_after_import: bool,
     /// Judged on known, non-null values (of each element for collections of strings, see [`Validator`]).
     pub validators: Vec<Validator>,
 }
@@ -207,6 +209,7 @@ fn attribute(kind: Kind) -> Attribute {
         default: None,
         keeps_prior: false,
         replaces_if_set: false,
+        adopted_after_import: false,
         validators: Vec::new(),
     }
 }
@@ -297,6 +300,14 @@ impl Attribute {
     #[must_use]
     pub fn replaces_if_set(mut self) -> Self {
         self.replaces_if_set = true;
+        self
+    }
+
+    /// After an import it stays null although it has a default: the server cannot tell what it would be, and the first
+    /// apply adopts what is configured.
+    #[must_use]
+    pub fn adopted_after_import(mut self) -> Self {
+        self.adopted_after_import = true;
         self
     }
 

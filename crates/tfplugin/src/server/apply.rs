@@ -10,6 +10,7 @@ use super::{ApplyRequest, StateResponse};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::erased::ErasedResource;
+use crate::model::fill;
 use crate::plan::null_write_only;
 use crate::provider::Provider;
 use crate::schema::Schema;
@@ -21,6 +22,16 @@ use crate::value::Value;
 /// How long past its deadline a handler may take to cancel its work and find out what exists. Handlers keep their
 /// deadline themselves, for only they can say what there is; this guards against one that hangs.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// What is to be done, as Terraform has it.
+struct Change {
+    /// Null on create.
+    prior: Value,
+    /// Null on delete.
+    planned: Value,
+    /// Null on delete.
+    config: Value,
+}
 
 /// What a call left behind.
 struct Outcome {
@@ -43,17 +54,19 @@ impl<P: Provider> FrameworkServer<P> {
             Err(problem) => return nothing_done(problem),
         };
         let read = |value, what| decode(resource.schema(), value, type_name, what);
-        let values = read(&request.prior_state, "state")
-            .and_then(|prior| Ok((prior, read(&request.planned_state, "planned state")?)));
-        let (prior, planned) = match values {
-            Ok(values) => values,
+        let change = read(&request.prior_state, "state").and_then(|prior| {
+            let planned = read(&request.planned_state, "planned state")?;
+            Ok(Change { prior, planned, config: read(&request.config, "configuration")? })
+        });
+        let change = match change {
+            Ok(change) => change,
             Err(problem) => return nothing_done(problem),
         };
         let data = match self.ready("Applying a change") {
             Ok(data) => data,
             Err(problem) => return nothing_done(problem),
         };
-        let (operation, timed) = match (&prior, &planned) {
+        let (operation, timed) = match (&change.prior, &change.planned) {
             (Value::Null, Value::Null) => {
                 return nothing_done(Diagnostic::bug("An apply with neither state nor plan."));
             }
@@ -64,7 +77,7 @@ impl<P: Provider> FrameworkServer<P> {
         // What comes with a creation is of the object that it replaces.
         let private = if operation == Operation::Create { &[] } else { request.planned_private.as_slice() };
         let cx = self.context(data, operation.timeout(timed), private);
-        let outcome = run(resource, &cx, operation, prior, planned).await;
+        let outcome = run(resource, &cx, operation, change).await;
         match encode(resource.schema(), &outcome.state, type_name) {
             Ok(state) => {
                 StateResponse { state: Some(state), private: outcome.private, diagnostics: outcome.diagnostics }
@@ -78,9 +91,9 @@ async fn run<D: Send + Sync>(
     resource: &dyn ErasedResource<D>,
     cx: &Context<D>,
     operation: Operation,
-    prior: Value,
-    planned: Value,
+    change: Change,
 ) -> Outcome {
+    let Change { prior, planned, config } = change;
     let type_name = resource.type_name();
     let result = match operation {
         Operation::Create => guarded(cx, operation, type_name, resource.create(cx, planned.clone())).await,
@@ -95,14 +108,12 @@ async fn run<D: Send + Sync>(
     let warnings = cx.take_warnings();
     let checkpoint = cx.take_checkpoint();
     let (state, problems) = match result {
+        Ok(Value::Null) => (Value::Null, Diagnostics::none()),
         Ok(made) => {
-            let problems = if made.is_null() {
-                Diagnostics::none()
-            } else {
-                let schema = resource.schema();
-                verify::stored(schema, type_name, &made) + verify::kept(schema, type_name, &planned, &made)
-            };
-            (storable(resource.schema(), made), problems)
+            let schema = resource.schema();
+            let made = fill::applied(schema, &config, &planned, made);
+            let problems = verify::stored(schema, type_name, &made) + verify::kept(schema, type_name, &planned, &made);
+            (storable(schema, made), problems)
         }
         Err(problems) => {
             let problems = failure(problems, type_name);

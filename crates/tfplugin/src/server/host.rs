@@ -14,10 +14,12 @@ use super::{
 };
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kinds::erased::{self, ErasedDataSource, ErasedResource};
+use crate::kinds::erased::{ErasedDataSource, ErasedResource};
+use crate::kinds::typed::{self, Origin};
 use crate::private::Private;
 use crate::provider::{Configured, Provider};
 use crate::schema::Schema;
+use crate::validate::presence;
 use crate::value::Value;
 use crate::value::codec;
 
@@ -125,7 +127,8 @@ impl<P: Provider> FrameworkServer<P> {
             Value::Null => Value::object(self.schema.attributes.keys().map(|name| (name.clone(), Value::Null))),
             config => config,
         };
-        let config = erased::decode("provider", &config)?;
+        presence(&self.schema, &config)?;
+        let config = typed::decode("provider", &self.schema, Origin::Configuration, &config)?;
         let configured = match self.provider.configure(config, terraform_version).await? {
             Configured::Ready(data) => Configuration::Ready(Arc::new(data)),
             Configured::NotYetKnown { reason } => Configuration::NotYetKnown { reason, told: AtomicBool::new(false) },

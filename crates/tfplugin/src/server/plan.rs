@@ -9,6 +9,7 @@ use crate::provider::Provider;
 use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
 use crate::server::read::{Ended, within};
+use crate::validate::presence;
 use crate::value::Value;
 
 impl<P: Provider> FrameworkServer<P> {
@@ -31,6 +32,9 @@ impl<P: Provider> FrameworkServer<P> {
             Value::Null => Value::Null,
             _ => decode(schema, &request.config, type_name, "configuration")?,
         };
+        if !config.is_null() {
+            presence(schema, &config)?;
+        }
         let hook = |plan: &mut Plan<Value>| resource.modify_plan(plan).map_err(|it| failure(it, type_name));
         let plan = plan(schema, prior, config, hook)?;
 

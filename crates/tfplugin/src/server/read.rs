@@ -5,11 +5,13 @@ use std::future::Future;
 use super::{Encoded, ReadRequest, StateResponse};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::model::fill;
 use crate::plan::with_defaults;
 use crate::provider::Provider;
 use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
 use crate::server::verify;
+use crate::validate::presence;
 use crate::value::Value;
 use crate::value::path::AttributePath;
 
@@ -73,7 +75,7 @@ impl<P: Provider> FrameworkServer<P> {
             Access::Missing(problem) => return kept(problem.into()),
         };
         let cx = self.context(data, Operation::Read.timeout(&prior), &request.private);
-        let found = within(&cx, resource.read(&cx, prior)).await;
+        let found = within(&cx, resource.read(&cx, prior.clone())).await;
         let warnings = cx.take_warnings();
         let has_timeouts = schema.attributes.contains_key("timeouts");
         let found = match found {
@@ -81,7 +83,7 @@ impl<P: Provider> FrameworkServer<P> {
             Ok(Err(problems)) => return kept(warnings + failure(problems, type_name)),
             Err(ended) => return kept(warnings + ended.explain(&cx, type_name, has_timeouts).into()),
         };
-        let found = found.unwrap_or(Value::Null);
+        let found = found.map_or(Value::Null, |it| fill::read(schema, &prior, it));
         let problems = verify::stored(schema, type_name, &found);
         if problems.has_errors() {
             return kept(warnings + problems);
@@ -116,6 +118,7 @@ impl<P: Provider> FrameworkServer<P> {
             )
             .into());
         }
+        presence(schema, &config)?;
         let wanted = with_defaults(schema, &config)?;
         let data = self.ready(&format!("Reading `{type_name}`"))?;
         let cx = self.context(data, Operation::Read.timeout(&config), &[]);

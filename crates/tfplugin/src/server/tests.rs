@@ -15,6 +15,7 @@ fn stored(name: &str, size: i64) -> Value {
     value(&[
         ("name", name.into()),
         ("size", size.into()),
+        ("keep", false.into()),
         ("id", format!("id-{name}").into()),
         ("found", Value::string_set::<&str>([])),
     ])
@@ -101,7 +102,12 @@ async fn create(client: &Client, config: Value) -> (Value, Vec<String>, Vec<u8>)
 async fn a_create_that_fails_half_way_keeps_its_checkpoint() {
     let client = Client::new().await;
     let (state, told, private) = create(&client, config("breaks")).await;
-    let half = value(&[("name", "breaks".into()), ("size", 1.into()), ("found", Value::string_set::<&str>([]))]);
+    let half = value(&[
+        ("name", "breaks".into()),
+        ("size", 1.into()),
+        ("keep", false.into()),
+        ("found", Value::string_set::<&str>([])),
+    ]);
     assert_eq!(state, half, "what was unknown is null");
     assert_eq!(told, ["Warning  Made", "Error  Broke"]);
     assert_eq!(private, br#"{"made":true}"#);
@@ -118,6 +124,21 @@ async fn a_create_that_panics_half_way_keeps_its_checkpoint() {
     assert_eq!(state.get("id"), Some(&"id-panics".into()));
     assert_eq!(told, ["Warning  Made", "Error  Bug in the provider"]);
     assert_eq!(private, br#"{"made":true}"#);
+}
+
+#[tokio::test]
+async fn a_handler_may_return_what_it_observed() {
+    let client = Client::new().await;
+    let wanted =
+        value(&[("name", "observed".into()), ("owner", "me".into()), ("keep", true.into()), timeouts("read", "1m")]);
+    let made = client.run(&null(), &wanted).await;
+    for name in ["owner", "keep", "timeouts"] {
+        assert_eq!(made.get(name), wanted.get(name), "only the provider knows `{name}`");
+    }
+    assert_eq!(made.get("found"), Some(&Value::string_set::<&str>([])), "the next read shows the difference");
+    assert_eq!(made.get("id"), Some(&"id-observed".into()));
+    assert_eq!(client.run(&made, &null()).await, null());
+    assert_eq!(client.size("observed"), Some(1), "`keep` came into the state");
 }
 
 #[tokio::test]
@@ -323,6 +344,56 @@ async fn configuration_is_validated_by_schema_then_hook() {
     let thing =
         client.server.validate_resource_config("toy_thing".into(), encode(&late), ClientCapabilities::default());
     assert_eq!(told(&thing.await), ["Error timeouts.create Invalid value"]);
+}
+
+fn with_part(name: Value) -> Value {
+    let parts = Value::Set([Value::object([("name", name)])].into_iter().collect());
+    value(&[("name", "a".into()), ("parts", parts)])
+}
+
+/// Terraform checks only that the argument is written: `name = one(other[*].name)` may be null.
+#[tokio::test]
+async fn a_required_argument_that_is_null_is_refused_before_anything_is_changed() {
+    let client = Client::new().await;
+    client.set("a", 1);
+    for (config, path) in [(value(&[("size", 1.into())]), "name"), (with_part(null()), "parts")] {
+        let error = [format!("Error {path} Missing required argument")];
+        let validated =
+            client.server.validate_resource_config("toy_thing".into(), encode(&config), ClientCapabilities::default());
+        assert_eq!(told(&validated.await), error);
+        for prior in [null(), stored("a", 1)] {
+            let plan = client.plan(&prior, &config).await;
+            assert_eq!((told(&plan.diagnostics), plan.planned_state), (error.to_vec(), None));
+        }
+    }
+    assert!(!client.plan(&null(), &with_part(Value::Unknown)).await.diagnostics.has_errors());
+    assert_eq!(told(&client.data(&[]).await.diagnostics), ["Error name Missing required argument"]);
+}
+
+#[tokio::test]
+async fn a_read_only_attribute_that_is_set_is_refused() {
+    let client = Client::new().await;
+    let config = value(&[("name", "a".into()), ("id", "mine".into())]);
+    let error = ["Error id Read-only attribute is set"];
+    let validated =
+        client.server.validate_resource_config("toy_thing".into(), encode(&config), ClientCapabilities::default());
+    assert_eq!(told(&validated.await), error);
+    assert_eq!(told(&client.plan(&null(), &config).await.diagnostics), error);
+    let sized = [("name", "a".into()), ("size", 3.into())];
+    assert_eq!(told(&client.data(&sized).await.diagnostics), ["Error size Read-only attribute is set"]);
+}
+
+#[tokio::test]
+async fn a_damaged_state_is_told_as_what_it_is_and_kept() {
+    let client = Client::new().await;
+    let too_big = value(&[("name", "a".into()), ("size", Value::Number("1e30".parse().unwrap()))]);
+    let nameless = value(&[("size", 1.into())]);
+    for (state, error) in [(too_big, "Error size Stored state is damaged"), (nameless, "Error name Value is missing")] {
+        let read = client.read(&state).await;
+        assert_eq!((told(&read.diagnostics), decode(read.state)), (vec![error.into()], state.clone()));
+        let deleted = client.apply(&state, &null(), b"").await;
+        assert_eq!((told(&deleted.diagnostics), decode(deleted.state)), (vec![error.into()], state));
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::{ClientCapabilities, Encoded};
 use crate::diagnostic::Diagnostics;
-use crate::kinds::erased;
+use crate::kinds::typed::{self, Origin};
 use crate::provider::Provider;
 use crate::schema::Schema;
 use crate::server::host::{FrameworkServer, decode};
@@ -11,9 +11,11 @@ use crate::value::Value;
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn validate_provider(&self, config: &Encoded) -> Diagnostics {
-        judge(&self.schema, config, "provider", true, |config| match erased::decode(P::ADDRESS, config) {
-            Ok(config) => P::validate(&config),
-            Err(problems) => problems,
+        judge(&self.schema, config, "provider", true, |config| {
+            match typed::decode("provider", &self.schema, Origin::Configuration, config) {
+                Ok(config) => P::validate(&config),
+                Err(problems) => problems,
+            }
         })
     }
 

@@ -1,5 +1,6 @@
 //! Terraform's values: a dynamic tree in which any part may be null or not yet known.
 
+pub(crate) mod agreement;
 pub mod codec;
 pub mod conform;
 pub mod number;

@@ -1,6 +1,6 @@
 //! A provider of things that live in memory, and a client that speaks to its server as Terraform does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,11 @@ use crate::identity as import;
 use crate::kinds::data_source::DataSource;
 use crate::kinds::erased::{self, ErasedDataSource, ErasedResource};
 use crate::kinds::resource::{Plan, Resource};
-use crate::model;
 use crate::model::attr::Attr;
 use crate::path;
 use crate::provider::{Configured, Provider};
 use crate::schema::timeouts::Timeouts;
-use crate::schema::{Schema, number, set_of, string};
+use crate::schema::{Schema, boolean, number, set_of, set_of_objects, string};
 use crate::server::{
     ApplyRequest, ClientCapabilities, Encoded, FrameworkServer, PlanRequest, PlanResponse, PluginServer, ReadRequest,
     StateResponse,
@@ -78,13 +77,17 @@ struct Model {
     name: Attr<String>,
     size: Attr<i64>,
     owner: Attr<String>,
+    keep: Attr<bool>,
     id: Attr<String>,
-    found: Attr<std::collections::BTreeSet<String>>,
+    found: Attr<BTreeSet<String>>,
+    parts: Attr<BTreeSet<Part>>,
     timeouts: Attr<Timeouts>,
 }
 
-fn known<T: Clone>(attribute: &Attr<T>) -> Result<T, Diagnostics> {
-    attribute.known().cloned().ok_or_else(|| Diagnostic::bug("A value is not known.").into())
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    name: Attr<String>,
 }
 
 impl Resource for Thing {
@@ -97,10 +100,15 @@ impl Resource for Thing {
             .attribute("name", string().required().replaces_if_set().doc("Its name."))
             .attribute("size", number().default(1).doc("Its size."))
             .attribute("owner", string().optional().replaces_if_set().doc("Its owner."))
+            .attribute("keep", boolean().default(false).doc("Whether a delete leaves it where it is."))
             .attribute("id", string().computed().keeps_prior().doc("Its id."))
             .attribute(
                 "found",
                 set_of(Type::String).computed().default(Value::string_set::<&str>([])).doc("What should not be there."),
+            )
+            .attribute(
+                "parts",
+                set_of_objects([("name", string().required().doc("Name of the part."))]).optional().doc("Its parts."),
             )
             .timeouts()
             .import_id("<name>")
@@ -129,8 +137,8 @@ impl Resource for Thing {
     }
 
     async fn create(&self, cx: &Context<World>, plan: Model) -> Result<Model, Diagnostics> {
-        let name = known(&plan.name)?;
-        cx.data().lock().unwrap().insert(name.clone(), known(&plan.size)?);
+        let name = plan.name.need(path!(name))?.clone();
+        cx.data().lock().unwrap().insert(name.clone(), *plan.size.need(path!(size))?);
         let made = Model { id: Attr::Known(format!("id-{name}")), ..plan.clone() };
         cx.set_private("made", &true);
         cx.warn(Diagnostic::warning("Made", ""));
@@ -154,6 +162,14 @@ impl Resource for Thing {
                 cx.checkpoint(&made);
                 panic!("in the middle of a create")
             }
+            // As the server has it: without what only the provider knows, and with something that should not be there.
+            "observed" => Ok(Model {
+                owner: Attr::Null,
+                keep: Attr::Null,
+                found: Attr::Known(["excess".to_owned()].into()),
+                timeouts: Attr::Null,
+                ..made
+            }),
             "wrong" => Ok(Model { size: Attr::Known(99), ..made }),
             "unknown" => Ok(plan),
             _ => Ok(made),
@@ -161,7 +177,7 @@ impl Resource for Thing {
     }
 
     async fn read(&self, cx: &Context<World>, state: Model) -> Result<Option<Model>, Diagnostics> {
-        let name = known(&state.name)?;
+        let name = state.name.need(path!(name))?.clone();
         if name == "hangs" {
             std::future::pending::<()>().await;
         }
@@ -178,8 +194,8 @@ impl Resource for Thing {
     }
 
     async fn update(&self, cx: &Context<World>, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
-        let name = known(&plan.name)?;
-        let size = known(&plan.size)?;
+        let name = plan.name.need(path!(name))?.clone();
+        let size = *plan.size.need(path!(size))?;
         if size == 7 {
             cx.checkpoint(&Model { size: Attr::Known(6), ..prior });
         }
@@ -191,18 +207,19 @@ impl Resource for Thing {
     }
 
     async fn delete(&self, cx: &Context<World>, state: Model) -> Result<(), Diagnostics> {
-        let name = known(&state.name)?;
+        let name = state.name.need(path!(name))?.clone();
         if name == "stays" {
             return Err(Diagnostic::error("Busy", "").into());
         }
-        cx.data().lock().unwrap().remove(&name);
+        if !state.keep.is_true() {
+            cx.data().lock().unwrap().remove(&name);
+        }
         Ok(())
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
         let [name] = import::parts(id, "<name>")?;
-        let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
-        Ok(Model { name: Attr::Known(name), ..nulls })
+        Ok(Model { name: Attr::Known(name), ..Self::nulls()? })
     }
 }
 
@@ -229,7 +246,7 @@ impl DataSource for Size {
     }
 
     async fn read(&self, cx: &Context<World>, config: SizeModel) -> Result<SizeModel, Diagnostics> {
-        let name = known(&config.name)?;
+        let name = config.name.need(path!(name))?.clone();
         let size = cx.data().lock().unwrap().get(&name).copied();
         match name.as_str() {
             "hangs" => std::future::pending().await,
