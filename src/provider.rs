@@ -189,10 +189,7 @@ impl Config {
         };
         Ok(Settings {
             access,
-            sslrootcert: sslrootcert
-                .cloned()
-                .or_else(|| environment("PGSSLROOTCERT"))
-                .filter(|it| it != SYSTEM_ROOTS),
+            sslrootcert: sslrootcert.cloned().or_else(|| environment("PGSSLROOTCERT")).filter(|it| it != SYSTEM_ROOTS),
             max_connections: self.max_connections.known().copied().unwrap_or(DEFAULT_CONNECTIONS),
             connect_timeout,
         })

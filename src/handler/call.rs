@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use tfplugin::{AttributePath, Diagnostics, identity};
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, Resource, identity, model};
 
 use super::attributes::Located;
 use super::context::Context;
@@ -11,7 +11,10 @@ use super::explain;
 use crate::checks::Policy;
 use crate::neon::Budget;
 use crate::postgres;
-use crate::target::{Error, ObjectId, Server, ServerLocation, Target};
+use crate::target::{Error, Nonce, ObjectId, Server, ServerLocation, Target};
+
+/// In private state: the nonce of this instance.
+const INSTANCE: &str = "instance";
 
 /// A handler's call. `doing` completes the sentence "Cannot …", as in "create publication `p`".
 pub(crate) struct Call<'a> {
@@ -72,6 +75,31 @@ impl<'a> Call<'a> {
         self.target().server(location, &self.budget()).await.map_err(|error| self.failed(&error))
     }
 
+    /// Records that this instance has created or adopted an object, in private state and for the rest of the process. Call
+    /// it before the lock that orders the work is released.
+    pub(crate) fn claim(&self, id: &impl ObjectId) -> Nonce {
+        let nonce = self.nonce().unwrap_or_else(Nonce::random);
+        self.cx.set_private(INSTANCE, &nonce);
+        self.target().natural_keys().remember(id.natural_key(), nonce.clone());
+        nonce
+    }
+
+    /// The nonce of this instance; none in states of versions before 0.2.
+    pub(crate) fn nonce(&self) -> Option<Nonce> {
+        self.cx.private().get(INSTANCE)
+    }
+
+    /// Whether another instance has created or adopted the object in this process, so that a delete must leave it alone
+    /// (`create_before_destroy`).
+    pub(crate) fn is_held_by_another(&self, id: &impl ObjectId) -> bool {
+        self.target().natural_keys().is_held_by_another(&id.natural_key(), self.nonce().as_ref())
+    }
+
+    /// Forgets an object that was deleted.
+    pub(crate) fn release(&self, id: &impl ObjectId) {
+        self.target().natural_keys().forget(&id.natural_key());
+    }
+
     /// Fails a transaction's next attempt once the user has interrupted the run: a lock may take many attempts.
     pub(crate) fn unless_cancelled(&self) -> postgres::Result<()> {
         if self.cx.cancelled().is_cancelled() {
@@ -79,6 +107,11 @@ impl<'a> Call<'a> {
         }
         Ok(())
     }
+}
+
+/// A model in which everything is null: an import sets what its id says, and the next read fills the rest.
+pub(crate) fn nulls<R: Resource>() -> Result<R::Model, Diagnostics> {
+    model::nulls(&R::schema()).map_err(|wrong| Diagnostic::bug(wrong).into())
 }
 
 /// The id that an import names.

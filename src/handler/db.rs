@@ -120,9 +120,11 @@ impl<'a> Db<'a> {
             (Err(error), Some(role)) if is_not_found(&error) => {
                 let found = self.connect(None, company).await;
                 if found.is_ok() {
-                    let detail = format!("To {}, the provider connected as the owner of the database.", self.call.doing());
+                    let detail =
+                        format!("To {}, the provider connected as the owner of the database.", self.call.doing());
                     self.call.cx().warn(
-                        Diagnostic::warning(format!("Role `{role}` of `connect_as` is gone"), detail).at(path!(connect_as)),
+                        Diagnostic::warning(format!("Role `{role}` of `connect_as` is gone"), detail)
+                            .at(path!(connect_as)),
                     );
                 }
                 found
@@ -194,4 +196,3 @@ pub(crate) async fn removed_with_its_container(call: &Call<'_>, error: &Error) -
 fn is_not_found(error: &Error) -> bool {
     matches!(error, Error::Neon(error) if error.kind() == neon::Kind::NotFound)
 }
-

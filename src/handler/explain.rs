@@ -86,9 +86,10 @@ pub(crate) fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
             "This answer does not come from the Neon API. Check `api_url` (or `NEON_API_URL`), and any proxy in between.",
             AttributePath::root(),
         ),
-        Kind::Unavailable | Kind::Network => {
-            ("The Neon API is unavailable or unreachable. Check `api_url` and your network, then try again.", AttributePath::root())
-        }
+        Kind::Unavailable | Kind::Network => (
+            "The Neon API is unavailable or unreachable. Check `api_url` and your network, then try again.",
+            AttributePath::root(),
+        ),
         Kind::AnswerLost => (
             "The provider could not find out whether the request took effect. Plan again: an object that was created shows up then, and can be \
              imported. If a web page answered instead of the API, check `api_url` (or `NEON_API_URL`), and any proxy in between.",
@@ -98,7 +99,9 @@ pub(crate) fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
             "Neon accepted the request and then failed to carry it out. The Neon console shows the operation. Plan again to see the current state.",
             AttributePath::root(),
         ),
-        Kind::TimedOut => ("If the operation only needs more time, raise the resource's `timeouts`.", AttributePath::root()),
+        Kind::TimedOut => {
+            ("If the operation only needs more time, raise the resource's `timeouts`.", AttributePath::root())
+        }
         Kind::Cancelled => ("The run was interrupted. Plan again to see the current state.", AttributePath::root()),
         Kind::Rejected => ("The Neon API rejected the request.", AttributePath::root()),
     };
@@ -113,9 +116,7 @@ pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
             "The connecting role lacks the privilege. Set `connect_as` to a role that has it, such as the owner of the table."
         }
         Kind::ConnectionLost => "The server is unreachable, or closed the connection. Try again.",
-        Kind::CommitUnknown => {
-            "The connection was lost during COMMIT. Plan again to see the current state."
-        }
+        Kind::CommitUnknown => "The connection was lost during COMMIT. Plan again to see the current state.",
         Kind::AuthFailed => {
             "Postgres rejected the password. It may have been changed with SQL, or the endpoint may no longer exist. Reset the password in Neon, or check `branch_id`."
         }
@@ -160,9 +161,7 @@ pub(crate) fn settings(wrong: &WrongSettings) -> Diagnostics {
         WrongSettings::Neon(error) if error.kind() == neon::Kind::Unauthorized => path!(api_key),
         WrongSettings::Neon(_) => path!(api_url),
     };
-    Diagnostic::error("Invalid provider configuration", format!("{}.", sentence(&wrong.to_string())))
-        .at(at)
-        .into()
+    Diagnostic::error("Invalid provider configuration", format!("{}.", sentence(&wrong.to_string()))).at(at).into()
 }
 
 #[cfg(test)]
@@ -192,7 +191,10 @@ mod tests {
                 &["project_id|", "`p-1`", "destroy -refresh=false", "state rm", "the key"],
             ),
             (Error::PooledHost { host: "ep-x-pooler.neon.tech".to_owned() }, &["ep-x-pooler.neon.tech", "direct host"]),
-            (Error::NoPassword { role: "owner".to_owned() }, &["project_id|", "`owner`", "does not store passwords", "role_passwords"]),
+            (
+                Error::NoPassword { role: "owner".to_owned() },
+                &["project_id|", "`owner`", "does not store passwords", "role_passwords"],
+            ),
             (
                 Error::NoCompute { what: "the compute is disabled".to_owned() },
                 &["The compute is disabled.", "read-write"],

@@ -27,7 +27,9 @@ pub mod walsender;
 
 pub use connection::{Address, Connection, Notice, Param, Row};
 pub use error::{Error, Kind, Result};
-pub use names::{DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName, TableName};
+pub use names::{
+    DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName, TableName,
+};
 pub use pool::{Pool, PoolSettings};
 pub use session::Session;
 pub use sql::Statement;

@@ -9,7 +9,5 @@ use crate::handler::Data;
 
 /// All resources, in the order in which a guide uses them.
 pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
-    vec![
-        resource(publication::Publication),
-    ]
+    vec![resource(publication::Publication)]
 }

@@ -85,8 +85,14 @@ impl Target {
         budget: &Budget,
     ) -> Result<Arc<BTreeMap<PublicationName, Publication>>, Error> {
         let family = &self.0.snapshots.publications;
-        self.shared(family, database, budget, "reading publications", |it| async move { publication::read_all(&it).await })
-            .await
+        self.shared(
+            family,
+            database,
+            budget,
+            "reading publications",
+            |it| async move { publication::read_all(&it).await },
+        )
+        .await
     }
 
     /// One publication: out of the snapshot while this process only reads, else by its name.
@@ -99,17 +105,27 @@ impl Target {
         if !self.is_writing() {
             return Ok(self.publications(database, budget).await?.get(name).cloned());
         }
-        self.read(database, budget, "reading a publication", |it| async move { publication::read(&it, name).await }).await
+        self.read(database, budget, "reading a publication", |it| async move { publication::read(&it, name).await })
+            .await
     }
 
     /// All logical slots of a branch, whatever database they belong to.
-    pub(crate) async fn slots(&self, database: &Database, budget: &Budget) -> Result<Arc<BTreeMap<SlotName, Slot>>, Error> {
+    pub(crate) async fn slots(
+        &self,
+        database: &Database,
+        budget: &Budget,
+    ) -> Result<Arc<BTreeMap<SlotName, Slot>>, Error> {
         let family = &self.0.snapshots.slots;
         self.shared(family, database, budget, "reading slots", |it| async move { slot::read_all(&it).await }).await
     }
 
     /// One slot, logical or not: out of the snapshot while this process only reads, else by its name.
-    pub(crate) async fn slot(&self, database: &Database, name: &SlotName, budget: &Budget) -> Result<Option<Slot>, Error> {
+    pub(crate) async fn slot(
+        &self,
+        database: &Database,
+        name: &SlotName,
+        budget: &Budget,
+    ) -> Result<Option<Slot>, Error> {
         if !self.is_writing() {
             return Ok(self.slots(database, budget).await?.get(name).cloned());
         }
@@ -145,7 +161,12 @@ impl Target {
     }
 
     /// What a role holds in a database; `None` if there is no such role.
-    pub(crate) async fn holdings(&self, database: &Database, role: &RoleName, budget: &Budget) -> Result<Option<Holdings>, Error> {
+    pub(crate) async fn holdings(
+        &self,
+        database: &Database,
+        role: &RoleName,
+        budget: &Budget,
+    ) -> Result<Option<Holdings>, Error> {
         if self.is_writing() {
             let read = |it: Arc<Connection>| async move { privilege::read(&it, role).await };
             return self.read(database, budget, "reading privileges", read).await;
@@ -172,7 +193,13 @@ impl Target {
     }
 
     /// Reads something of a database as its owner.
-    pub(crate) async fn read<T, W, F>(&self, database: &Database, budget: &Budget, purpose: &str, reads: W) -> Result<T, Error>
+    pub(crate) async fn read<T, W, F>(
+        &self,
+        database: &Database,
+        budget: &Budget,
+        purpose: &str,
+        reads: W,
+    ) -> Result<T, Error>
     where
         W: Fn(Arc<Connection>) -> F,
         F: Future<Output = postgres::Result<T>>,

@@ -10,7 +10,7 @@ use crate::checks::tables_have_identity;
 use crate::handler::{Db, Stop};
 use crate::postgres::publication::{self, Definition, Marks, Publication};
 use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, slot, table, walsender};
-use crate::target::{Company, ObjectId as _, PublicationId};
+use crate::target::{Company, PublicationId};
 
 /// Creates the publication, or adopts one.
 pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) -> Result<Publication, Diagnostics> {
@@ -40,7 +40,7 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
         Err(stop) if stop.kind() == Some(Kind::AlreadyExists) => return Err(messages::exists(db.at(), name).into()),
         done => done.map_err(|stop| stop.explain(db.call(), |error| at(error, &want)))?,
     };
-    db.call().target().natural_keys().remember(id(db, name).natural_key());
+    db.call().claim(&id(db, name));
     Ok(found)
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn update(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
 /// Drops it, unless it was adopted, or a consumer streams from it.
 pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -> Result<(), Diagnostics> {
     let call = db.call();
-    if call.target().natural_keys().holds(&id(db, name).natural_key()) {
+    if call.is_held_by_another(&id(db, name)) {
         call.cx().warn(messages::kept_for_another(name));
         return Ok(());
     }
@@ -91,6 +91,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
         Err(stop) if stop.kind() == Some(Kind::UndefinedObject) => None,
         Err(stop) => return Err(stop.explain(call, |_| AttributePath::root())),
     };
+    call.release(&id(db, name));
     warning.into_iter().for_each(|it| call.cx().warn(it));
     Ok(())
 }

@@ -22,7 +22,8 @@ pub(super) fn nothing_or_both(config: &Model) -> Diagnostics {
             Diagnostic::error("Neither `tables` nor `all_tables` is set", required).into()
         }
         (Attr::Known(tables), Attr::Null | Attr::Known(false)) if tables.is_empty() => {
-            let detail = "A publication without tables publishes nothing. List at least one table, or set `all_tables = true`.";
+            let detail =
+                "A publication without tables publishes nothing. List at least one table, or set `all_tables = true`.";
             Diagnostic::error("`tables` is empty", detail).at(path!(tables)).into()
         }
         _ => Diagnostics::none(),
@@ -46,7 +47,8 @@ pub(super) fn turn(planned: &Model, outside: bool, prior: &Model) -> Diagnostic 
          Slots behind it lose nothing and its comment is kept. Its `oid` changes, and the connecting role becomes its owner."
     );
     if planned.allow_replace.is_true() {
-        return Diagnostic::warning(format!("Publication `{name}` is dropped and created"), change).at(path!(all_tables));
+        return Diagnostic::warning(format!("Publication `{name}` is dropped and created"), change)
+            .at(path!(all_tables));
     }
     let advice = "To allow that, set `allow_replace = true`.";
     if outside {
@@ -98,7 +100,8 @@ pub(super) fn exists(at: &Database, name: &PublicationName) -> Diagnostic {
 }
 
 pub(super) fn gone(name: &PublicationName) -> Diagnostic {
-    let detail = "It existed when the plan was made. Since then it was dropped or renamed. Nothing was changed.\n\nPlan again.";
+    let detail =
+        "It existed when the plan was made. Since then it was dropped or renamed. Nothing was changed.\n\nPlan again.";
     Diagnostic::error(format!("Publication `{name}` no longer exists"), detail)
 }
 

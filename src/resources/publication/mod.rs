@@ -7,9 +7,9 @@ mod model;
 
 use tfplugin::schema::{boolean, number, set_of, set_of_objects, string};
 use tfplugin::value::{SetValue, Value};
-use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Type, model as values, path};
+use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Type, path};
 
-use crate::handler::{Call, Context, Data, attributes, import};
+use crate::handler::{Call, Context, Data, attributes, import, nulls};
 use crate::postgres::PublicationName;
 use crate::postgres::publication::Operation;
 use crate::target::{ObjectId as _, PublicationId};
@@ -168,14 +168,13 @@ impl Resource for Publication {
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
         let id: PublicationId = import(id)?;
-        let nulls: Model = values::nulls(&Self::schema()).map_err(tfplugin::Diagnostic::bug)?;
         Ok(Model {
             project_id: id.database.server.project_id().cloned().into(),
             branch_id: id.database.server.branch_id().cloned().into(),
             database: id.database.name.clone().into(),
             name: id.name.clone().into(),
             id: id.into(),
-            ..nulls
+            ..nulls::<Self>()?
         })
     }
 }

@@ -237,9 +237,14 @@ mod tests {
     #[test]
     fn what_is_read_keeps_the_identity_of_each_table() {
         let table = |name: &str| TableName::parse("public", name).unwrap();
-        let prior = [entry(known("public"), "a", known("p/b/d/public/a")), entry(known("public"), "old", known("p/b/d/public/old"))].into();
+        let prior = [
+            entry(known("public"), "a", known("p/b/d/public/a")),
+            entry(known("public"), "old", known("p/b/d/public/old")),
+        ]
+        .into();
         let found = observed_tables(&[table("a"), table("new")], &prior);
-        let expected = [entry(known("public"), "a", known("p/b/d/public/a")), entry(known("public"), "new", Attr::Null)].into();
+        let expected =
+            [entry(known("public"), "a", known("p/b/d/public/a")), entry(known("public"), "new", Attr::Null)].into();
         assert_eq!(found, expected);
     }
 }

@@ -1,12 +1,17 @@
 //! What the resource decides by itself, without a server.
 
+use std::collections::BTreeSet;
+
 use tfplugin::Severity;
 use tfplugin::kinds::erased;
 
 use super::*;
+use crate::postgres::publication::{Member, Publication as Found};
+use crate::postgres::{RoleName, TableName};
+use crate::target::ReplicaIdentityId;
 
-fn known(text: &str) -> Attr<String> {
-    Attr::Known(text.to_owned())
+fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
+    Attr::Known(text.parse().unwrap())
 }
 
 fn entry(name: &str) -> Entry {
@@ -14,7 +19,6 @@ fn entry(name: &str) -> Entry {
 }
 
 fn model() -> Model {
-    let nulls: Model = model::nulls(&Publication::schema()).unwrap();
     Model {
         id: known("shiny-wind-028834/br-aged-salad-637688/neondb/p"),
         project_id: known("shiny-wind-028834"),
@@ -23,7 +27,7 @@ fn model() -> Model {
         name: known("p"),
         tables: Attr::Known([entry("t")].into()),
         all_tables: Attr::Known(false),
-        publish: Attr::Known(Operation::ALL.map(|it| it.to_string()).into()),
+        publish: Attr::Known(Operation::ALL.into()),
         publish_via_partition_root: Attr::Known(false),
         adopt: Attr::Known(false),
         allow_replace: Attr::Known(false),
@@ -31,7 +35,7 @@ fn model() -> Model {
         oid: Attr::Known(16_400),
         owner: known("o"),
         adopted: Attr::Known(false),
-        ..nulls
+        ..nulls::<Publication>().unwrap()
     }
 }
 
@@ -83,9 +87,9 @@ fn only_a_replacement_makes_the_oid_unknown() {
 fn a_turn_is_refused_unless_it_came_about_outside() {
     let all = Model { all_tables: Attr::Known(true), ..model() };
     let agreed = Model { allow_replace: Attr::Known(true), ..all.clone() };
-    assert_eq!(judge::turn(&all, false, &model()).severity, Severity::Error);
-    assert_eq!(judge::turn(&all, true, &model()).severity, Severity::Warning);
-    assert_eq!(judge::turn(&agreed, false, &model()).severity, Severity::Warning);
+    assert_eq!(messages::turn(&all, false, &model()).severity, Severity::Error);
+    assert_eq!(messages::turn(&all, true, &model()).severity, Severity::Warning);
+    assert_eq!(messages::turn(&agreed, false, &model()).severity, Severity::Warning);
 }
 
 #[test]
@@ -102,10 +106,10 @@ fn an_identity_of_another_table_is_refused() {
 #[test]
 fn a_table_is_new_where_its_updates_were_not_published_before() {
     let is_new = |prior: Option<&Model>, words: &[Operation]| {
-        let published = judge::published(&[entry("t")].into(), prior, &words.iter().copied().collect());
+        let published = check::published(&[entry("t")].into(), prior, &words.iter().copied().collect());
         published[0].is_new
     };
-    let inserts = Model { publish: Attr::Known(["insert".to_owned()].into()), ..model() };
+    let inserts = Model { publish: Attr::Known([Operation::Insert].into()), ..model() };
     let others = Model { tables: Attr::Known([entry("u")].into()), ..model() };
     assert!(is_new(None, &Operation::ALL));
     assert!(!is_new(Some(&model()), &Operation::ALL));
@@ -118,9 +122,8 @@ fn a_table_is_new_where_its_updates_were_not_published_before() {
 fn an_import_id_names_a_publication() {
     let id = "shiny-wind-028834/br-aged-salad-637688/neondb/a \"b\".c%2Fd%25";
     let imported = Publication::import(id).unwrap();
-    assert_eq!(imported.name().unwrap().as_str(), "a \"b\".c/d%");
-    let place = location::place("shiny-wind-028834", "br-aged-salad-637688", "neondb").unwrap();
-    assert_eq!(super::id(&place, &imported.name().unwrap()), id);
+    assert_eq!(imported.name, known("a \"b\".c/d%"));
+    assert_eq!(imported.id, known(id));
     assert!(imported.tables.is_null() && imported.adopt.is_null());
     let too_long = format!("shiny-wind-028834/br-aged-salad-637688/neondb/{}", "x".repeat(64));
     for wrong in ["p", "a/b/c", "shiny-wind-028834/br-aged-salad-637688/neondb/", &too_long, "a/b/c/d/e"] {
@@ -129,26 +132,27 @@ fn an_import_id_names_a_publication() {
 }
 
 #[test]
-fn what_is_read_after_an_import_has_all_defaults() {
-    let imported = Publication::import(model().id.known().unwrap()).unwrap();
+fn what_is_read_after_an_import_is_what_the_server_has() {
+    let imported = Publication::import(&model().id.known().unwrap().to_string()).unwrap();
     let found = Found {
         name: PublicationName::parse("p").unwrap(),
         oid: 16_400,
-        owner: crate::postgres::RoleName::parse("o").unwrap(),
-        tables: [(crate::postgres::TableName::parse("public", "t").unwrap(), member())].into(),
+        owner: RoleName::parse("o").unwrap(),
+        tables: [(TableName::parse("public", "t").unwrap(), member())].into(),
         schemas: BTreeSet::new(),
         all_tables: false,
         publish: Operation::ALL.into(),
         via_partition_root: false,
         comment: None,
     };
-    let place = location::place("shiny-wind-028834", "br-aged-salad-637688", "neondb").unwrap();
-    assert_eq!(imported.observed(&place, &found), model());
+    let at = model().id.known().unwrap().database.clone();
+    let defaults = Model { adopt: Attr::Null, allow_replace: Attr::Null, force_destroy: Attr::Null, ..model() };
+    assert_eq!(imported.observed(&at, &found), defaults, "the framework fills the defaults");
     let marked = Found { comment: Some("text\nneonrep: adopted".to_owned()), ..found };
-    let imported = Publication::import(model().id.known().unwrap()).unwrap();
-    assert_eq!(imported.observed(&place, &marked).adopted, Attr::Known(true));
+    let imported = Publication::import(&model().id.known().unwrap().to_string()).unwrap();
+    assert_eq!(imported.observed(&at, &marked).adopted, Attr::Known(true));
 }
 
-fn member() -> crate::postgres::publication::Member {
-    crate::postgres::publication::Member { relid: 1, has_columns: false, filter: None }
+fn member() -> Member {
+    Member { relid: 1, has_columns: false, filter: None }
 }

@@ -10,8 +10,8 @@ use tfplugin::Provider;
 use tfplugin::docs::{Page, page};
 use tfplugin::schema::{Role, Schema};
 
-use neonrep::{CHECKS, Level};
 use neonrep::Neonrep;
+use neonrep::{CHECKS, Level};
 
 use super::{data_sources, resources};
 
