@@ -139,6 +139,14 @@ impl Schema {
         }
     }
 
+    /// Sets the version of the stored state. Older ones are upgraded by
+    /// [`Resource::upgrade`](crate::kinds::resource::Resource::upgrade).
+    #[must_use]
+    pub fn version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+
     /// Adds an attribute.
     #[must_use]
     pub fn attribute(mut self, name: &str, attribute: Attribute) -> Self {
