@@ -121,7 +121,7 @@ impl Client {
             };
             let wait = retry::delay(tries, error.retry_after(), retry::jitter());
             // The cause says more than "timed out": it is returned as soon as the wait cannot end in time.
-            if tokio::time::Instant::now() + wait >= until {
+            if retry::after(wait) >= until {
                 return Sent { result: Err(error), unsure_before };
             }
             tracing::debug!(%error, milliseconds = milliseconds(wait), "Neon API is asked again");

@@ -15,6 +15,9 @@ const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// Last upper bound.
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
+/// The longest wait that is believed: a server that asks for more has sent nonsense.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
 /// How long an API that is not well is asked again; a lock or a rate limit is waited for until the deadline.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -59,7 +62,7 @@ impl Budget {
 
     /// So long from now, with a token that nobody cancels.
     pub fn lasting(time: Duration) -> Self {
-        Self::new(Instant::now() + time, CancellationToken::new())
+        Self::new(after(time), CancellationToken::new())
     }
 
     /// Asks an API that is not well again for this long only.
@@ -122,8 +125,14 @@ impl Budget {
     }
 
     pub(crate) fn patience_ends(&self) -> Instant {
-        (Instant::now() + self.patience).min(self.deadline)
+        after(self.patience).min(self.deadline)
     }
+}
+
+/// The moment so far from now. A wait that no clock can hold (a server may ask for one) becomes a very long one.
+pub(crate) fn after(time: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(time).or_else(|| now.checked_add(LONGEST_WAIT)).unwrap_or(now)
 }
 
 /// How long a failed call is worth sending again.
@@ -167,14 +176,17 @@ pub(crate) fn jitter() -> f64 {
     f64::from(u32::try_from(random >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
-/// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110 10.2.3). What cannot be read is as good as absent.
+/// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110, section 10.2.3), at most 24 hours. A value that cannot be read, is
+/// negative or in the past counts as absent.
 pub(crate) fn retry_after(header: &str, now: jiff::Timestamp) -> Option<Duration> {
     let header = header.trim();
-    if let Ok(seconds) = header.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number holds ask for a long time all the same.
+        let seconds = header.parse().unwrap_or(u64::MAX);
+        return Some(Duration::from_secs(seconds).min(LONGEST_WAIT));
     }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(header).ok()?;
-    Duration::try_from(at.duration_since(now)).ok()
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(header).ok()?;
+    Duration::try_from(at.duration_since(now)).ok().map(|wait| wait.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -244,8 +256,41 @@ mod tests {
         assert_eq!(read("7"), Some(7));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(37));
         assert_eq!(read("Sun, 06 Nov 1994 08:48:00 GMT"), None);
-        assert_eq!(read("soon"), None);
-        assert_eq!(read("-1"), None);
+        for absent in [
+            "",
+            "soon",
+            "-1",
+            "-9223372036854775808",
+            "1.5",
+            "+7",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Sun, 06 Nov 0094 08:49:37 GMT",
+        ] {
+            assert_eq!(read(absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_of_any_size_is_bounded() {
+        let now: jiff::Timestamp = "1994-11-06T08:49:00Z".parse().expect("a time");
+        for huge in [
+            "86401",
+            "9223372036854775807",
+            "9223372036854775808",
+            "18446744073709551615",
+            "18446744073709551616",
+            "99999999999999999999999999999999999999999",
+            "Fri, 06 Nov 2994 08:49:37 GMT",
+            "Thu, 01 Jul 9999 08:49:37 GMT",
+        ] {
+            assert_eq!(retry_after(huge, now), Some(LONGEST_WAIT), "{huge}");
+        }
+        for any in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 63)] {
+            assert!(after(any) > Instant::now(), "{any:?}");
+            assert_eq!(delay(1, Some(any), 0.0), any);
+        }
+        assert_eq!(Budget::lasting(Duration::MAX).with_patience(Duration::MAX).ended(), None);
+        assert!(Budget::lasting(Duration::MAX).with_patience(Duration::MAX).patience_ends() > Instant::now());
     }
 
     #[tokio::test]

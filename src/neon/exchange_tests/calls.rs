@@ -88,6 +88,21 @@ async fn a_wait_that_cannot_end_in_time_is_not_begun() {
 }
 
 #[tokio::test]
+async fn a_retry_after_of_any_size_is_an_error_and_no_panic() {
+    for asked in
+        ["9223372036854775808", "18446744073709551615", "99999999999999999999", "Thu, 01 Jul 9999 08:49:37 GMT"]
+    {
+        let server = Server::start([refusal(429).header("retry-after", asked)]).await;
+        let error = server.client().get_project(&project(), &budget()).await.expect_err("limited");
+        assert_eq!((error.kind(), error.tries()), (Kind::RateLimited, 1), "{asked}");
+    }
+    for senseless in ["-9223372036854775808", "-1", "Sun, 06 Nov 0094 08:49:37 GMT", "later"] {
+        let server = Server::start([refusal(429).header("retry-after", senseless), answer(200, PROJECT)]).await;
+        assert!(server.client().get_project(&project(), &budget()).await.is_ok(), "{senseless}");
+    }
+}
+
+#[tokio::test]
 async fn the_reason_of_the_last_try_is_returned_when_the_time_is_over() {
     let server = Server::start(std::iter::repeat_n(refusal(423), 50)).await;
     let error = server
