@@ -13,7 +13,7 @@
 //! - [`context`]: what a handler gets.
 //! - [`session`]: the way into a database, and what reads of one database share.
 //! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform, nor the other.
-//! - [`secret`]: a text that cannot be printed.
+//! - [`secret`]: a text that cannot be printed. `single_flight`: a load that many ask for at once runs once.
 //!
 //! # The one idea
 //!
@@ -23,7 +23,7 @@
 //!
 //! # Invariants
 //!
-//! - `neon` and `postgres` use only `secret`. A resource never names another resource. `tests/it/architecture.rs` holds this.
+//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. `tests/it/architecture.rs` holds this.
 //! - No text becomes SQL: a statement is a fixed template and typed fragments (`postgres::sql`). No secret becomes text.
 //! - A resource holds no SQL and no URL; the lower layers build no diagnostic.
 //! - Planning is a function over values: a check can speak, it cannot change a plan.
@@ -55,3 +55,5 @@ pub mod neon;
 pub mod postgres;
 
 pub mod secret;
+
+mod single_flight;

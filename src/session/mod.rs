@@ -80,7 +80,7 @@ pub enum WrongSettings {
 impl Session {
     /// Checks the settings. Nothing is sent.
     pub fn new(settings: Settings) -> Result<Self, WrongSettings> {
-        let neon = neon::Client::new(&neon::Settings {
+        let neon = neon::Client::new(&neon::ApiSettings {
             base_url: settings.api_url,
             api_key: settings.api_key,
             terraform_version: Some(settings.terraform_version),

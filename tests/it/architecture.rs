@@ -9,9 +9,10 @@ use syn::visit::Visit;
 /// Layer → layers it may name; itself always. Cargo checks the rest: `main` sees only what is `pub`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("secret", &[]),
-    ("neon", &["secret"]),
+    ("single_flight", &[]),
+    ("neon", &["secret", "single_flight"]),
     ("postgres", &["secret"]),
-    ("session", &["neon", "postgres", "secret"]),
+    ("session", &["neon", "postgres", "secret", "single_flight"]),
     ("checks", &["session", "neon", "postgres"]),
     ("explain", &["session", "neon", "postgres"]),
     ("context", &["session", "checks", "neon", "postgres", "secret"]),

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::scripted_server::{Server, answer, budget, lost, refusal};
-use super::super::{Budget, Client, Kind, Settings, role};
+use super::super::{ApiSettings, Budget, Client, Kind, role};
 use super::{MADE, PROJECT, ROLES, branch, made, project};
 use crate::secret::Secret;
 
@@ -155,7 +155,7 @@ async fn a_page_for_people_is_told_as_such() {
 #[tokio::test]
 async fn no_server_is_a_network_error_for_every_method() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-    let client = Client::new(&Settings {
+    let client = Client::new(&ApiSettings {
         base_url: format!("http://127.0.0.1:{port}/api/v2"),
         api_key: Secret::new("napi_key"),
         terraform_version: None,
@@ -166,8 +166,11 @@ async fn no_server_is_a_network_error_for_every_method() {
     let error = client.get_project(&project(), &impatient).await.expect_err("refused");
     assert_eq!(error.kind(), Kind::Network);
     assert!(error.message().contains("refused"), "{error}");
-    let error =
-        client.send(&role::create(&project(), &branch(), "r").expect("legal"), &impatient).await.expect_err("refused");
+    let error = client
+        .transport()
+        .send(&role::create(&project(), &branch(), "r").expect("legal"), &impatient)
+        .await
+        .expect_err("refused");
     assert_eq!(error.kind(), Kind::Network, "nothing was sent, so nothing is unsure");
 }
 
