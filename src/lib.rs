@@ -12,7 +12,7 @@
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
 //! - [`target`]: where SQL runs, the way in, ids of objects, and what reads of one database share.
 //! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform, nor the other.
-//! - [`secret`]: a text that cannot be printed.
+//! - [`secret`]: a text that cannot be printed. `single_flight`: a load that many ask for at once runs once.
 //!
 //! # The one idea
 //!
@@ -22,7 +22,7 @@
 //!
 //! # Invariants
 //!
-//! - `neon` and `postgres` use only `secret`. A resource never names another resource. `tests/it/architecture.rs` holds this.
+//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. `tests/it/architecture.rs` holds this.
 //! - No text becomes SQL: a statement is a fixed template and typed fragments (`postgres::sql`). No secret becomes text.
 //! - A resource holds no SQL and no URL; the lower layers build no diagnostic.
 //! - Planning is a function over values: a check can speak, it cannot change a plan.
@@ -43,6 +43,7 @@ mod postgres;
 mod provider;
 mod resources;
 mod secret;
+mod single_flight;
 mod target;
 
 pub use checks::{ALL as CHECKS, Check, Level};

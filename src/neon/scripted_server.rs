@@ -8,8 +8,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use super::client::{Client, Settings};
-use super::retry::Budget;
+use super::budget::Budget;
+use super::client::Client;
+use super::settings::ApiSettings;
 use crate::secret::Secret;
 
 /// One answer of the script.
@@ -106,7 +107,7 @@ impl Server {
     }
 
     pub(super) fn client(&self) -> Client {
-        Client::new(&Settings {
+        Client::new(&ApiSettings {
             base_url: format!("{}/", self.url),
             api_key: Secret::new("napi_key\n"),
             terraform_version: Some("1.11.4".to_owned()),

@@ -82,7 +82,7 @@ impl Session {
 
     /// Puts the deadline off, so that at least this much time is left: for finding out what has become of work that ran into it.
     pub fn allow(&mut self, time: Duration) {
-        self.deadline = self.deadline.max(Instant::now() + time);
+        self.deadline = Instant::now().checked_add(time).map_or(self.deadline, |later| later.max(self.deadline));
     }
 
     /// Runs reads, again if the connection is lost. Each statement sees the state of its own moment.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::scripted_server::{Server, answer, budget, lost, refusal};
-use super::super::{Budget, Client, Kind, Settings, role};
+use super::super::{ApiSettings, Budget, Client, Kind, role};
 use super::{MADE, PROJECT, ROLES, branch, made, project};
 use crate::secret::Secret;
 
@@ -88,6 +88,21 @@ async fn a_wait_that_cannot_end_in_time_is_not_begun() {
 }
 
 #[tokio::test]
+async fn a_retry_after_of_any_size_is_an_error_and_no_panic() {
+    for asked in
+        ["9223372036854775808", "18446744073709551615", "99999999999999999999", "Thu, 01 Jul 9999 08:49:37 GMT"]
+    {
+        let server = Server::start([refusal(429).header("retry-after", asked)]).await;
+        let error = server.client().get_project(&project(), &budget()).await.expect_err("limited");
+        assert_eq!((error.kind(), error.tries()), (Kind::RateLimited, 1), "{asked}");
+    }
+    for senseless in ["-9223372036854775808", "-1", "Sun, 06 Nov 0094 08:49:37 GMT", "later"] {
+        let server = Server::start([refusal(429).header("retry-after", senseless), answer(200, PROJECT)]).await;
+        assert!(server.client().get_project(&project(), &budget()).await.is_ok(), "{senseless}");
+    }
+}
+
+#[tokio::test]
 async fn the_reason_of_the_last_try_is_returned_when_the_time_is_over() {
     let server = Server::start(std::iter::repeat_n(refusal(423), 50)).await;
     let error = server
@@ -140,7 +155,7 @@ async fn a_page_for_people_is_told_as_such() {
 #[tokio::test]
 async fn no_server_is_a_network_error_for_every_method() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-    let client = Client::new(&Settings {
+    let client = Client::new(&ApiSettings {
         base_url: format!("http://127.0.0.1:{port}/api/v2"),
         api_key: Secret::new("napi_key"),
         terraform_version: None,
@@ -151,8 +166,11 @@ async fn no_server_is_a_network_error_for_every_method() {
     let error = client.get_project(&project(), &impatient).await.expect_err("refused");
     assert_eq!(error.kind(), Kind::Network);
     assert!(error.message().contains("refused"), "{error}");
-    let error =
-        client.send(&role::create(&project(), &branch(), "r").expect("legal"), &impatient).await.expect_err("refused");
+    let error = client
+        .transport()
+        .send(&role::create(&project(), &branch(), "r").expect("legal"), &impatient)
+        .await
+        .expect_err("refused");
     assert_eq!(error.kind(), Kind::Network, "nothing was sent, so nothing is unsure");
 }
 

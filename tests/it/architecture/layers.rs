@@ -7,9 +7,10 @@ use super::{Named, module_path, root, sources};
 /// Layer → layers it may name; itself always.
 const LAYERS: &[(&str, &[&str])] = &[
     ("secret", &[]),
-    ("neon", &["secret"]),
+    ("single_flight", &[]),
+    ("neon", &["secret", "single_flight"]),
     ("postgres", &["secret"]),
-    ("target", &["neon", "postgres", "secret"]),
+    ("target", &["neon", "postgres", "secret", "single_flight"]),
     ("checks", &["neon", "postgres"]),
     ("handler", &["checks", "target", "neon", "postgres", "secret"]),
     ("destinations", &[]),
@@ -35,7 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Layers that do not know Terraform at all.
-const WITHOUT_TERRAFORM: &[&str] = &["secret", "neon", "postgres"];
+const WITHOUT_TERRAFORM: &[&str] = &["secret", "single_flight", "neon", "postgres"];
 
 #[test]
 fn layers_name_only_what_they_may() {
