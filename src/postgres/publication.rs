@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::connection::{Connection, Param, Row};
+use super::connection::Connection;
 use super::error::Result;
 pub use super::marks::Marks;
 use super::names::{PublicationName, RoleName, SchemaName, TableName};
+use super::row::{Param, Row};
 use super::sql::{Fragment, Keyword, List, Literal, Statement};
 use super::version::ServerVersion;
 use crate::sql;
