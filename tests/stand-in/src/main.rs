@@ -123,7 +123,11 @@ async fn serve(
     let cluster = Cluster::prepare(installation, made.path(), &certificates, user, &cli.settings)?;
     let world = World::new(cli.postgres, cli.logical);
     let api_key = cli.api_key.clone().unwrap_or_else(names::api_key);
-    let app = App::start(cluster, world, api_key, port).await?;
+    let mut names = cli.names.clone();
+    if !cli.listen.ip().is_unspecified() {
+        names.push(cli.listen.ip().to_string());
+    }
+    let app = App::start(cluster, world, api_key, names, port).await?;
     *started = Some(app.clone());
 
     tokio::spawn(front::serve(app.clone(), front, front::acceptor(&certificates)?));
@@ -146,7 +150,7 @@ fn announcement(app: &App, base: &str, certificates: &tls::Certificates) -> Anno
         owner_role: app::OWNER.to_owned(),
         superuser_dsn: app.access().dsn(app::DATABASE),
         sslrootcert: certificates.authority.display().to_string(),
-        admin_url: format!("{base}/admin"),
+        admin_url: format!("{base}/admin/{}", app.admin_token),
     }
 }
 

@@ -6,4 +6,5 @@ pub(crate) mod cluster;
 pub(crate) mod process;
 pub(crate) mod roles;
 pub(crate) mod tls;
+mod trusted;
 pub(crate) mod user;

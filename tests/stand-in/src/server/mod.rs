@@ -1,4 +1,4 @@
-//! The HTTP side: Neon's API under `/api/v2`, the admin routes under `/admin`.
+//! The HTTP side: Neon's API under `/api/v2`, the admin routes under `/admin/<token>`.
 
 mod account;
 mod admin;
@@ -8,11 +8,11 @@ mod connection;
 mod databases;
 mod endpoints;
 mod gate;
+mod guard;
 mod operations;
 mod projects;
 mod roles;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -30,8 +30,12 @@ pub(crate) const API: &str = "/api/v2";
 
 /// Serves until the process ends.
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) -> Result<()> {
-    let router = Router::new().nest(API, api(&app)).nest("/admin", admin::routes()).with_state(app);
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    let router = Router::new()
+        .nest(API, api(&app))
+        .nest("/admin/{token}", admin::routes(&app))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::pass))
+        .with_state(app);
+    axum::serve(listener, router).await?;
     Ok(())
 }
 

@@ -1,0 +1,5 @@
+//! The binary as a test suite uses it: each test starts its own over a real Postgres server.
+
+mod life;
+mod safety;
+mod support;
