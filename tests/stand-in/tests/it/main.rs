@@ -1,5 +1,6 @@
 //! The binary as a test suite uses it: each test starts its own over a real Postgres server.
 
+mod api;
 mod life;
 mod safety;
 mod support;
