@@ -32,6 +32,15 @@ pub(crate) enum ServerState {
     Stopped,
 }
 
+/// An endpoint's two ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ports {
+    /// To the compute itself.
+    pub(crate) direct: u16,
+    /// Through what stands for the pooler.
+    pub(crate) pooled: u16,
+}
+
 /// The shared parts.
 pub(crate) struct App {
     /// The one key that the API accepts.
@@ -40,8 +49,8 @@ pub(crate) struct App {
     pub(crate) admin_token: String,
     /// Names that we are called by besides those of this machine.
     pub(crate) names: Vec<String>,
-    /// Port that clients reach Postgres on.
-    pub(crate) port: u16,
+    /// Ports that clients reach Postgres on.
+    pub(crate) ports: Ports,
     /// Faults to come.
     pub(crate) faults: StdMutex<Faults>,
     /// Calls seen.
@@ -68,7 +77,7 @@ impl App {
         world: World,
         api_key: String,
         names: Vec<String>,
-        port: u16,
+        ports: Ports,
     ) -> Result<Arc<Self>> {
         cluster.start(wal_level(&world)).await?;
         let password = names::password();
@@ -78,7 +87,7 @@ impl App {
             api_key,
             admin_token: names::admin_token(),
             names,
-            port,
+            ports,
             faults: StdMutex::default(),
             journal: StdMutex::default(),
             polled: Notify::new(),

@@ -1,4 +1,4 @@
-//! Which members of a body Neon's API documents (OpenAPI document in npm's `@neondatabase/api-client`, request schemas):
+//! Which members of a body Neon's API documents (`OpenAPI` document in npm's `@neondatabase/api-client`, request schemas):
 //! what a client sends beyond them is a mistake that Neon would refuse or pass over, and the journal names it.
 
 use serde_json::Value;
@@ -165,7 +165,9 @@ fn walk(value: &Value, at: &str, known: &[(&str, &[&str])], unknown: &mut Vec<St
             }
         }
         Value::Array(elements) => {
-            elements.iter().for_each(|element| walk(element, &format!("{at}.[]"), known, unknown))
+            for element in elements {
+                walk(element, &format!("{at}.[]"), known, unknown);
+            }
         }
         _ => {}
     }

@@ -1,6 +1,7 @@
 //! The binary as a test suite uses it: each test starts its own over a real Postgres server.
 
 mod api;
+mod front;
 mod life;
 mod safety;
 mod support;
