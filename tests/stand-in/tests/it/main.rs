@@ -3,5 +3,6 @@
 mod api;
 mod front;
 mod life;
+mod powers;
 mod safety;
 mod support;

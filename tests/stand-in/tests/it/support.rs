@@ -107,7 +107,13 @@ impl StandIn {
     }
 
     pub(crate) async fn superuser(&self) -> Client {
-        let (client, connection) = tokio_postgres::connect(self.text("superuser_dsn"), NoTls).await.expect("superuser");
+        self.superuser_in(self.text("database")).await
+    }
+
+    pub(crate) async fn superuser_in(&self, database: &str) -> Client {
+        let mut config: Config = self.text("superuser_dsn").parse().expect("a connection string");
+        config.dbname(database);
+        let (client, connection) = config.connect(NoTls).await.expect("superuser");
         tokio::spawn(connection);
         client
     }
