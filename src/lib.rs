@@ -11,6 +11,7 @@
 //! - [`provider`]: the provider block, and the lists of what there is. The only reader of the environment.
 //! - [`resources`], [`data_sources`]: one file each: schema, handlers, what an error means to the user.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
+//! - `destinations`: what each consumer and each source needs, one file per system. [`guides`]: pages rendered from it.
 //! - [`explain`]: errors of the lower layers as diagnostics.
 //! - [`context`]: what a handler gets.
 //! - [`session`]: the way into a database, and what reads of one database share.
@@ -50,6 +51,10 @@ pub mod resources;
 pub mod data_sources;
 
 pub mod checks;
+
+pub(crate) mod destinations;
+
+pub mod guides;
 
 pub mod explain;
 

@@ -9,6 +9,8 @@ use syn::visit::Visit;
 /// Layer → layers it may name; itself always. Cargo checks the rest: `main` sees only what is `pub`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("secret", &[]),
+    ("destinations", &[]),
+    ("guides", &["destinations"]),
     ("neon", &["secret"]),
     ("postgres", &["secret"]),
     ("framework", &[]),

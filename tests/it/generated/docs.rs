@@ -57,6 +57,7 @@ fn pages() -> BTreeMap<String, String> {
         pages.insert(format!("data-sources/{short}.md"), page);
     }
     pages.insert("guides/plan-checks.md".to_owned(), plan_checks());
+    pages.insert("guides/destinations.md".to_owned(), neonrep::guides::destinations());
     for guide in written_guides() {
         let path = format!("guides/{guide}.md");
         let with_files = with_examples(&text(&format!("docs/{path}")));
