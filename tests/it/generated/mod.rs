@@ -4,6 +4,8 @@ use neonrep::framework::provider::Provider;
 use neonrep::framework::schema::Schema;
 use neonrep::provider::Neonrep;
 
+mod consumer_arguments;
+mod consumers;
 mod docs;
 mod examples;
 mod proto;

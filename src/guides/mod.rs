@@ -1,5 +1,7 @@
 //! Guide pages that are rendered from tables in code, so that a page and what the provider does cannot differ.
 
+mod texts;
+
 use std::fmt::Write as _;
 
 use crate::destinations::sources::{self, Replication, Restart, Source};
@@ -19,8 +21,7 @@ description: |-
 Every consumer reads one publication through one replication slot with the plugin `pgoutput`. They differ in who creates the two,
 in the names they accept, and in what they expect of roles and tables.
 
-A slot created before its publication gets stuck permanently on Postgres 17 and earlier, and silently skips changes on 18. Where
-the consumer creates the slot, create the publication before you start the consumer.
+{order} Where the consumer creates the slot, create the publication before you start the consumer.
 
 ## What each destination needs
 
@@ -56,9 +57,47 @@ const CHECKS: &str = r"
 An error means that the consumer does not work or loses data. A warning means that it works with a loss that you should know of.
 ";
 
+pub use texts::text;
+
+/// The facts on one destination, as the table at the top of its page; `None` if no destination has this id.
+pub fn facts(id: &str) -> Option<String> {
+    let it = destinations::ALL.iter().find(|it| it.id == id)?;
+    let privileges = if it.privileges.is_empty() { "none".to_owned() } else { it.privileges.join(", ") };
+    let publication = format!(
+        "created by {}, {}, {}; partitions: {}",
+        maker(it.publication.made_by),
+        name(it.publication.name),
+        forms(it.publication.forms),
+        partitions(it.publication.via_root)
+    );
+    let slot = format!(
+        "created by {}, {}, plugin `{}`{}",
+        maker(it.slot.made_by),
+        name(it.slot.name),
+        it.slot.plugin,
+        own_if(&it.slot)
+    );
+    let rows = [
+        ("Availability", status(it.status).to_owned()),
+        ("Postgres", versions(it.postgres)),
+        ("Publication", publication),
+        ("Slot", slot),
+        ("Slots in use", slots(&it.slot)),
+        ("Table privileges", privileges),
+        ("Replica identity", identity(it.identity).to_owned()),
+        ("On a quiet database", heartbeat(it.heartbeat, it.writes.map(|table| table.shape))),
+        ("After you delete it", at_deletion(it.at_deletion).to_owned()),
+    ];
+    let mut table = "| | |\n|---|---|\n".to_owned();
+    for (what, fact) in rows {
+        let _ = writeln!(table, "| {what} | {fact} |");
+    }
+    Some(table)
+}
+
 /// The page `guides/destinations.md`, with a final newline.
 pub fn destinations() -> String {
-    let mut page = HEAD.to_owned();
+    let mut page = HEAD.replace("{order}", texts::PUBLICATION_FIRST);
     for it in destinations::ALL {
         page.push_str(&needs(it));
     }
@@ -218,10 +257,9 @@ fn versions(it: Versions) -> String {
 }
 
 fn slots(it: &Slot) -> String {
-    let plugin = if it.plugin == "pgoutput" { String::new() } else { format!(" ({})", it.plugin) };
     match it.while_copying {
-        0 => format!("{}{plugin}", it.count),
-        more => format!("{} + {more}{plugin}", it.count),
+        0 => it.count.to_string(),
+        more => format!("{} + {more}", it.count),
     }
 }
 
