@@ -11,6 +11,7 @@
 //! - [`handler`]: what handlers share: the way to a database, transactions, errors of lower layers as diagnostics.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
 //! - [`target`]: where SQL runs, the way in, ids of objects, and what reads of one database share.
+//! - `destinations`: what each consumer and each source needs, one file per system. [`guides`]: pages rendered from it.
 //! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform, nor the other.
 //! - [`secret`]: a text that cannot be printed. `single_flight`: a load that many ask for at once runs once.
 //!
@@ -37,6 +38,8 @@
 
 mod checks;
 mod data_sources;
+mod destinations;
+pub mod guides;
 mod handler;
 mod neon;
 mod postgres;

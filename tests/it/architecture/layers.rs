@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("checks", &["neon", "postgres"]),
     ("handler", &["checks", "target", "neon", "postgres", "secret"]),
     ("destinations", &[]),
+    ("guides", &["destinations"]),
     ("resources", &["handler", "checks", "target", "neon", "postgres", "secret"]),
     ("data_sources", &["handler", "checks", "destinations", "target", "neon", "postgres", "secret"]),
     ("ephemeral", &["handler", "target", "neon", "postgres", "secret"]),
