@@ -42,10 +42,12 @@ mod destinations;
 pub mod guides;
 mod handler;
 mod neon;
-mod postgres;
+#[doc(hidden)]
+pub mod postgres; // for tests with real servers, which are not in this crate
 mod provider;
 mod resources;
-mod secret;
+#[doc(hidden)]
+pub mod secret; // likewise
 mod single_flight;
 mod target;
 
