@@ -52,10 +52,10 @@ impl<'a> Db<'a> {
         self.unless_gone(found.transpose())
     }
 
-    /// A slot of any kind; `None` when it, or what held it, is gone.
-    pub(crate) async fn slot(&self, name: &SlotName) -> Result<Option<Slot>, Diagnostics> {
+    /// A slot of any kind, or that the server has none of that name; `None` when what held it is gone.
+    pub(crate) async fn slot(&self, name: &SlotName) -> Result<Option<Option<Slot>>, Diagnostics> {
         let found = self.call.target().slot(&self.at, name, &self.call.budget()).await;
-        self.unless_gone(found.transpose())
+        self.unless_gone(Some(found))
     }
 
     /// A table or the like; `None` when it, or what held it, is gone.

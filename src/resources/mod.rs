@@ -1,6 +1,7 @@
 //! The resources, one line each.
 
 mod publication;
+mod slot;
 
 use tfplugin::ErasedResource;
 use tfplugin::kinds::erased::resource;
@@ -9,5 +10,5 @@ use crate::handler::Data;
 
 /// All resources, in the order in which a guide uses them.
 pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
-    vec![resource(publication::Publication)]
+    vec![resource(publication::Publication), resource(slot::Slot)]
 }
