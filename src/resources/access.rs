@@ -18,7 +18,8 @@ use super::location::optional;
 
 /// The time of the call, for the layers below.
 pub(crate) fn budget(cx: &Context) -> Budget {
-    Budget::new(cx.deadline(), cx.cancelled().clone())
+    let budget = Budget::new(cx.deadline(), cx.cancelled().clone());
+    if cx.applies() { budget } else { budget.planning() }
 }
 
 /// The session with Neon and Postgres.
