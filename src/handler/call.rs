@@ -43,7 +43,8 @@ impl<'a> Call<'a> {
 
     /// The time of the call, for the layers below.
     pub(crate) fn budget(&self) -> Budget {
-        Budget::new(self.cx.deadline(), self.cx.cancelled().clone())
+        let budget = Budget::new(self.cx.deadline(), self.cx.cancelled().clone());
+        if self.cx.applies() { budget } else { budget.planning() }
     }
 
     /// The error of a lower layer as the user reads it.

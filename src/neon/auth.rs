@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::request::{Method, Path, Request, json, or_default};
 
-/// What the API says about the key (`GET /auth` of Neon's OpenAPI document).
+/// What the API says about the key (`GET /auth` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Auth {
     /// The user or organization.

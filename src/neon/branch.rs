@@ -9,7 +9,7 @@ use super::request::{Answer, Method, Path, Request, json, or_default};
 /// Branches per page. The API allows up to 10000.
 const PAGE: &str = "1000";
 
-/// A branch (`Branch` of Neon's OpenAPI document), without the fields that are not used.
+/// A branch (`Branch` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Branch {
     /// Its id.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::ids::{BranchId, InvalidId, ProjectId};
 use super::request::{Method, Path, Request, json};
 
-/// A database as the API knows it (`Database` of Neon's OpenAPI document).
+/// A database as the API knows it (`Database` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiDatabase {
     /// Its identity: it stays when the database is renamed. The lowest is that of the branch's first database.

@@ -6,7 +6,7 @@ use super::ids::{BranchId, EndpointId, ProjectId};
 use super::operation::{Changed, Operation};
 use super::request::{Method, Path, Request, json, or_default};
 
-/// An endpoint (`Endpoint` of Neon's OpenAPI document), without the fields that are not used.
+/// An endpoint (`Endpoint` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Endpoint {
     /// Its id.

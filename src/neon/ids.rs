@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest id that Neon's OpenAPI document allows, in characters.
+/// The longest id that Neon's API document allows, in characters.
 const LONGEST_ID: usize = 60;
 
 /// The longest name of a role or database: Postgres's `NAMEDATALEN` less one, in bytes.
@@ -81,7 +81,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         ///
-        /// Matches `^[a-z0-9-]{1,60}$` (Neon's OpenAPI document).
+        /// Matches `^[a-z0-9-]{1,60}$` (Neon's API document).
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);

@@ -9,8 +9,8 @@
 //! - `turn` and `change`: a change of a project and its operations;
 //! - `cache` (what reads share), `client`, `shared` (the client as reads use it).
 //!
-//! Facts come from Neon's OpenAPI document (npm `@neondatabase/api-client`), the documentation at neon.com/docs, and the npm packages
-//! `@neon/sdk` and `neon`. No body is ever logged, and no error repeats a body that may hold a password.
+//! Facts come from Neon's API document (in the npm package `@neondatabase/api-client`), from neon.com/docs, and from the
+//! npm packages `@neon/sdk` and `neon`. No body is ever logged, and no error repeats a body that may hold a password.
 
 mod auth;
 mod branch;

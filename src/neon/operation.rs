@@ -72,7 +72,7 @@ impl OperationStatus {
     }
 }
 
-/// One operation (`Operation` of Neon's OpenAPI document).
+/// One operation (`Operation` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Operation {
     /// Its id, for Neon's support and console.

@@ -49,8 +49,8 @@ impl Outage {
         self.state().passing.as_ref().map(|passing| passing.since)
     }
 
-    /// Takes note of an answer, or of why there is none.
-    pub(crate) fn note(&self, project: &str, error: Option<&Error>) {
+    /// Takes note of the result of an attempt that began then.
+    pub(crate) fn note(&self, project: &str, begun: Instant, error: Option<&Error>) {
         let mut state = self.state();
         match error {
             Some(error) if error.kind().is_lasting() => {
@@ -60,7 +60,7 @@ impl Outage {
             }
             Some(error) if matches!(error.kind(), Kind::Network | Kind::Unavailable) => {
                 let now = Instant::now();
-                let since = state.passing.as_ref().map_or(now, |passing| passing.since);
+                let since = state.passing.as_ref().map_or(begun, |passing| passing.since);
                 state.passing = Some(Passing { since, last: now, error: error.clone() });
             }
             // A lost answer, or a change that met a server error, says nothing of the next call.
@@ -87,16 +87,16 @@ mod tests {
         let outage = Outage::default();
         let plan = Budget::lasting(Duration::from_mins(2)).planning();
         let apply = Budget::lasting(Duration::from_mins(10));
-        outage.note("p", Some(&refused()));
+        outage.note("p", Instant::now(), Some(&refused()));
         tokio::time::advance(Duration::from_secs(19)).await;
-        outage.note("p", Some(&refused()));
+        outage.note("p", Instant::now(), Some(&refused()));
         assert!(outage.known("q", &plan).is_none(), "a second is left");
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(outage.known("q", &plan).map(|error| error.kind()), Some(Kind::Network));
         assert!(outage.known("q", &apply).is_none(), "an apply goes on");
         tokio::time::advance(Duration::from_secs(10)).await;
         assert!(outage.known("q", &plan).is_none(), "after a while it is tried again");
-        outage.note("q", None);
+        outage.note("q", Instant::now(), None);
         assert_eq!(outage.since(), None, "an answer ends the outage");
     }
 
@@ -105,17 +105,17 @@ mod tests {
         let budget = Budget::lasting(Duration::from_mins(1));
         let kind = |outage: &Outage, project: &str| outage.known(project, &budget).map(|error| error.kind());
         let key = Outage::default();
-        key.note("p", Some(&Error::new(Kind::Unauthorized, "no").with_status(401)));
+        key.note("p", Instant::now(), Some(&Error::new(Kind::Unauthorized, "no").with_status(401)));
         assert_eq!((kind(&key, "p"), kind(&key, "q")), (Some(Kind::Unauthorized), None));
         for lasting in [Kind::UntrustedServer, Kind::UnknownHost, Kind::ProxyRefused] {
             let outage = Outage::default();
-            outage.note("p", Some(&Error::new(lasting, "no")));
-            outage.note("q", None);
+            outage.note("p", Instant::now(), Some(&Error::new(lasting, "no")));
+            outage.note("q", Instant::now(), None);
             assert_eq!((kind(&outage, "p"), kind(&outage, "q")), (Some(lasting), Some(lasting)));
         }
         for other in [Kind::Forbidden, Kind::NotFound, Kind::Rejected, Kind::AnswerLost] {
             let outage = Outage::default();
-            outage.note("p", Some(&Error::new(other, "no")));
+            outage.note("p", Instant::now(), Some(&Error::new(other, "no")));
             assert_eq!(kind(&outage, "p"), None);
         }
     }

@@ -7,7 +7,7 @@ use super::ids::ProjectId;
 use super::operation::{Changed, Operation};
 use super::request::{self, Method, Path, Request, or_default};
 
-/// A project (`Project` of Neon's OpenAPI document), without the fields that are not used.
+/// A project (`Project` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Project {
     /// Its id.

@@ -1,6 +1,6 @@
 //! When a call is sent again and after which wait: pure functions.
 //!
-//! Statuses follow Neon's OpenAPI document (`GeneralError`: 423 and 503 are safe to repeat for every method, other server errors only
+//! Statuses follow Neon's API document (`GeneralError`: 423 and 503 are safe to repeat for every method, other server errors only
 //! for safe methods) and the npm package `@neon/sdk` 6.1.2 (`retry.js`: 429 too).
 
 use std::hash::{BuildHasher, RandomState};

@@ -8,7 +8,7 @@ use super::operation::{Changed, Operation};
 use super::request::{self, Answer, Method, Path, Request, Unreadable, or_default};
 use crate::secret::Secret;
 
-/// A role as the API knows it (`Role` of Neon's OpenAPI document).
+/// A role as the API knows it (`Role` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ApiRole {
     /// Its name.

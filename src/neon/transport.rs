@@ -69,11 +69,15 @@ impl fmt::Debug for Transport {
 impl Transport {
     /// Checks the settings. No connection is opened.
     pub(crate) fn new(settings: &ApiSettings) -> Result<Self, Error> {
+        Self::with(settings, reqwest::Client::builder())
+    }
+
+    /// With a builder that has the proxy, the roots and the resolver; by default those of the environment and the system.
+    pub(crate) fn with(settings: &ApiSettings, mut http: reqwest::ClientBuilder) -> Result<Self, Error> {
         let base = settings::base_url(&settings.base_url)?;
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, settings::bearer(&settings.api_key)?);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let mut http = reqwest::Client::builder();
         if url::Url::parse(&base).is_ok_and(|url| settings::is_loopback(&url)) {
             http = http.no_proxy(); // the loopback of a proxy is another machine's
         }
@@ -178,6 +182,7 @@ impl Transport {
         if let Err(ended) = self.0.pace.wait(&request.route, budget).await {
             return Err(not_sent(ended.kind(), ended.sentence()));
         }
+        let begun = tokio::time::Instant::now();
         let limit = budget.limit_of_an_answer(ANSWER_TIMEOUT, self.0.outage.since());
         let exchange = self.exchange(request, limit);
         let result = if request.method.changes() {
@@ -199,7 +204,7 @@ impl Transport {
                 Err(ended) => Err(Error::new(ended.kind(), format!("no answer, {}", ended.sentence()))),
             }
         };
-        self.0.outage.note(request.project(), result.as_ref().err());
+        self.0.outage.note(request.project(), begun, result.as_ref().err());
         result
     }
 

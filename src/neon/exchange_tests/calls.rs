@@ -175,6 +175,19 @@ async fn no_server_is_a_network_error_for_every_method() {
 }
 
 #[tokio::test]
+async fn a_request_has_an_id_that_every_error_names() {
+    let server = Server::start([answer(400, r#"{"message":"no"}"#), refusal(400), lost()]).await;
+    let (client, impatient) = (server.client(), budget().with_patience(Duration::ZERO));
+    for own in [None, Some("r-400"), None] {
+        let error = client.get_project(&project(), &impatient).await.expect_err("refused");
+        let calls = server.calls();
+        let headers = &calls.last().expect("a call").headers;
+        let sent = headers.iter().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id");
+        assert_eq!(error.request_id(), Some(own.unwrap_or(sent)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn branches_are_paged_until_the_cursor_ends_or_repeats() {
     let page = |id: &str, default: bool, next: &str| {
         answer(200, &format!(r#"{{"branches":[{{"id":"{id}","default":{default}}}],"pagination":{{{next}}}}}"#))
@@ -183,6 +196,11 @@ async fn branches_are_paged_until_the_cursor_ends_or_repeats() {
     let all = server.client().list_branches(&project(), &budget()).await.expect("branches");
     assert_eq!(all.iter().map(|branch| branch.id.as_str()).collect::<Vec<_>>(), ["br-a", "br-b"]);
     assert_eq!(server.lines()[1], "GET /projects/p-1/branches?limit=1000&cursor=c1");
+
+    let endless = (0..200).map(|at| page(&format!("br-{at}"), false, &format!(r#""next":"c{at}""#)));
+    let server = Server::start(endless).await;
+    let error = server.client().list_branches(&project(), &budget()).await.expect_err("no end");
+    assert_eq!(error.to_string(), "`GET /projects/p-1/branches`: the list does not end after 100 pages");
 
     let server = Server::start([page("br-b", false, r#""cursor":"c1""#), page("br-a", true, "")]).await;
     let default = server.client().default_branch(&project(), &budget()).await.expect("a default");

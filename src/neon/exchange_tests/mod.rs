@@ -1,8 +1,11 @@
 //! The client against a server on loopback; what the tests share.
 
+mod bodies;
 mod calls;
 mod changes;
+mod settings;
 mod sharing;
+mod unusable;
 
 use super::scripted_server::{Server, Step, answer, budget};
 use super::{ApiRole, BranchId, Pending, ProjectId, RoleCreation};
