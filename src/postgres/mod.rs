@@ -29,7 +29,9 @@ pub mod walsender;
 
 pub use connection::{Address, Connection, Notice};
 pub use error::{Error, Kind, Result};
-pub use names::{DatabaseName, IndexName, InvalidName, PublicationName, RoleName, SchemaName, SlotName, TableName};
+pub use names::{
+    ColumnName, DatabaseName, IndexName, InvalidName, PublicationName, RoleName, SchemaName, SlotName, TableName,
+};
 pub use pool::{Pool, PoolSettings};
 pub use row::{Param, Row};
 pub use session::Session;

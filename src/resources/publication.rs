@@ -7,7 +7,7 @@ mod change;
 mod entry;
 mod judge;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tfplugin::schema::{boolean, number, set_of, set_of_objects, string};
@@ -19,7 +19,7 @@ use super::location::{self, known};
 use crate::context::{Context, Data};
 use crate::explain;
 use crate::postgres::PublicationName;
-use crate::postgres::publication::{Definition, Operation, Publication as Found};
+use crate::postgres::publication::{Definition, Listing, Operation, Publication as Found, Wish};
 use crate::session::{Location, NaturalKey, Place};
 use entry::Entry;
 
@@ -297,12 +297,22 @@ impl Model {
         let unknown = |what: &str| Diagnostic::bug(format!("`{what}` is not known where it is needed."));
         let all_tables = self.all_tables.is_true();
         let tables = match &self.tables {
-            Attr::Known(tables) if !all_tables => tables.iter().map(Entry::table).collect::<Result<_, _>>()?,
+            Attr::Known(tables) if !all_tables => {
+                let listed = tables.iter().map(|it| Ok((it.table()?, Listing::default())));
+                listed.collect::<Result<_, Diagnostics>>()?
+            }
             Attr::Unknown => return Err(unknown("tables").into()),
-            _ => BTreeSet::new(),
+            _ => BTreeMap::new(),
         };
         let Some(publish) = self.operations() else { return Err(unknown("publish").into()) };
-        Ok(Definition { tables, all_tables, publish, via_partition_root: self.publish_via_partition_root.is_true() })
+        Ok(Definition {
+            tables,
+            schemas: Wish::AsFound,
+            all_tables,
+            publish,
+            via_partition_root: self.publish_via_partition_root.is_true(),
+            generated_columns: Wish::AsFound,
+        })
     }
 
     /// The published changes, if they are known.
@@ -322,7 +332,7 @@ impl Model {
             branch_id: self.branch_id.or_found(|| Attr::Known(place.branch.to_string())),
             oid: self.oid.or_found(|| Attr::Known(found.oid)),
             owner: self.owner.or_found(|| Attr::Known(found.owner.to_string())),
-            adopted: self.adopted.or_found(|| Attr::Known(found.marks().adopted)),
+            adopted: self.adopted.or_found(|| Attr::Known(found.marks.is_adopted())),
             ..self
         }
     }
@@ -343,7 +353,7 @@ impl Model {
             force_destroy: or_false(self.force_destroy),
             oid: Attr::Known(found.oid),
             owner: Attr::Known(found.owner.to_string()),
-            adopted: if self.adopted.is_null() { Attr::Known(found.marks().adopted) } else { self.adopted },
+            adopted: if self.adopted.is_null() { Attr::Known(found.marks.is_adopted()) } else { self.adopted },
             ..self
         }
     }
@@ -361,8 +371,8 @@ fn key(place: &Place, name: &PublicationName) -> NaturalKey {
 fn has_extras(name: &PublicationName) -> Diagnostic {
     Diagnostic::warning(
         format!("Publication `{name}` has more than is managed here"),
-        "Row filters, column lists or whole schemas were added to it outside. They show as no difference, and the next \
-         change of its tables takes them away.",
+        "Row filters, column lists or whole schemas were added to it outside. They show as no difference, and stay as \
+         they are.",
     )
 }
 

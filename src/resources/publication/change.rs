@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::try_join;
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, path};
 
 use super::{IMPORT, Model, id};
 use crate::checks::tables_have_identity;
 use crate::context::Context;
 use crate::explain;
-use crate::postgres::publication::{self, Definition, Marks, Publication};
-use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, slot, table, walsender};
+use crate::postgres::publication::{self, Definition, Publication};
+use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, settings, slot, table, walsender};
 use crate::resources::access::{Company, enumerate, refused, remover, session, settled, unless_cancelled, writer};
 use crate::session::{Error, Place};
 
@@ -31,7 +32,7 @@ pub(super) async fn create(
     let done = settled(&mut connection, &lost, async |tx| {
         unless_cancelled(cx)?;
         let found = publication::read(&tx, name).await?;
-        if let Some(ours) = found.as_ref().filter(|it| lost.load(Ordering::Relaxed) && it.definition() == want) {
+        if let Some(ours) = found.as_ref().filter(|it| lost.load(Ordering::Relaxed) && it.is(&want)) {
             return Ok(Ok(ours.clone()));
         }
         if let Err(problem) = unpublishable(&tx, name, &want, found.as_ref()).await? {
@@ -44,8 +45,8 @@ pub(super) async fn create(
                     return Ok(Err(must_be_replaced(name, &have).into()));
                 }
                 change(&tx, &have, &want).await?;
-                let now = publication::read(&tx, name).await?.unwrap_or(have);
-                tx.run(&publication::comment(name, &Marks { adopted: true, ..now.marks() })).await?;
+                let comment = publication::read_comment(&tx, name).await?.adopted(None);
+                tx.run(&publication::comment(name, &comment)).await?;
             }
             None => drop(tx.run(&publication::create(name, &want)).await?),
         }
@@ -106,7 +107,7 @@ pub(super) async fn delete(
     let done = settled(&mut connection, &lost, async |tx| {
         unless_cancelled(cx)?;
         let Some(have) = publication::read(&tx, name).await? else { return Ok(Ok(Removed::Gone)) };
-        if adopted || have.marks().adopted {
+        if adopted || have.marks.is_adopted() {
             return Ok(Ok(Removed::Kept));
         }
         let streaming = walsender::read_all(&tx).await?.into_iter().filter(|it| it.may_stream(name));
@@ -166,8 +167,12 @@ impl Removed {
 }
 
 async fn change(tx: &Connection, have: &Publication, want: &Definition) -> postgres::Result<()> {
-    let statements =
-        if have.must_be_replaced_for(want) { publication::replace(have, want) } else { publication::alter(have, want) };
+    let statements = if have.must_be_replaced_for(want) {
+        let (comment, me) = try_join(publication::read_comment(tx, &have.name), settings::read(tx)).await?;
+        publication::replace(have, &comment.continuing(have.oid, None), want, &me.current_user)
+    } else {
+        publication::alter(have, want)
+    };
     if !statements.is_empty() {
         tx.run(&statements).await?;
     }
@@ -192,13 +197,13 @@ async fn unpublishable(
     if want.tables.is_empty() {
         return Ok(Ok(()));
     }
-    let tables = table::read(tx, &want.tables).await?;
-    let missing: BTreeSet<&TableName> = want.tables.iter().filter(|it| tables.get(it).is_none()).collect();
+    let listed: BTreeSet<TableName> = want.tables.keys().cloned().collect();
+    let tables = table::read(tx, &listed).await?;
+    let missing: BTreeSet<&TableName> = listed.iter().filter(|it| tables.get(it).is_none()).collect();
     if !missing.is_empty() {
         return Ok(Err(missing_tables(&missing).into()));
     }
-    let refused: Vec<String> = want
-        .tables
+    let refused: Vec<String> = listed
         .iter()
         .filter_map(|it| tables.get(it))
         .filter_map(|it| Some(format!("- `{}`: {}", it.name, it.why_not_publishable()?)))
@@ -212,7 +217,7 @@ async fn unpublishable(
         return Ok(Ok(()));
     }
     let before = have.filter(|it| needed.is_subset(&it.publish));
-    let new = want.tables.iter().filter(|it| before.is_none_or(|have| !have.tables.contains_key(it)));
+    let new = listed.iter().filter(|it| before.is_none_or(|have| !have.tables.contains_key(it)));
     let broken: BTreeSet<String> =
         new.flat_map(|it| tables_have_identity::unidentified(&tables, it)).map(|it| it.name.to_string()).collect();
     if broken.is_empty() {

@@ -130,6 +130,8 @@ fn an_import_id_names_a_publication() {
 
 #[test]
 fn what_is_read_after_an_import_has_all_defaults() {
+    use crate::postgres::publication::Marks;
+
     let imported = Publication::import(model().id.known().unwrap()).unwrap();
     let found = Found {
         name: PublicationName::parse("p").unwrap(),
@@ -140,15 +142,16 @@ fn what_is_read_after_an_import_has_all_defaults() {
         all_tables: false,
         publish: Operation::ALL.into(),
         via_partition_root: false,
-        comment: None,
+        generated_columns: crate::postgres::publication::GeneratedColumns::None,
+        marks: Marks::default(),
     };
     let place = location::place("shiny-wind-028834", "br-aged-salad-637688", "neondb").unwrap();
     assert_eq!(imported.observed(&place, &found), model());
-    let marked = Found { comment: Some("text\nneonrep: adopted".to_owned()), ..found };
+    let marked = Found { marks: Marks::of_lines(["neonrep: adopted"]), ..found };
     let imported = Publication::import(model().id.known().unwrap()).unwrap();
     assert_eq!(imported.observed(&place, &marked).adopted, Attr::Known(true));
 }
 
 fn member() -> crate::postgres::publication::Member {
-    crate::postgres::publication::Member { relid: 1, has_columns: false, filter: None }
+    crate::postgres::publication::Member { relid: 1, columns: None, filter: None }
 }

@@ -49,7 +49,7 @@ impl Status {
 
 /// Whether the publication is the one that the slot was made after, or continues it.
 pub(super) fn is_accepted(publication: &Publication, recorded: Option<u32>) -> bool {
-    recorded.is_none_or(|oid| publication.oid == oid || publication.marks().continues.contains(&oid))
+    recorded.is_none_or(|oid| publication.oid == oid || publication.marks.continues(oid))
 }
 
 /// The first that holds. `named`: a publication is named; `behind`: the one that is there under the name.

@@ -5,6 +5,7 @@ use tfplugin::kinds::erased;
 
 use super::*;
 use crate::postgres::RoleName;
+use crate::postgres::publication::{GeneratedColumns, Marks};
 use crate::postgres::slot::Kind;
 
 const PLACE: &str = "shiny-wind-028834/br-aged-salad-637688/neondb";
@@ -201,7 +202,8 @@ fn behind(oid: u32, comment: Option<&str>) -> Publication {
         all_tables: false,
         publish: std::collections::BTreeSet::new(),
         via_partition_root: false,
-        comment: comment.map(str::to_owned),
+        generated_columns: GeneratedColumns::None,
+        marks: Marks::of_lines(comment.unwrap_or_default().lines()),
     }
 }
 
