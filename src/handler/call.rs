@@ -8,8 +8,8 @@ use super::context::Context;
 use super::explain;
 use crate::checks::Policy;
 use crate::neon::Budget;
-use crate::postgres;
-use crate::target::{Error, Nonce, ObjectId, Server, ServerLocation, Target};
+use crate::postgres::{self, marks::Nonce};
+use crate::target::{Error, ObjectId, Server, ServerLocation, Target};
 
 /// In private state: the nonce of this instance.
 const INSTANCE: &str = "instance";
@@ -64,9 +64,13 @@ impl<'a> Call<'a> {
 
     /// Records that this instance has created or adopted an object, in private state and for the rest of the process. Call
     /// it before the lock that orders the work is released.
-    pub(crate) fn claim(&self, id: &impl ObjectId) -> Nonce {
-        let nonce = self.nonce().unwrap_or_else(Nonce::random);
-        self.cx.set_private(INSTANCE, &nonce);
+    pub(crate) fn claim(&self, id: &impl ObjectId) -> Option<Nonce> {
+        let random =
+            || Nonce::random().inspect_err(|error| tracing::warn!(%error, "instances cannot be told apart")).ok();
+        let nonce = self.nonce().or_else(random);
+        if let Some(nonce) = &nonce {
+            self.cx.set_private(INSTANCE, nonce);
+        }
         self.target().natural_keys().remember(id.natural_key(), nonce.clone());
         nonce
     }

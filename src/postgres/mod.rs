@@ -30,7 +30,8 @@ pub mod walsender;
 pub use connection::{Address, Connection, Notice};
 pub use error::{Error, Kind, Result};
 pub use names::{
-    DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName, TableName,
+    ColumnName, DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName,
+    TableName,
 };
 pub use pool::{Pool, PoolSettings};
 pub use row::{Param, Row};

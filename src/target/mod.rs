@@ -22,7 +22,7 @@ use std::time::Duration;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
 pub(crate) use ids::{GrantId, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
-pub(crate) use natural_keys::{NaturalKey, NaturalKeys, Nonce};
+pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
 use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls};

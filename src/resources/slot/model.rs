@@ -106,7 +106,7 @@ impl Seen {
 
 /// Whether the publication is the one that the slot was created after, or continues it.
 fn is_accepted(publication: &Publication, recorded: Option<u32>) -> bool {
-    recorded.is_none_or(|oid| publication.oid == oid || publication.marks().continues.contains(&oid))
+    recorded.is_none_or(|oid| publication.oid == oid || publication.marks.continues(oid))
 }
 
 impl Model {
