@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod archive;
 pub(crate) mod cluster;
+mod copy;
 mod fork;
 pub(crate) mod process;
 pub(crate) mod roles;

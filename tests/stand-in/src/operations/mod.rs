@@ -1,19 +1,20 @@
 //! Operations: the control plane's work that goes on after the answer. They form chains, move from `scheduling` over
 //! `running` to an end, and have their effect just before they finish.
 
+mod effect;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::app::App;
 use crate::faults::Fate;
 use crate::names;
-use crate::postgres::admin;
-use crate::postgres::roles;
-use crate::world::{EndpointState, World};
+use crate::world::{Branch, Endpoint, EndpointKind, EndpointState, Project};
+pub(crate) use effect::Effect;
+use effect::Target;
 
 /// `Operation.status` of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +59,9 @@ pub(crate) struct Operation {
     error: Option<String>,
     failures: u32,
     polls: u32,
-    with_endpoint: bool,
+    project: String,
+    branch: String,
+    endpoint: Option<String>,
     created_at: String,
     updated_at: String,
     retry_at: Option<String>,
@@ -67,16 +70,18 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    fn new(action: &'static str) -> Self {
+    fn new(link: &Link, project: &str) -> Self {
         let now = names::now();
         Self {
             id: names::uuid(),
-            action,
+            action: link.action,
             status: Status::Scheduling,
             error: None,
             failures: 0,
             polls: 0,
-            with_endpoint: !matches!(action, "create_timeline"),
+            project: project.to_owned(),
+            branch: link.branch.clone(),
+            endpoint: link.endpoint.clone().filter(|_| !matches!(link.action, "create_timeline" | "create_branch")),
             created_at: now.clone(),
             updated_at: now,
             retry_at: None,
@@ -94,12 +99,12 @@ impl Operation {
     }
 
     /// The object as the API shows it.
-    pub(crate) fn shown(&self, world: &World) -> Value {
+    pub(crate) fn shown(&self) -> Value {
         let took = self.took.unwrap_or_else(|| self.begun.elapsed());
         let mut shown = json!({
             "id": self.id,
-            "project_id": world.project_id,
-            "branch_id": world.branch_id,
+            "project_id": self.project,
+            "branch_id": self.branch,
             "action": self.action,
             "status": self.status.text(),
             "failures_count": self.failures,
@@ -107,8 +112,8 @@ impl Operation {
             "updated_at": self.updated_at,
             "total_duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         });
-        if self.with_endpoint {
-            shown["endpoint_id"] = json!(world.endpoint.id);
+        if let Some(endpoint) = &self.endpoint {
+            shown["endpoint_id"] = json!(endpoint);
         }
         if let Some(error) = &self.error {
             shown["error"] = json!(error);
@@ -120,68 +125,85 @@ impl Operation {
     }
 }
 
-/// What an operation does to the server.
+/// One link of a chain: `Operation.action`, what it does, and the endpoint that it is about.
 #[derive(Debug, Clone)]
-pub(crate) enum Effect {
-    /// Makes the role, or gives it a new password.
-    ApplyRole {
-        /// Its name.
-        name: String,
-        /// Its password; null: it may not log in.
-        password: Option<String>,
-    },
-    /// Removes the role.
-    DeleteRole(String),
-    /// Makes the database.
-    CreateDatabase {
-        /// Its name.
-        name: String,
-        /// Its owner.
-        owner: String,
-    },
-    /// Removes the database.
-    DropDatabase(String),
-    /// Stops the server.
-    Suspend,
-    /// Starts the server with the project's `wal_level`.
-    Start,
-    /// Nothing that the server sees.
-    Nothing,
+pub(crate) struct Link {
+    action: &'static str,
+    effect: Effect,
+    branch: String,
+    endpoint: Option<String>,
+    compute: String,
 }
 
-/// One link of a chain: `Operation.action` and what it does.
-pub(crate) type Link = (&'static str, Effect);
+impl Link {
+    /// A link about a branch itself.
+    pub(crate) fn of_branch(action: &'static str, effect: Effect, branch: &Branch) -> Self {
+        let endpoint = branch.read_write().map(|endpoint| endpoint.id.clone());
+        Self { action, effect, branch: branch.id.clone(), endpoint, compute: branch.id.clone() }
+    }
 
-/// Adds a chain to the world and starts it; answers its operations as the API shows them.
-pub(crate) fn schedule(app: &Arc<App>, world: &mut World, chain: Vec<Link>, fate: Fate) -> Vec<Value> {
+    /// A link about an endpoint.
+    pub(crate) fn of_endpoint(action: &'static str, effect: Effect, branch: &Branch, endpoint: &Endpoint) -> Self {
+        let compute = if endpoint.kind == EndpointKind::ReadOnly { &endpoint.id } else { &branch.id };
+        Self {
+            action,
+            effect,
+            branch: branch.id.clone(),
+            endpoint: Some(endpoint.id.clone()),
+            compute: compute.clone(),
+        }
+    }
+
+    /// What the endpoint is on its way to.
+    pub(crate) fn pending(&self) -> Option<(&str, EndpointState)> {
+        let state = match self.effect {
+            Effect::Suspend => EndpointState::Idle,
+            Effect::Start => EndpointState::Active,
+            _ => return None,
+        };
+        Some((self.endpoint.as_deref()?, state))
+    }
+}
+
+/// Adds a chain to the project and starts it; answers its operations as the API shows them.
+pub(crate) fn schedule(app: &Arc<App>, project: &mut Project, chain: Vec<Link>, fate: Fate) -> Vec<Value> {
     if chain.is_empty() {
         return Vec::new();
     }
     let mut links = Vec::new();
     let mut shown = Vec::new();
-    for (action, effect) in chain {
-        let operation = Operation::new(action);
-        shown.push(operation.shown(world));
-        links.push((operation.id.clone(), effect));
-        world.operations.push(operation);
+    for link in chain {
+        let operation = Operation::new(&link, &project.id);
+        shown.push(operation.shown());
+        let target = Target { project: project.id.clone(), branch: link.branch, compute: link.compute };
+        links.push(Step { id: operation.id.clone(), target, effect: link.effect });
+        project.operations.push(operation);
     }
-    world.chains += 1;
-    tokio::spawn(run(Arc::clone(app), links, fate));
+    project.chains += 1;
+    tokio::spawn(run(Arc::clone(app), project.id.clone(), links, fate));
     shown
 }
 
-/// The chain for a change that the compute must take up: an idle compute wakes for it and sleeps again.
-pub(crate) fn reconfiguration(world: &World, effect: Effect) -> Vec<Link> {
-    let mut chain = vec![("apply_config", effect)];
-    if world.endpoint.state == EndpointState::Idle {
-        chain.push(("suspend_compute", Effect::Suspend));
+/// The chain for a change that the branch's compute must take up: an idle compute wakes for it and sleeps again.
+pub(crate) fn reconfiguration(branch: &Branch, effect: Effect) -> Vec<Link> {
+    let mut chain = vec![Link::of_branch("apply_config", effect, branch)];
+    if let Some(endpoint) = branch.read_write().filter(|endpoint| endpoint.state == EndpointState::Idle) {
+        chain.push(Link::of_endpoint("suspend_compute", Effect::Suspend, branch, endpoint));
     }
     chain
 }
 
-async fn run(app: Arc<App>, links: Vec<(String, Effect)>, fate: Fate) {
+/// One operation on its way.
+struct Step {
+    id: String,
+    target: Target,
+    effect: Effect,
+}
+
+async fn run(app: Arc<App>, project: String, steps: Vec<Step>, fate: Fate) {
     let mut ended = false;
-    for (index, (id, effect)) in links.iter().enumerate() {
+    for (index, step) in steps.iter().enumerate() {
+        let id = &step.id;
         if ended {
             update(&app, id, |operation| operation.turn(Status::Cancelled));
             continue;
@@ -190,13 +212,16 @@ async fn run(app: Arc<App>, links: Vec<(String, Effect)>, fate: Fate) {
         pass_time(&app, id, Stage::Scheduled).await;
         update(&app, id, |operation| operation.turn(Status::Running));
         pass_time(&app, id, Stage::Running).await;
-        ended = end(&app, id, effect, fate).await;
+        ended = end(&app, step, fate).await;
     }
-    app.world().chains -= 1;
+    if let Some(project) = app.world().project_mut(&project) {
+        project.chains -= 1;
+    }
 }
 
 /// Ends one operation; true when the rest of the chain is given up.
-async fn end(app: &Arc<App>, id: &str, effect: &Effect, fate: Fate) -> bool {
+async fn end(app: &Arc<App>, step: &Step, fate: Fate) -> bool {
+    let id = step.id.as_str();
     let fail = |status: Status| {
         update(app, id, |operation| {
             operation.failures += 1;
@@ -232,7 +257,7 @@ async fn end(app: &Arc<App>, id: &str, effect: &Effect, fate: Fate) -> bool {
             pass_time(app, id, Stage::Running).await;
         }
     }
-    let done = apply(app, effect).await;
+    let done = effect::apply(app, &step.target, &step.effect).await;
     match done {
         Ok(()) => {
             update(app, id, |operation| {
@@ -255,7 +280,8 @@ async fn end(app: &Arc<App>, id: &str, effect: &Effect, fate: Fate) -> bool {
 
 fn update(app: &Arc<App>, id: &str, change: impl FnOnce(&mut Operation)) {
     let mut world = app.world();
-    if let Some(operation) = world.operations.iter_mut().find(|operation| operation.id == id) {
+    let mut all = world.projects.iter_mut().flat_map(|project| &mut project.operations);
+    if let Some(operation) = all.find(|operation| operation.id == id) {
         change(operation);
     }
 }
@@ -296,57 +322,18 @@ async fn pass_time(app: &Arc<App>, id: &str, stage: Stage) {
 
 fn polls(app: &Arc<App>, id: &str) -> u32 {
     let world = app.world();
-    let found = world.operations.iter().find(|operation| operation.id == id);
+    let found = world.projects.iter().flat_map(|project| &project.operations).find(|operation| operation.id == id);
     found.map_or(u32::MAX, |operation| operation.polls)
 }
 
 /// Counts a look at the operations whose id `seen` accepts.
-pub(crate) fn count_poll(app: &App, world: &mut World, seen: impl Fn(&str) -> bool) {
-    for operation in &mut world.operations {
+pub(crate) fn count_poll(app: &App, project: &mut Project, seen: impl Fn(&str) -> bool) {
+    for operation in &mut project.operations {
         if seen(&operation.id) {
             operation.polls = operation.polls.saturating_add(1);
         }
     }
     app.polled.notify_waiters();
-}
-
-async fn apply(app: &Arc<App>, effect: &Effect) -> Result<()> {
-    match effect {
-        Effect::Nothing => Ok(()),
-        Effect::Suspend => app.suspend().await,
-        Effect::Start => app.wake().await,
-        Effect::ApplyRole { name, password } => {
-            app.wake().await?;
-            let client = app.superuser().await?;
-            roles::create(&client, name, password.as_deref()).await?;
-            if let Some(role) = app.world().roles.get_mut(name) {
-                role.applied = true;
-            }
-            drop_connections(app).await
-        }
-        Effect::DeleteRole(name) => {
-            app.wake().await?;
-            roles::delete(app.access(), name).await?;
-            drop_connections(app).await
-        }
-        Effect::CreateDatabase { name, owner } => {
-            app.wake().await?;
-            admin::create_database(app.access(), name, owner).await
-        }
-        Effect::DropDatabase(name) => {
-            app.wake().await?;
-            admin::drop_database(app.access(), name).await
-        }
-    }
-}
-
-/// A new configuration of the compute sends connections away.
-async fn drop_connections(app: &Arc<App>) -> Result<()> {
-    let whom = app.world().knobs.dropped_connections;
-    let client = app.superuser().await?;
-    let dropped = admin::terminate(&client, whom).await?;
-    tracing::debug!("{dropped} connections dropped");
-    Ok(())
 }
 
 #[cfg(test)]
@@ -355,8 +342,8 @@ mod tests {
 
     #[test]
     fn an_operation_has_the_fields_that_the_api_requires() {
-        let world = World::new(17, false);
-        let shown = Operation::new("apply_config").shown(&world);
+        let link = Link::of_branch("apply_config", Effect::Nothing, &Branch::new("main"));
+        let shown = Operation::new(&link, "p").shown();
         for field in
             ["id", "project_id", "action", "status", "failures_count", "created_at", "updated_at", "total_duration_ms"]
         {
@@ -367,13 +354,15 @@ mod tests {
 
     #[test]
     fn only_an_idle_compute_sleeps_again() {
-        let mut world = World::new(17, false);
-        let actions = |world: &World| {
-            let chain = reconfiguration(world, Effect::Nothing);
-            chain.iter().map(|(action, _)| *action).collect::<Vec<_>>()
+        let mut branch = Branch::new("main");
+        branch.endpoints.push(Endpoint::new(EndpointKind::ReadWrite));
+        let actions = |branch: &Branch| {
+            let chain = reconfiguration(branch, Effect::Nothing);
+            chain.iter().map(|link| link.action).collect::<Vec<_>>()
         };
-        assert_eq!(actions(&world), ["apply_config"]);
-        world.endpoint.state = EndpointState::Idle;
-        assert_eq!(actions(&world), ["apply_config", "suspend_compute"]);
+        branch.endpoints[0].state = EndpointState::Active;
+        assert_eq!(actions(&branch), ["apply_config"]);
+        branch.endpoints[0].state = EndpointState::Idle;
+        assert_eq!(actions(&branch), ["apply_config", "suspend_compute"]);
     }
 }
