@@ -117,9 +117,9 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// A context for one call.
-    pub(crate) fn context(&self, data: Arc<P::Data>, timeout: Duration, private: &[u8]) -> Context<P::Data> {
+    pub(crate) fn context(&self, data: Arc<P::Data>, timeout: Duration, private: Private) -> Context<P::Data> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).child_token();
-        Context::new(data, timeout, running, Private::decode(private))
+        Context::new(data, timeout, running, private)
     }
 
     async fn configure(&self, config: &Encoded, terraform_version: &str) -> Result<(), Diagnostics> {

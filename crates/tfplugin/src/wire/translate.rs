@@ -45,22 +45,19 @@ const MOST_MESSAGES: usize = 200;
 pub(crate) fn diagnostics(all: Diagnostics) -> Vec<proto::Diagnostic> {
     let count = all.iter().count();
     let has_errors = all.has_errors();
-    let mut shown: Vec<_> = all.into_iter().take(MOST_MESSAGES).map(diagnostic).collect();
+    let mut shown: Vec<_> = all.into_iter().take(MOST_MESSAGES).map(|it| diagnostic(&it)).collect();
     if count > MOST_MESSAGES {
         let rest = format!("There are {} more messages, which are not shown.", count - MOST_MESSAGES);
         let summary = "More messages are not shown";
         // An error among those that are left out is still an error.
-        shown.push(diagnostic(if has_errors {
-            Diagnostic::error(summary, rest)
-        } else {
-            Diagnostic::warning(summary, rest)
-        }));
+        let severity = if has_errors { Severity::Error } else { Severity::Warning };
+        shown.push(diagnostic(&Diagnostic { severity, ..Diagnostic::error(summary, rest) }));
     }
     shown
 }
 
 /// One message for the wire: the only way by which text leaves the process towards the terminal.
-pub(crate) fn diagnostic(message: Diagnostic) -> proto::Diagnostic {
+pub(crate) fn diagnostic(message: &Diagnostic) -> proto::Diagnostic {
     let severity = match message.severity {
         Severity::Error => proto::diagnostic::Severity::Error,
         Severity::Warning => proto::diagnostic::Severity::Warning,
@@ -75,7 +72,7 @@ pub(crate) fn diagnostic(message: Diagnostic) -> proto::Diagnostic {
 
 /// The message on a panic in a handler.
 pub(crate) fn panicked(text: &str) -> proto::Diagnostic {
-    diagnostic(Diagnostic::bug(format_args!("The operation panicked: {text}")))
+    diagnostic(&Diagnostic::bug(format_args!("The operation panicked: {text}")))
 }
 
 /// A path for the wire.
@@ -168,16 +165,16 @@ mod tests {
     fn a_path_survives_and_the_root_is_absent() {
         let at = AttributePath::root().attribute("tables").index(2).attribute("tags").key("k");
         assert_eq!(path_text(&path(&at)), at.to_string());
-        let there = diagnostic(Diagnostic::error("s", "d").at(at));
+        let there = diagnostic(&Diagnostic::error("s", "d").at(at));
         assert_eq!(there.attribute.map(|it| it.steps.len()), Some(4));
-        let root = diagnostic(Diagnostic::warning("s", "d"));
+        let root = diagnostic(&Diagnostic::warning("s", "d"));
         assert_eq!((root.severity, root.attribute), (2, None));
     }
 
     #[test]
     fn foreign_text_reaches_the_terminal_harmless() {
         crate::secrets::remember("a key that the API repeats");
-        let sent = diagnostic(Diagnostic::error(
+        let sent = diagnostic(&Diagnostic::error(
             "Table \u{1b}[2J\nx",
             format!("said: a key that the API repeats\n\u{202e}{}", "y".repeat(1 << 20)),
         ));
