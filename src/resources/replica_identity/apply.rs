@@ -9,9 +9,10 @@ use tfplugin::{Diagnostic, Diagnostics, path};
 use super::Model;
 use crate::checks::mode_serves_publications;
 use crate::context::Context;
-use crate::postgres::replica_identity::{self, Mode, Publisher};
+use crate::postgres::publisher::{self, Publisher};
+use crate::postgres::replica_identity::{self, Mode};
 use crate::postgres::table::{self, Kind, Table};
-use crate::postgres::{self, Connection, TableName};
+use crate::postgres::{self, ColumnName, Connection, ServerVersion, TableName};
 use crate::resources::access::{Company, refused, remover, session, settled, unless_cancelled, writer};
 use crate::session::{self, Place};
 
@@ -32,22 +33,27 @@ pub(super) struct Facts {
     pub(super) table: Table,
     publishers: Vec<Publisher>,
     pub(super) index_valid: bool,
+    index_columns: BTreeSet<ColumnName>,
+    version: ServerVersion,
 }
 
 pub(super) async fn facts(connection: &Connection, name: &TableName, mode: &Mode) -> postgres::Result<Option<Facts>> {
     let tables = table::read(connection, &BTreeSet::from([name.clone()])).await?;
     let Some(table) = tables.get(name).cloned() else { return Ok(None) };
     // The identity of a partitioned table itself is never used: its partitions hold the rows.
-    let publishers =
-        if table.kind == Kind::Table { replica_identity::publishers(connection, table.oid).await? } else { Vec::new() };
-    let index_valid = match mode {
-        Mode::Index(Some(index)) => {
-            let indexes = replica_identity::indexes(connection, table.oid).await?;
-            indexes.get(index).is_some_and(|it| it.why_unsuitable().is_none())
-        }
-        _ => false,
+    let publishers = if table.kind == Kind::Table {
+        publisher::read(connection, &[table.oid].into()).await?.remove(&table.oid).unwrap_or_default()
+    } else {
+        Vec::new()
     };
-    Ok(Some(Facts { table, publishers, index_valid }))
+    let index = match mode {
+        Mode::Index(Some(index)) => replica_identity::indexes(connection, table.oid).await?.remove(index),
+        _ => None,
+    };
+    let index = index.filter(|it| it.why_unsuitable().is_none());
+    let (index_valid, version) = (index.is_some(), connection.version());
+    let index_columns = index.map(|it| it.columns).unwrap_or_default();
+    Ok(Some(Facts { table, publishers, index_valid, index_columns, version }))
 }
 
 /// Sets the mode unless a publication of the table could not use it.
@@ -127,7 +133,8 @@ pub(super) async fn restore(
 }
 
 pub(super) fn unserved<'a>(facts: &'a Facts, mode: &Mode) -> Vec<(&'a postgres::PublicationName, &'static str)> {
-    mode_serves_publications::unserved(&facts.publishers, mode, facts.table.has_primary_key, facts.index_valid)
+    let table = facts.table.facts_as(mode, &facts.index_columns);
+    mode_serves_publications::unserved(facts.version, &table, &facts.publishers)
 }
 
 /// Why the table cannot have that identity at all.

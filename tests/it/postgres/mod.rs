@@ -1,5 +1,6 @@
 //! `neonrep::postgres` alone, against real servers: what the catalogue, the sessions and the statements do on 14 to 18.
 
+mod identities;
 mod publications;
 mod sessions;
 
