@@ -2,7 +2,7 @@
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::{Check, Level};
+use super::check::{Check, Level};
 use crate::postgres::PublicationName;
 
 /// Why the order matters. Whatever is said of it, on pages and in messages, is this sentence.

@@ -2,8 +2,8 @@
 
 use tfplugin::{AttributePath, Diagnostic};
 
+use super::check::{Check, Level};
 use super::publication_exists::SLOT_BEFORE_PUBLICATION;
-use super::{Check, Level};
 use crate::postgres::{PublicationName, SlotName};
 
 /// The rule.
