@@ -1,6 +1,8 @@
 //! The resources, one line each.
 
+mod logical_replication;
 mod publication;
+mod role;
 
 use tfplugin::ErasedResource;
 use tfplugin::kinds::erased::resource;
@@ -9,5 +11,9 @@ use crate::handler::Data;
 
 /// All resources, in the order in which a guide uses them.
 pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
-    vec![resource(publication::Publication)]
+    vec![
+        resource(logical_replication::LogicalReplication),
+        resource(role::Role),
+        resource(publication::Publication),
+    ]
 }
