@@ -5,15 +5,17 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-/// A secret text. It has no `Display` and no serde, its `Debug` is stars, and its memory is wiped when it is dropped,
-/// so that it reaches a log, a state or a message only where somebody wrote [`Secret::expose`] on purpose.
+/// A secret text. It has no `Display` and no serde, its `Debug` is stars, its own memory is wiped when it is dropped,
+/// so that it reaches a state or a request only where somebody wrote [`Secret::expose`] on purpose.
 #[derive(Clone, Default)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over.
+    /// Takes the text over. From here on no message and no log line of this process repeats it.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        let text = Zeroizing::new(text.into());
+        tfplugin::secrets::remember(&text);
+        Self(text)
     }
 
     /// The text itself. Each call is a place to look at in a review.

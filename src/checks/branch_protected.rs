@@ -2,7 +2,7 @@
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::{Check, Level};
+use super::check::{Check, Level};
 use crate::neon::Branch;
 use crate::postgres::RoleName;
 

@@ -4,9 +4,7 @@ use std::fmt::Display;
 
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, Resource, identity, model};
 
-use super::attributes::Located;
 use super::context::Context;
-use super::db::Db;
 use super::explain;
 use crate::checks::Policy;
 use crate::neon::Budget;
@@ -45,7 +43,8 @@ impl<'a> Call<'a> {
 
     /// The time of the call, for the layers below.
     pub(crate) fn budget(&self) -> Budget {
-        Budget::new(self.cx.deadline(), self.cx.cancelled().clone())
+        let budget = Budget::new(self.cx.deadline(), self.cx.cancelled().clone());
+        if self.cx.applies() { budget } else { budget.planning() }
     }
 
     /// The error of a lower layer as the user reads it.
@@ -56,18 +55,6 @@ impl<'a> Call<'a> {
     /// An error of Postgres, on the attribute that the user should look at.
     pub(crate) fn refused(&self, error: &postgres::Error, at: AttributePath) -> Diagnostics {
         explain::postgres(&self.doing, error).at(at).into()
-    }
-
-    /// The database that three attributes name. Only a default branch is looked up.
-    pub(crate) async fn database(&self, model: &impl Located) -> Result<Db<'_>, Diagnostics> {
-        let location = model.location(self.target().is_direct())?;
-        let at = self.target().database(&location, &self.budget()).await.map_err(|error| self.failed(&error))?;
-        Ok(Db::new(self, at))
-    }
-
-    /// A database that is resolved already, such as that of an id.
-    pub(crate) fn at(&self, database: crate::target::Database) -> Db<'_> {
-        Db::new(self, database)
     }
 
     /// The server that a location resolves to.

@@ -8,10 +8,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::connection::{Connection, Param, Row};
+use super::connection::Connection;
 use super::error::Result;
 pub use super::marks::Marks;
 use super::names::{PublicationName, RoleName, SchemaName, TableName};
+use super::row::{Param, Row};
 use super::sql::{Fragment, Keyword, List, Literal, Statement};
 use super::version::ServerVersion;
 use crate::sql;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::connection::{Connection, Param};
+use super::connection::Connection;
 use super::error::{Error, Kind, Result};
 use super::names::{IndexName, PublicationName, TableName};
 use super::publication::Operation;
+use super::row::Param;
 use super::sql::Statement;
 use crate::sql;
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::connection::{Connection, Param, Row};
+use super::connection::Connection;
 use super::error::{Error, Kind as ErrorKind, Result};
 use super::names::{IndexName, RoleName, SchemaName, TableName};
 use super::replica_identity::Mode;
+use super::row::{Param, Row};
 
 /// What a relation is (`pg_class.relkind`), as far as table privileges apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

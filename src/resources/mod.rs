@@ -3,6 +3,7 @@
 mod logical_replication;
 mod publication;
 mod role;
+mod slot;
 
 use tfplugin::ErasedResource;
 use tfplugin::kinds::erased::resource;
@@ -15,5 +16,6 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
         resource(logical_replication::LogicalReplication),
         resource(role::Role),
         resource(publication::Publication),
+        resource(slot::Slot),
     ]
 }

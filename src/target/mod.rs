@@ -44,7 +44,7 @@ pub(crate) struct Settings {
 /// By Neon's API, or directly.
 #[derive(Debug)]
 pub(crate) enum Access {
-    Neon { api: crate::neon::Settings, role_passwords: BTreeMap<String, Secret> },
+    Neon { api: crate::neon::ApiSettings, role_passwords: BTreeMap<String, Secret> },
     Direct { server: direct::Entrance, sslmode: SslMode },
 }
 

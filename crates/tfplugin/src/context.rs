@@ -15,6 +15,7 @@ use crate::value::Value;
 /// The context of one call. Cheap to clone; may be moved into a task.
 pub struct Context<D> {
     inner: Arc<Inner<D>>,
+    applies: bool,
 }
 
 struct Inner<D> {
@@ -29,7 +30,7 @@ struct Inner<D> {
 
 impl<D> Clone for Context<D> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { inner: Arc::clone(&self.inner), applies: self.applies }
     }
 }
 
@@ -51,7 +52,19 @@ impl<D> Context<D> {
                 warnings: Mutex::default(),
                 checkpoint: Mutex::default(),
             }),
+            applies: false,
         }
+    }
+
+    /// The same for a call that applies a change.
+    #[must_use]
+    pub fn for_apply(self) -> Self {
+        Self { applies: true, ..self }
+    }
+
+    /// Whether the call applies a change. Otherwise it belongs to a plan or a refresh, and the user waits for an answer.
+    pub fn applies(&self) -> bool {
+        self.applies
     }
 
     /// What the provider's configuration made.

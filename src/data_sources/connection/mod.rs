@@ -118,8 +118,7 @@ impl DataSource for Connection {
         let database = config.database.need(path!(database))?;
         let call = Call::new(cx, format!("read how to connect to database `{database}`"));
         let db = call.database(&config.on_branch_of_role()).await?;
-        let (host, port) =
-            call.target().host(db.at(), &call.budget()).await.map_err(|error| call.failed(&error))?;
+        let (host, port) = call.target().host(db.at(), &call.budget()).await.map_err(|error| call.failed(&error))?;
         let role = config.role()?.clone();
         let password = if config.include_password.is_true() { password(&db, &config, &role).await? } else { None };
         let uri = password.as_ref().map(|password| uri(&role, password, &host, port, &db.at().name));
@@ -247,7 +246,8 @@ mod tests {
 
     #[test]
     fn the_branch_of_the_role_is_used_where_none_is_named() {
-        let at = |branch| config("p/br-a/a%2Fb", branch).on_branch_of_role().branch_id.into_known().unwrap().to_string();
+        let at =
+            |branch| config("p/br-a/a%2Fb", branch).on_branch_of_role().branch_id.into_known().unwrap().to_string();
         assert_eq!(at(Attr::Null), "br-a");
         assert_eq!(at(Attr::Known("br-a")), "br-a");
         assert_eq!(config("p/br-a/a%2Fb", Attr::Null).role().unwrap().as_str(), "a/b");

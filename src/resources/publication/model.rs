@@ -12,6 +12,10 @@ use crate::postgres::publication::{Definition, Operation, Publication as Found};
 use crate::postgres::{DatabaseName, PublicationName, Relation, RoleName, SchemaName, TableName};
 use crate::target::{Database, PublicationId, ReplicaIdentityId};
 
+/// In private state: whether the last apply left a publication of all tables. A difference that came about outside is
+/// told apart from one that the configuration asks for.
+pub(super) const APPLIED_ALL_TABLES: &str = "all_tables";
+
 /// Field for field the schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

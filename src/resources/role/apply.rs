@@ -124,12 +124,7 @@ pub(super) async fn read(call: &Call<'_>, state: &Model, id: &RoleId) -> Result<
 }
 
 /// Sets a new password if `rotate_when_changed` asks for one; everything else is a matter of the state.
-pub(super) async fn update(
-    call: &Call<'_>,
-    prior: &Model,
-    plan: &Model,
-    id: &RoleId,
-) -> Result<Found, Diagnostics> {
+pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &RoleId) -> Result<Found, Diagnostics> {
     let api = Api::of(call, id)?;
     if !plan.rotates(prior) {
         return Ok(Found { adopted: false, password: api.password(plan, None).await });

@@ -46,7 +46,10 @@ fn the_state_is_what_was_seen() {
     assert_eq!(made.id, Attr::Known(at.clone()));
     assert_eq!((made.branch_id, made.adopted, made.password), (known("br-a"), Attr::Known(true), Attr::Null));
     let stored = |before: Attr<&str>, now| {
-        role(Attr::Known(true), Attr::Null, before).observed(at.clone(), found(now)).password.map(|it| it.expose().to_owned())
+        role(Attr::Known(true), Attr::Null, before)
+            .observed(at.clone(), found(now))
+            .password
+            .map(|it| it.expose().to_owned())
     };
     assert_eq!(stored(Attr::Unknown, Some("new")), Attr::Known("new".to_owned()));
     assert_eq!(stored(Attr::Known("old"), Some("new")), Attr::Known("new".to_owned()));
@@ -107,7 +110,9 @@ fn only_another_value_rotates() {
 #[test]
 fn reserved_names_are_refused_and_their_neighbours_are_not() {
     let long = "a".repeat(64);
-    for wrong in ["", "pg_x", "pg_", "neon_superuser", "cloud_admin", "zenith_admin", "public", "none", ".", "..", &long] {
+    for wrong in
+        ["", "pg_x", "pg_", "neon_superuser", "cloud_admin", "zenith_admin", "public", "none", ".", "..", &long]
+    {
         assert!(role_name(wrong).is_err(), "{wrong}");
     }
     let longest = "ä".repeat(31);

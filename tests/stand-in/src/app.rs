@@ -32,12 +32,25 @@ pub(crate) enum ServerState {
     Stopped,
 }
 
+/// An endpoint's two ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ports {
+    /// To the compute itself.
+    pub(crate) direct: u16,
+    /// Through what stands for the pooler.
+    pub(crate) pooled: u16,
+}
+
 /// The shared parts.
 pub(crate) struct App {
     /// The one key that the API accepts.
     pub(crate) api_key: String,
-    /// Port that clients reach Postgres on.
-    pub(crate) port: u16,
+    /// What the path of an admin route must hold.
+    pub(crate) admin_token: String,
+    /// Names that we are called by besides those of this machine.
+    pub(crate) names: Vec<String>,
+    /// Ports that clients reach Postgres on.
+    pub(crate) ports: Ports,
     /// Faults to come.
     pub(crate) faults: StdMutex<Faults>,
     /// Calls seen.
@@ -48,6 +61,8 @@ pub(crate) struct App {
     pub(crate) cut: Notify,
     /// The server's own log.
     pub(crate) log: PathBuf,
+    /// Closed file with the superuser's connection string.
+    pub(crate) dsn_file: PathBuf,
     state: watch::Sender<ServerState>,
     world: StdMutex<World>,
     cluster: Mutex<Cluster>,
@@ -57,19 +72,28 @@ pub(crate) struct App {
 
 impl App {
     /// Starts the server of a prepared cluster and sets up project, owner role and first database.
-    pub(crate) async fn start(mut cluster: Cluster, world: World, api_key: String, port: u16) -> Result<Arc<Self>> {
+    pub(crate) async fn start(
+        mut cluster: Cluster,
+        world: World,
+        api_key: String,
+        names: Vec<String>,
+        ports: Ports,
+    ) -> Result<Arc<Self>> {
         cluster.start(wal_level(&world)).await?;
         let password = names::password();
         let access = Access { socket: cluster.socket().to_owned(), port: cluster.port(), password };
         admin::set_up_cluster(&access.connect("postgres").await?, world.major, &access.password).await?;
         let app = Arc::new(Self {
             api_key,
-            port,
+            admin_token: names::admin_token(),
+            names,
+            ports,
             faults: StdMutex::default(),
             journal: StdMutex::default(),
             polled: Notify::new(),
             cut: Notify::new(),
             log: cluster.log().to_owned(),
+            dsn_file: cluster.write_closed("superuser.dsn", &access.dsn(DATABASE))?,
             state: watch::Sender::new(ServerState::Up),
             world: StdMutex::new(world),
             cluster: Mutex::new(cluster),

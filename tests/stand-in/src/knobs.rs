@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::front::refusal::ProxyErrors;
 use crate::postgres::admin::Dropped;
 
 /// Which kind of key the one API key is.
@@ -46,8 +47,12 @@ pub(crate) struct Knobs {
     pub(crate) branch_parent: Option<String>,
     /// Refuse all connections inside TLS with this text and SQLSTATE XX000, as Neon's proxy does.
     pub(crate) refuse_connections: Option<String>,
+    /// Another SQLSTATE for that.
+    pub(crate) refuse_sqlstate: Option<String>,
     /// How many connections are refused so; null means all.
     pub(crate) refuse_times: Option<u32>,
+    /// What becomes of errors before the login is over.
+    pub(crate) proxy_errors: ProxyErrors,
     /// How long each new connection is held before the server sees it, in milliseconds: a cold start.
     pub(crate) connect_delay_ms: u64,
 }
@@ -67,7 +72,9 @@ impl Default for Knobs {
             branch_state: "ready".to_owned(),
             branch_parent: None,
             refuse_connections: None,
+            refuse_sqlstate: None,
             refuse_times: None,
+            proxy_errors: ProxyErrors::Postgres,
             connect_delay_ms: 0,
         }
     }

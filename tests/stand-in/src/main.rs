@@ -17,6 +17,7 @@ mod world;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -26,8 +27,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use announcement::Announcement;
-use app::App;
+use app::{App, Ports};
 use cli::Cli;
+use front::{Tls, Way};
 use postgres::archive;
 use postgres::cluster::Cluster;
 use postgres::process;
@@ -105,7 +107,7 @@ async fn serve(
     cli: &Cli,
     user: RunAs,
     folder: &mut Option<tempfile::TempDir>,
-    started: &mut Option<std::sync::Arc<App>>,
+    started: &mut Option<Arc<App>>,
 ) -> Result<()> {
     let cache = cli.cache_dir.clone().unwrap_or_else(|| archive::default_cache(user));
     let cache = std::path::absolute(cache)?;
@@ -114,19 +116,27 @@ async fn serve(
         return Ok(());
     }
     let api = TcpListener::bind(cli.listen).await.with_context(|| format!("listening on {}", cli.listen))?;
-    let front = TcpListener::bind(("127.0.0.1", cli.postgres_port))
+    let host = cli.listen.ip();
+    let direct = TcpListener::bind((host, cli.postgres_port))
         .await
         .with_context(|| format!("listening on port {}", cli.postgres_port))?;
-    let port = front.local_addr()?.port();
+    let pooled = TcpListener::bind((host, 0)).await?;
+    let ports = Ports { direct: direct.local_addr()?.port(), pooled: pooled.local_addr()?.port() };
     let made = folder.insert(folder::make(user)?);
-    let certificates = tls::make(made.path(), user)?;
+    let certificates = tls::make(made.path(), &cli.names, user)?;
     let cluster = Cluster::prepare(installation, made.path(), &certificates, user, &cli.settings)?;
     let world = World::new(cli.postgres, cli.logical);
     let api_key = cli.api_key.clone().unwrap_or_else(names::api_key);
-    let app = App::start(cluster, world, api_key, port).await?;
+    let mut names = cli.names.clone();
+    if !cli.listen.ip().is_unspecified() {
+        names.push(cli.listen.ip().to_string());
+    }
+    let app = App::start(cluster, world, api_key, names, ports).await?;
     *started = Some(app.clone());
 
-    tokio::spawn(front::serve(app.clone(), front, front::acceptor(&certificates)?));
+    let tls = Arc::new(Tls::new(&certificates)?);
+    tokio::spawn(front::serve(app.clone(), direct, Arc::clone(&tls), Way::Direct));
+    tokio::spawn(front::serve(app.clone(), pooled, tls, Way::Pooled));
     let base = format!("http://{}", api.local_addr()?);
     announce(cli.env, &announcement(&app, &base, &certificates))?;
     server::serve(app, api).await
@@ -141,12 +151,12 @@ fn announcement(app: &App, base: &str, certificates: &tls::Certificates) -> Anno
         branch_id: world.branch_id.clone(),
         endpoint_id: world.endpoint.id.clone(),
         host: tls::HOST.to_owned(),
-        port: app.port,
+        port: app.ports.direct,
         database: app::DATABASE.to_owned(),
         owner_role: app::OWNER.to_owned(),
         superuser_dsn: app.access().dsn(app::DATABASE),
         sslrootcert: certificates.authority.display().to_string(),
-        admin_url: format!("{base}/admin"),
+        admin_url: format!("{base}/admin/{}", app.admin_token),
     }
 }
 

@@ -52,6 +52,11 @@ pub(crate) fn api_key() -> String {
     format!("napi_{}", characters(MIXED, 64))
 }
 
+/// The secret part of the admin routes' address.
+pub(crate) fn admin_token() -> String {
+    characters(MIXED, 32)
+}
+
 /// A role's password: `npg_` and 12 characters.
 pub(crate) fn password() -> String {
     format!("npg_{}", characters(MIXED, 12))

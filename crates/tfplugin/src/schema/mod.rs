@@ -9,6 +9,7 @@
 //! ```
 
 mod check;
+pub(crate) mod describe;
 pub mod timeouts;
 
 pub use check::Role;
@@ -35,6 +36,7 @@ pub struct Schema {
     pub import_id: Option<&'static str>,
     /// What [`object_type`](Self::object_type) gives, made at its first use.
     object_type: OnceLock<Type>,
+    has_secrets: OnceLock<bool>,
 }
 
 /// A rule between top-level attributes of one configuration.
@@ -136,7 +138,16 @@ impl Schema {
             rules: Vec::new(),
             import_id: None,
             object_type: OnceLock::new(),
+            has_secrets: OnceLock::new(),
         }
+    }
+
+    /// Sets the version of the stored state. Older ones are upgraded by
+    /// [`Resource::upgrade`](crate::kinds::resource::Resource::upgrade).
+    #[must_use]
+    pub fn version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
     }
 
     /// Adds an attribute.
@@ -190,6 +201,18 @@ impl Schema {
     pub fn object_type(&self) -> &Type {
         self.object_type.get_or_init(|| Type::Object(object_type(&self.attributes)))
     }
+
+    /// Whether some attribute, at any depth, is sensitive or write-only.
+    pub(crate) fn has_secrets(&self) -> bool {
+        *self.has_secrets.get_or_init(|| has_secrets(&self.attributes))
+    }
+}
+
+/// Whether a value may hold something to be hidden.
+fn has_secrets(attributes: &BTreeMap<String, Attribute>) -> bool {
+    attributes
+        .values()
+        .any(|it| it.sensitive || it.write_only || matches!(&it.kind, Kind::Nested(_, inner) if has_secrets(inner)))
 }
 
 fn object_type(attributes: &BTreeMap<String, Attribute>) -> BTreeMap<String, Type> {
@@ -246,6 +269,13 @@ pub fn list_of(element: Type) -> Attribute {
 /// A map of values of one type.
 pub fn map_of(element: Type) -> Attribute {
     attribute(Kind::Type(Type::Map(Box::new(element))))
+}
+
+/// One value of an object type, for what is only read: attributes of its own, as [`single`] has them, make
+/// `-generate-config-out` of some Terraform versions crash where they are computed.
+pub fn object_of(attributes: impl IntoIterator<Item = (&'static str, Type)>) -> Attribute {
+    let attributes = attributes.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
+    attribute(Kind::Type(Type::Object(attributes)))
 }
 
 /// One object with attributes of its own.

@@ -76,7 +76,7 @@ impl<P: Provider> FrameworkServer<P> {
         };
         // What comes with a creation is of the object that it replaces.
         let private = if operation == Operation::Create { &[] } else { request.planned_private.as_slice() };
-        let cx = self.context(data, operation.timeout(timed), private);
+        let cx = self.context(data, operation.timeout(timed), private).for_apply();
         let outcome = run(resource, &cx, operation, change).await;
         match encode(resource.schema(), &outcome.state, type_name) {
             Ok(state) => {

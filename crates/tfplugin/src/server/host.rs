@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApplyRequest, ClientCapabilities, Encoded, ImportResponse, Metadata, PlanRequest, PlanResponse, PluginServer,
-    ProviderSchema, ReadRequest, StateResponse, UpgradeRequest,
+    ApplyRequest, ClientCapabilities, Encoded, ImportResponse, Metadata, MoveRequest, PlanRequest, PlanResponse,
+    PluginServer, ProviderSchema, ReadRequest, StateResponse, UpgradeRequest,
 };
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -19,6 +19,7 @@ use crate::kinds::typed::{self, Origin};
 use crate::private::Private;
 use crate::provider::{Configured, Provider};
 use crate::schema::Schema;
+use crate::secrets;
 use crate::validate::presence;
 use crate::value::Value;
 use crate::value::codec;
@@ -148,7 +149,7 @@ fn no_such(what: &str, name: &str) -> Diagnostic {
 
 /// Reads a value of a schema.
 pub(crate) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &str) -> Result<Value, Diagnostic> {
-    codec::decode(schema.object_type(), value).map_err(|error| {
+    let decoded = codec::decode(schema.object_type(), value).map_err(|error| {
         Diagnostic::error(
             format!("Unreadable {what}"),
             format!(
@@ -157,11 +158,14 @@ pub(crate) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &s
             ),
         )
         .at(error.path.clone())
-    })
+    })?;
+    secrets::remember_values(schema, &decoded);
+    Ok(decoded)
 }
 
 /// Writes a value of a schema.
 pub(crate) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<Encoded, Diagnostic> {
+    secrets::remember_values(schema, value);
     codec::encode(schema.object_type(), value).map_err(|error| {
         Diagnostic::bug(format!("A value of `{type_name}` does not fit its schema: {error}.")).at(error.path.clone())
     })
@@ -245,6 +249,10 @@ impl<P: Provider> PluginServer for FrameworkServer<P> {
 
     async fn import_resource_state(&self, type_name: String, id: String) -> ImportResponse {
         self.import(&type_name, &id)
+    }
+
+    async fn move_resource_state(&self, request: MoveRequest) -> StateResponse {
+        self.move_state(request)
     }
 
     async fn read_data_source(&self, type_name: String, config: Encoded) -> StateResponse {

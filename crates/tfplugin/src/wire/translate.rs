@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::schema::{Attribute, Kind, Nesting, Schema};
+use crate::printable;
+use crate::schema::{Attribute, Kind, Nesting, Rule, Schema, describe};
 use crate::server::{ClientCapabilities, Encoded};
 use crate::value::path::{AttributePath, Step};
 use crate::wire::generated::tfplugin6::{self as proto, attribute_path, schema as wire};
@@ -37,12 +38,28 @@ pub(crate) fn server_capabilities() -> proto::ServerCapabilities {
     }
 }
 
-/// Messages for the wire, in their order.
+/// More messages than anybody reads make an answer that no terminal can show.
+const MOST_MESSAGES: usize = 200;
+
+/// Messages for the wire, in their order. What there is beyond the first two hundred is counted.
 pub(crate) fn diagnostics(all: Diagnostics) -> Vec<proto::Diagnostic> {
-    all.into_iter().map(diagnostic).collect()
+    let count = all.iter().count();
+    let has_errors = all.has_errors();
+    let mut shown: Vec<_> = all.into_iter().take(MOST_MESSAGES).map(diagnostic).collect();
+    if count > MOST_MESSAGES {
+        let rest = format!("There are {} more messages, which are not shown.", count - MOST_MESSAGES);
+        let summary = "More messages are not shown";
+        // An error among those that are left out is still an error.
+        shown.push(diagnostic(if has_errors {
+            Diagnostic::error(summary, rest)
+        } else {
+            Diagnostic::warning(summary, rest)
+        }));
+    }
+    shown
 }
 
-/// One message for the wire.
+/// One message for the wire: the only way by which text leaves the process towards the terminal.
 pub(crate) fn diagnostic(message: Diagnostic) -> proto::Diagnostic {
     let severity = match message.severity {
         Severity::Error => proto::diagnostic::Severity::Error,
@@ -50,8 +67,8 @@ pub(crate) fn diagnostic(message: Diagnostic) -> proto::Diagnostic {
     };
     proto::Diagnostic {
         severity: severity.into(),
-        summary: message.summary,
-        detail: message.detail,
+        summary: printable::line(&message.summary, printable::SUMMARY_BYTES),
+        detail: printable::lines(&message.detail, printable::DETAIL_BYTES),
         attribute: (!message.path.is_root()).then(|| path(&message.path)),
     }
 }
@@ -91,7 +108,7 @@ pub(crate) fn schema(schema: &Schema) -> proto::Schema {
     proto::Schema {
         version: schema.version,
         block: Some(wire::Block {
-            attributes: attributes(&schema.attributes),
+            attributes: attributes(&schema.attributes, &schema.rules),
             description: schema.prose.to_owned(),
             description_kind: proto::StringKind::Markdown.into(),
             ..wire::Block::default()
@@ -99,16 +116,17 @@ pub(crate) fn schema(schema: &Schema) -> proto::Schema {
     }
 }
 
-fn attributes(all: &BTreeMap<String, Attribute>) -> Vec<wire::Attribute> {
-    all.iter().map(|(name, it)| attribute(name, it)).collect()
+fn attributes(all: &BTreeMap<String, Attribute>, rules: &[Rule]) -> Vec<wire::Attribute> {
+    all.iter().map(|(name, it)| attribute(name, it, rules)).collect()
 }
 
-fn attribute(name: &str, attribute: &Attribute) -> wire::Attribute {
+/// `rules` are those between the attributes of the same object.
+fn attribute(name: &str, attribute: &Attribute, rules: &[Rule]) -> wire::Attribute {
     let (simple, nested) = match &attribute.kind {
         Kind::Type(it) => (it.to_json().to_string().into_bytes(), None),
         Kind::Nested(nesting, inner) => {
             let object = wire::Object {
-                attributes: attributes(inner),
+                attributes: attributes(inner, &[]),
                 nesting: self::nesting(*nesting).into(),
                 ..wire::Object::default()
             };
@@ -119,7 +137,7 @@ fn attribute(name: &str, attribute: &Attribute) -> wire::Attribute {
         name: name.to_owned(),
         r#type: simple,
         nested_type: nested,
-        description: attribute.doc.clone(),
+        description: describe::attribute(name, attribute, rules),
         required: attribute.required,
         optional: attribute.optional,
         computed: attribute.computed,
@@ -157,11 +175,44 @@ mod tests {
     }
 
     #[test]
+    fn foreign_text_reaches_the_terminal_harmless() {
+        crate::secrets::remember("a key that the API repeats");
+        let sent = diagnostic(Diagnostic::error(
+            "Table \u{1b}[2J\nx",
+            format!("said: a key that the API repeats\n\u{202e}{}", "y".repeat(1 << 20)),
+        ));
+        assert_eq!(sent.summary, "Table \\u{1b}[2J x");
+        assert!(sent.detail.starts_with("said: (sensitive value)\n\\u{202e}yyy"), "{}", &sent.detail[..80]);
+        assert!(sent.detail.ends_with(" more bytes)") && sent.detail.len() < 20_000);
+    }
+
+    #[test]
+    fn messages_without_end_are_counted() {
+        let many = |error_at: usize| -> Vec<proto::Diagnostic> {
+            diagnostics(
+                (0..500)
+                    .map(|it| {
+                        if it == error_at {
+                            Diagnostic::error(format!("{it}"), "")
+                        } else {
+                            Diagnostic::warning(format!("{it}"), "")
+                        }
+                    })
+                    .collect(),
+            )
+        };
+        let sent = many(usize::MAX);
+        assert_eq!((sent.len(), sent[200].severity, sent[200].detail.contains("300 more")), (201, 2, true));
+        assert_eq!(many(499)[200].severity, 1);
+    }
+
+    #[test]
     fn schemas_carry_types_or_nested_attributes_never_both() {
         let of = Schema::new("Prose.")
             .attribute("name", string().required().doc("Name."))
             .attribute("publish", set_of(Type::String).optional().sensitive())
-            .attribute("tables", set_of_objects([("schema", string().default("public"))]).optional());
+            .attribute("tables", set_of_objects([("schema", string().default("public").doc("Schema."))]).optional())
+            .rule(Rule::Requires("publish", "tables"));
         let block = schema(&of).block.unwrap();
         let [name, publish, tables] = &block.attributes[..] else { panic!("{} attributes", block.attributes.len()) };
         assert_eq!((block.description.as_str(), block.description_kind()), ("Prose.", proto::StringKind::Markdown));
@@ -170,6 +221,8 @@ mod tests {
         let nested = tables.nested_type.as_ref().unwrap();
         assert!(tables.r#type.is_empty());
         assert_eq!(nested.nesting(), wire::object::NestingMode::Set);
+        assert_eq!(nested.attributes[0].description, "Schema. Defaults to `public`.");
+        assert_eq!(publish.description.trim(), "Needs `tables`.");
         assert!(nested.attributes[0].optional && nested.attributes[0].computed);
     }
 }

@@ -1,8 +1,9 @@
 //! One running cluster: data copied from the seed, settings as Neon's computes have them, start, stop and restart.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,8 +91,15 @@ impl Cluster {
         write("postgresql.conf", "include 'stand-in.conf'\n")?;
         write("pg_hba.conf", ACCESS)?;
         let log = folder.join("postgres.log");
-        fs::write(&log, "")?;
+        closed_file(&log)?; // statements with passwords may be in it
         Ok(Self { installation, user, data, log, socket, port: 0, child: None })
+    }
+
+    /// Writes a file beside the log that nobody else can read, and says where.
+    pub(crate) fn write_closed(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.log.with_file_name(name);
+        writeln!(closed_file(&path)?, "{text}")?;
+        Ok(path)
     }
 
     /// Loopback port of the server itself; 0 before the first start.
@@ -223,6 +231,7 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
          ssl_key_file = '{}'\n\
          max_wal_senders = 10\n\
          max_replication_slots = 10\n\
+         output_plugin_libraries = 'pgoutput, test_decoding, wal2json'\n\
          wal_sender_timeout = 10s\n\
          wal_keep_size = 0\n\
          password_encryption = 'scram-sha-256'\n\
@@ -259,6 +268,11 @@ fn says_ready(status: &str, pid: u32) -> bool {
     lines.next() == Some(pid.to_string().as_str()) && lines.nth(6) == Some("ready")
 }
 
+fn closed_file(path: &Path) -> Result<File> {
+    let made = File::options().write(true).create_new(true).mode(0o600).open(path);
+    made.with_context(|| format!("making {}", path.display()))
+}
+
 fn free_port() -> Result<u16> {
     let mut random = rand::rng();
     for _ in 0..200 {
@@ -279,6 +293,7 @@ fn copy_tree(from: &Path, to: &Path, user: RunAs) -> Result<()> {
             copy_tree(&entry.path(), &target, user)?;
         } else {
             fs::copy(entry.path(), &target)?;
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600))?;
             user.own(&target)?;
         }
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::answer::{Answer, Refusal, ok};
 use crate::app::App;
 use crate::knobs::KeyKind;
+use crate::names;
 use crate::world::REGION;
 
 const USER: &str = "0f1e2d3c-0000-4000-8000-000000000001";
@@ -45,7 +46,21 @@ pub(crate) async fn me(State(app): State<Arc<App>>) -> Answer {
         "branches_limit": 500,
         "max_autoscaling_limit": 8,
         "active_seconds_limit": 0,
-        "billing_account": {},
+        "billing_account": {
+            "state": "active",
+            "payment_source": {"type": "card"},
+            "subscription_type": "scale",
+            "payment_method": "stripe",
+            "quota_reset_at_last": names::now(),
+            "name": "Stand In",
+            "email": "stand-in@example.com",
+            "address_city": "",
+            "address_country": "",
+            "address_line1": "",
+            "address_line2": "",
+            "address_postal_code": "",
+            "address_state": "",
+        },
         "auth_accounts": [],
     }))
 }

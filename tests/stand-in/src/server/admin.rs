@@ -1,11 +1,10 @@
-//! The admin routes: faults, the journal, settings, and the server itself. No key; from this machine only.
+//! The admin routes: faults, the journal, settings, and the server itself. The token in their path is the key to them.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::{Path, RawPathParams, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -13,7 +12,7 @@ use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal, created, nothing, object, ok};
-use crate::app::{App, DATABASE, OWNER, ServerState};
+use crate::app::{App, OWNER, ServerState};
 use crate::faults::{Faults, Rule};
 use crate::journal::Journal;
 use crate::names;
@@ -21,7 +20,7 @@ use crate::postgres::admin::{self, Dropped};
 use crate::world::OtherBranch;
 
 /// All of them.
-pub(crate) fn routes() -> Router<Arc<App>> {
+pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
@@ -36,15 +35,25 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/postgres/restart", post(restart))
         .route("/terminate_backends", post(terminate_backends))
         .route("/connections/cut", post(cut_connections))
-        .layer(middleware::from_fn(from_here))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), with_the_token))
 }
 
-async fn from_here(request: Request, next: Next) -> Result<Response, Refusal> {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    if !peer.is_some_and(|ConnectInfo(address)| address.ip().is_loopback()) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "from this machine only"));
+async fn with_the_token(
+    State(app): State<Arc<App>>,
+    path: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Result<Response, Refusal> {
+    if !path.iter().any(|(name, value)| name == "token" && same(value, &app.admin_token)) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "the token is not right: take the whole `admin_url`"));
     }
     Ok(next.run(request).await)
+}
+
+/// Compares without telling by its time how much was right.
+fn same(sent: &str, token: &str) -> bool {
+    let differing = sent.bytes().zip(token.bytes()).fold(0, |bits, (a, b)| bits | (a ^ b));
+    sent.len() == token.len() && differing == 0
 }
 
 fn rules(app: &App) -> MutexGuard<'_, Faults> {
@@ -69,7 +78,7 @@ async fn clear_faults(State(app): State<Arc<App>>) -> Answer {
     nothing()
 }
 
-async fn remove_fault(State(app): State<Arc<App>>, Path(id): Path<u32>) -> Answer {
+async fn remove_fault(State(app): State<Arc<App>>, Path((_, id)): Path<(String, u32)>) -> Answer {
     if rules(&app).remove(id) {
         return nothing();
     }
@@ -133,7 +142,7 @@ async fn add_database(State(app): State<Arc<App>>, body: Bytes) -> Answer {
     app.wake().await?;
     admin::create_database(app.access(), name, owner).await?;
     app.take_over_catalogue().await;
-    created(json!({"name": name, "owner": owner, "superuser_dsn": app.access().dsn(name)}))
+    created(json!({"name": name, "owner": owner}))
 }
 
 async fn postgres(State(app): State<Arc<App>>) -> Answer {
@@ -147,7 +156,7 @@ async fn postgres(State(app): State<Arc<App>>) -> Answer {
         "pid": app.server_pid().await,
         "port": app.access().port,
         "log": app.log,
-        "superuser_dsn": app.access().dsn(DATABASE),
+        "superuser_dsn_file": app.dsn_file,
     }))
 }
 

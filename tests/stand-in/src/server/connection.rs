@@ -49,19 +49,15 @@ pub(crate) async fn uri(
         return Err(Refusal::not_found("role"));
     };
     let password = role.password.as_deref().filter(|_| world.knobs.store_passwords);
-    let host = host(wanted.pooled.unwrap_or_default());
-    ok(json!({"uri": written(&role.name, password, &host, app.port, &database)}))
+    // Neon has `-pooler` in the host; a name that resolves everywhere has no room for it, so the pooler has a port.
+    let port = if wanted.pooled.unwrap_or_default() { app.ports.pooled } else { app.ports.direct };
+    ok(json!({"uri": written(&role.name, password, port, &database)}))
 }
 
-/// The pooled host has `-pooler` after its first label.
-fn host(pooled: bool) -> String {
-    if pooled { format!("{HOST}-pooler") } else { HOST.to_owned() }
-}
-
-fn written(role: &str, password: Option<&str>, host: &str, port: u16, database: &str) -> String {
+fn written(role: &str, password: Option<&str>, port: u16, database: &str) -> String {
     let password = password.map(|password| format!(":{}", names::escaped(password)));
     format!(
-        "postgresql://{}{}@{host}:{port}/{}?sslmode=require&channel_binding=require",
+        "postgresql://{}{}@{HOST}:{port}/{}?sslmode=require&channel_binding=require",
         names::escaped(role),
         password.unwrap_or_default(),
         names::escaped(database)
@@ -75,12 +71,9 @@ mod tests {
     #[test]
     fn names_are_escaped_and_an_unknown_password_is_left_out() {
         assert_eq!(
-            written("a@b", Some("npg_x"), &host(false), 5, "d/e"),
+            written("a@b", Some("npg_x"), 5, "d/e"),
             "postgresql://a%40b:npg_x@localhost:5/d%2Fe?sslmode=require&channel_binding=require"
         );
-        assert_eq!(
-            written("a", None, &host(true), 5, "d"),
-            "postgresql://a@localhost-pooler:5/d?sslmode=require&channel_binding=require"
-        );
+        assert_eq!(written("a", None, 5, "d"), "postgresql://a@localhost:5/d?sslmode=require&channel_binding=require");
     }
 }

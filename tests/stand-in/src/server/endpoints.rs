@@ -11,7 +11,7 @@ use super::answer::{Answer, Refusal, member, ok};
 use super::branches::with_server;
 use super::gate::Destined;
 use super::projects::{changeable, known, overlay};
-use crate::app::App;
+use crate::app::{App, Ports};
 use crate::names;
 use crate::operations::{self, Effect, Link};
 use crate::postgres::tls::HOST;
@@ -24,11 +24,11 @@ fn text(state: EndpointState) -> &'static str {
     }
 }
 
-fn shown(world: &World) -> Value {
+fn shown(world: &World, ports: Ports) -> Value {
     let endpoint = &world.endpoint;
     let mut shown = json!({
         "id": endpoint.id,
-        "host": HOST,
+        "host": format!("{HOST}:{}", ports.direct),
         "project_id": world.project_id,
         "branch_id": world.branch_id,
         "region_id": REGION,
@@ -60,15 +60,15 @@ fn shown(world: &World) -> Value {
     shown
 }
 
-fn all(world: &World) -> Vec<Value> {
-    if world.knobs.endpoint_missing { Vec::new() } else { vec![shown(world)] }
+fn all(world: &World, ports: Ports) -> Vec<Value> {
+    if world.knobs.endpoint_missing { Vec::new() } else { vec![shown(world, ports)] }
 }
 
 /// `GET …/endpoints`.
 pub(crate) async fn list(State(app): State<Arc<App>>, Path(project): Path<String>) -> Answer {
     let world = app.world();
     known(&world, &project)?;
-    ok(json!({"endpoints": all(&world)}))
+    ok(json!({"endpoints": all(&world, app.ports)}))
 }
 
 /// `GET …/branches/{branch}/endpoints`.
@@ -78,7 +78,7 @@ pub(crate) async fn list_of_branch(
 ) -> Answer {
     let world = app.world();
     with_server(&world, &project, &branch)?;
-    ok(json!({"endpoints": all(&world)}))
+    ok(json!({"endpoints": all(&world, app.ports)}))
 }
 
 /// `GET …/endpoints/{endpoint}`.
@@ -86,7 +86,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, Path((project, endpoint)): 
     let world = app.world();
     known(&world, &project)?;
     there(&world, &endpoint)?;
-    ok(json!({"endpoint": shown(&world)}))
+    ok(json!({"endpoint": shown(&world, app.ports)}))
 }
 
 fn there(world: &World, endpoint: &str) -> Result<(), Refusal> {
@@ -171,16 +171,18 @@ fn answer(app: &Arc<App>, world: &mut World, chain: Vec<Link>, destined: Destine
         _ => None,
     });
     let operations = operations::schedule(app, world, chain, destined.0);
-    ok(json!({"endpoint": shown(world), "operations": operations}))
+    ok(json!({"endpoint": shown(world, app.ports), "operations": operations}))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PORTS: Ports = Ports { direct: 5, pooled: 6 };
+
     #[test]
     fn the_endpoint_has_the_fields_that_the_api_requires() {
-        let shown = shown(&World::new(17, false));
+        let shown = shown(&World::new(17, false), PORTS);
         for field in [
             "id",
             "host",
@@ -213,6 +215,6 @@ mod tests {
         assert!(there(&world, "ep-none").is_err());
         world.knobs.endpoint_missing = true;
         assert!(there(&world, &id).is_err());
-        assert!(all(&world).is_empty());
+        assert!(all(&world, PORTS).is_empty());
     }
 }

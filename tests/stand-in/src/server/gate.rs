@@ -13,12 +13,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::API;
 use super::answer::Refusal;
+use super::{API, known_keys};
 use crate::app::App;
 use crate::faults::{Action, Fate, Reset};
 use crate::journal::{self, Entry};
-use crate::names;
 
 /// Largest body that is read.
 const LARGEST: usize = 1 << 20;
@@ -87,13 +86,15 @@ fn key_is_known(headers: &HeaderMap, key: &str) -> bool {
 
 fn note(app: &App, parts: &Parts, path: &str, body: &Bytes, fault: Option<&Action>) -> u64 {
     let user_agent = parts.headers.get(header::USER_AGENT);
+    let body = journal::body(body);
     let entry = Entry {
         number: 0,
         method: parts.method.to_string(),
         path: path.to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         user_agent: user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
-        body: journal::body(body),
+        unknown: known_keys::unknown(parts.method.as_str(), path, &body),
+        body,
         status: None,
         fault: fault.cloned(),
     };
@@ -134,9 +135,6 @@ fn faulty(action: &Action, status: u16) -> Response {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             answer.headers_mut().insert(name, value);
         }
-    }
-    if let Ok(id) = HeaderValue::try_from(names::uuid()) {
-        answer.headers_mut().entry("x-request-id").or_insert(id);
     }
     answer
 }

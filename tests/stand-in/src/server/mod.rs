@@ -1,4 +1,4 @@
-//! The HTTP side: Neon's API under `/api/v2`, the admin routes under `/admin`.
+//! The HTTP side: Neon's API under `/api/v2`, the admin routes under `/admin/<token>`.
 
 mod account;
 mod admin;
@@ -8,16 +8,18 @@ mod connection;
 mod databases;
 mod endpoints;
 mod gate;
+mod guard;
+mod known_keys;
 mod operations;
 mod projects;
+mod request_id;
 mod roles;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Result;
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
@@ -30,8 +32,14 @@ pub(crate) const API: &str = "/api/v2";
 
 /// Serves until the process ends.
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener) -> Result<()> {
-    let router = Router::new().nest(API, api(&app)).nest("/admin", admin::routes()).with_state(app);
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await?;
+    let router = Router::new()
+        .nest(API, api(&app))
+        .nest("/admin/{token}", admin::routes(&app))
+        .fallback(|| async { Refusal::not_found("page") })
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::pass))
+        .layer(middleware::from_fn(request_id::pass))
+        .with_state(app);
+    axum::serve(listener, router).await?;
     Ok(())
 }
 
@@ -44,9 +52,15 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/projects", get(projects::list))
         .route("/projects/shared", get(projects::list_shared))
         .nest("/projects/{project}", project())
-        .fallback(|| async { Refusal::new(StatusCode::NOT_FOUND, "this page does not exist") })
-        .method_not_allowed_fallback(|| async { Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed") })
+        // Never 404 or 405: whoever asks would take that for "it is gone".
+        .fallback(not_modelled)
+        .method_not_allowed_fallback(not_modelled)
         .layer(middleware::from_fn_with_state(Arc::clone(app), gate::pass))
+}
+
+async fn not_modelled(method: Method, uri: Uri) -> Refusal {
+    let message = format!("the stand-in does not model {method} {}; on Neon it may well work", uri.path());
+    Refusal::new(StatusCode::NOT_IMPLEMENTED, message)
 }
 
 fn project() -> Router<Arc<App>> {

@@ -1,0 +1,8 @@
+//! The binary as a test suite uses it: each test starts its own over a real Postgres server.
+
+mod api;
+mod front;
+mod life;
+mod powers;
+mod safety;
+mod support;
