@@ -1,6 +1,8 @@
 //! The resources, one line each.
 
+mod logical_replication;
 mod publication;
+mod role;
 mod slot;
 
 use tfplugin::ErasedResource;
@@ -10,5 +12,10 @@ use crate::handler::Data;
 
 /// All resources, in the order in which a guide uses them.
 pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
-    vec![resource(publication::Publication), resource(slot::Slot)]
+    vec![
+        resource(logical_replication::LogicalReplication),
+        resource(role::Role),
+        resource(publication::Publication),
+        resource(slot::Slot),
+    ]
 }

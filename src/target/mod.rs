@@ -273,11 +273,6 @@ impl Target {
         server.project_id().is_some_and(|project| self.to_be_enabled().contains(project))
     }
 
-    /// Whether a branch is gone: it is absent and its project answers.
-    pub(crate) async fn branch_is_gone(&self, branch: &Branch, budget: &Budget) -> Result<bool, Error> {
-        self.neon_entrance()?.branch_is_gone(branch, budget).await
-    }
-
     /// Whether this process has written: it applies, so reads look things up by name instead of loading all of a
     /// family for each of many creates.
     fn is_writing(&self) -> bool {
