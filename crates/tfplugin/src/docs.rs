@@ -1,14 +1,12 @@
 //! Documentation pages in the form of the Terraform Registry, rendered from a schema. Text in, text out.
 //!
-//! Allowed values, defaults, replacement, sensitivity and rules are rendered from the schema's behaviour: prose and
-//! attribute sentences do not repeat them.
+//! Allowed values, defaults, replacement and rules come with each attribute's description, see [`crate::schema`]; prose
+//! and attribute sentences do not repeat them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::schema::{Attribute, Kind, Nesting, Role, Rule, Schema, Validator};
-use crate::value::Value;
-use crate::value::number::Number;
+use crate::schema::{Attribute, Kind, Nesting, Role, Rule, Schema, describe};
 use crate::value::types::Type;
 
 const WRITE_ONLY: &str = "https://developer.hashicorp.com/terraform/language/resources/ephemeral#write-only-arguments";
@@ -124,9 +122,8 @@ fn import(page: &Page<'_>) -> String {
 }
 
 fn schema(schema: &Schema) -> String {
-    let rules = |name: &str| schema.rules.iter().filter_map(|rule| rule_sentence(rule, name)).collect();
     let mut below = String::new();
-    let mut text = groups("### {}\n", &schema.attributes, "", &rules, &mut below);
+    let mut text = groups("### {}\n", &schema.attributes, "", &schema.rules, &mut below);
     text.push_str(&below);
     text
 }
@@ -139,7 +136,7 @@ fn groups(
     heading: &str,
     attributes: &BTreeMap<String, Attribute>,
     parent: &str,
-    rules: &dyn Fn(&str) -> Vec<String>,
+    rules: &[Rule],
     below: &mut String,
 ) -> String {
     let mut text = String::new();
@@ -155,17 +152,36 @@ fn groups(
         }
         for (name, attribute) in lines {
             let path = if parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
-            text.push_str(&bullet(name, &path, attribute, rules(name)));
-            if let Kind::Nested(_, attributes) = &attribute.kind {
-                let mut deeper = String::new();
-                let inner = groups("{}:\n", attributes, &path, &|_| Vec::new(), &mut deeper);
-                let _ = write!(
-                    below,
-                    "\n<a id=\"{}\"></a>\n### Nested Schema for `{path}`\n{inner}{deeper}",
-                    anchor(&path)
-                );
-            }
+            text.push_str(&bullet(name, &path, attribute, rules));
+            let mut deeper = String::new();
+            let inner = match &attribute.kind {
+                Kind::Nested(_, attributes) => groups("{}:\n", attributes, &path, &[], &mut deeper),
+                Kind::Type(it) => match object_in(it) {
+                    Some(attributes) => plain_attributes(attributes),
+                    None => continue,
+                },
+            };
+            let _ =
+                write!(below, "\n<a id=\"{}\"></a>\n### Nested Schema for `{path}`\n{inner}{deeper}", anchor(&path));
         }
+    }
+    text
+}
+
+/// The attributes of the objects that a plain type holds.
+fn object_in(it: &Type) -> Option<&BTreeMap<String, Type>> {
+    match it {
+        Type::Object(attributes) => Some(attributes),
+        Type::List(element) | Type::Set(element) | Type::Map(element) => object_in(element),
+        _ => None,
+    }
+}
+
+/// Only what is read has plain types: what is set has nested attributes, each with its own sentences.
+fn plain_attributes(attributes: &BTreeMap<String, Type>) -> String {
+    let mut text = "\nRead-Only:\n\n".to_owned();
+    for (name, it) in attributes {
+        let _ = writeln!(text, "- `{name}` ({})", title_case(&it.name()));
     }
     text
 }
@@ -174,7 +190,7 @@ fn anchor(path: &str) -> String {
     format!("nestedatt--{}", path.replace('.', "--"))
 }
 
-fn bullet(name: &str, path: &str, attribute: &Attribute, rules: Vec<String>) -> String {
+fn bullet(name: &str, path: &str, attribute: &Attribute, rules: &[Rule]) -> String {
     let mut kind = type_name(attribute);
     if attribute.sensitive {
         kind.push_str(", Sensitive");
@@ -185,38 +201,16 @@ fn bullet(name: &str, path: &str, attribute: &Attribute, rules: Vec<String>) -> 
     if attribute.write_only {
         let _ = write!(kind, ", [Write-only]({WRITE_ONLY})");
     }
-    let mut sentences = vec![description(attribute)];
-    sentences.extend(rules);
-    if matches!(attribute.kind, Kind::Nested(..)) {
-        sentences.push(format!("(see [below for nested schema](#{}))", anchor(path)));
+    let mut text = format!("- `{name}` ({kind}) {}", describe::attribute(name, attribute, rules));
+    let nested = match &attribute.kind {
+        Kind::Nested(..) => true,
+        Kind::Type(it) => object_in(it).is_some(),
+    };
+    if nested {
+        let _ = write!(text, " (see [below for nested schema](#{}))", anchor(path));
     }
-    format!("- `{name}` ({kind}) {}\n", sentences.join(" "))
-}
-
-/// The sentences on an attribute: its documentation, then what its behaviour says.
-pub fn description(attribute: &Attribute) -> String {
-    let mut sentences = vec![attribute.doc.split_whitespace().collect::<Vec<_>>().join(" ")];
-    for validator in &attribute.validators {
-        if let Validator::OneOf(allowed) = validator {
-            let each = if matches!(attribute.kind, Kind::Type(Type::String)) { "One of" } else { "Each is one of" };
-            sentences.push(format!("{each} {}.", crate::validate::listed(allowed, "or")));
-        }
-    }
-    match &attribute.default {
-        Some(default) if attribute.optional => sentences.push(format!("Defaults to `{}`.", literal(default))),
-        Some(default) => {
-            sentences.push(format!("Every plan aims at `{}`; another value shows as a difference.", literal(default)));
-        }
-        None => {}
-    }
-    if attribute.replaces_if_set {
-        let when = if attribute.required { "" } else { " (if it was set)" };
-        sentences.push(format!("Changing this replaces the resource{when}."));
-    }
-    if let Some(sentence) = attribute.deprecated {
-        sentences.push(sentence.to_owned());
-    }
-    sentences.join(" ")
+    text.push('\n');
+    text
 }
 
 fn type_name(attribute: &Attribute) -> String {
@@ -239,55 +233,13 @@ fn title_case(name: &str) -> String {
     name.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// A value as it is written in configuration; a string alone is written bare.
-fn literal(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => hcl(other),
-    }
-}
-
-fn hcl(value: &Value) -> String {
-    let sequence = |items: Vec<String>| format!("[{}]", items.join(", "));
-    let object = |items: &BTreeMap<String, Value>| {
-        let items: Vec<String> = items.iter().map(|(name, it)| format!("{name} = {}", hcl(it))).collect();
-        if items.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", items.join(", ")) }
-    };
-    match value {
-        Value::Null | Value::Unknown => "null".into(),
-        Value::Bool(it) => it.to_string(),
-        Value::Number(it) => Number::to_string(it),
-        Value::String(it) => format!("{it:?}"),
-        Value::List(items) => sequence(items.iter().map(hcl).collect()),
-        Value::Set(items) => sequence(items.iter().map(hcl).collect()),
-        Value::Map(items) | Value::Object(items) => object(items),
-        Value::Dynamic(inner) => hcl(&inner.1),
-    }
-}
-
-/// What a rule says about one attribute.
-fn rule_sentence(rule: &Rule, name: &str) -> Option<String> {
-    match rule {
-        Rule::ExactlyOneOf(names) if names.contains(&name) => {
-            Some(format!("Exactly one of {} must be set.", crate::validate::listed(names, "and")))
-        }
-        Rule::AtLeastOneOf(names) if names.contains(&name) => {
-            Some(format!("At least one of {} must be set.", crate::validate::listed(names, "and")))
-        }
-        Rule::Conflicts(one, other) | Rule::Conflicts(other, one) if *one == name => {
-            Some(format!("Cannot be set together with `{other}`."))
-        }
-        Rule::Requires(one, other) if *one == name => Some(format!("Needs `{other}`.")),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
 
     use super::*;
     use crate::schema::{boolean, number, set_of, set_of_objects, single, string};
+    use crate::value::Value;
 
     fn sample() -> Schema {
         Schema::new("A [thing](https://example.com), as `SQL` has it,\nwith *care*.\n\nMore.\n")

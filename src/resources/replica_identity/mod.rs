@@ -8,8 +8,8 @@ mod judge;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use tfplugin::schema::{single, string};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, identity, model, path};
+use tfplugin::schema::{object_of, string};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, Type, identity, model, path};
 
 use super::access::{budget, checked_location, not_checked, place, policy, removed_with_its_container, session};
 use super::location::{self, known, optional};
@@ -109,13 +109,10 @@ impl Resource for ReplicaIdentity {
             )
             .attribute(
                 "original",
-                single([
-                    ("mode", string().computed().doc("The mode.")),
-                    ("index_name", string().computed().doc("The index, with mode `index`.")),
-                ])
+                object_of([("mode", Type::String), ("index_name", Type::String)])
                 .computed()
                 .keeps_prior()
-                .doc("What the table had before this resource. Null after an import: it is not known then."),
+                .doc("Mode and index that the table had before this resource. Null after an import: it is not known then."),
             )
             .timeouts()
             .import_id(IMPORT)
@@ -275,11 +272,9 @@ impl Model {
     /// What was there before; none if that is not known.
     fn original(&self) -> Result<Option<Mode>, Diagnostics> {
         let Attr::Known(original) = &self.original else { return Ok(None) };
-        let index = optional(&original.index_name, path!(original.index_name), IndexName::parse)?;
+        let index = optional(&original.index_name, path!(original), IndexName::parse)?;
         match &original.mode {
-            Attr::Known(_) => {
-                known(&original.mode, path!(original.mode), |word| parse_mode(word, index.clone())).map(Some)
-            }
+            Attr::Known(_) => known(&original.mode, path!(original), |word| parse_mode(word, index.clone())).map(Some),
             Attr::Null | Attr::Unknown => Ok(None),
         }
     }

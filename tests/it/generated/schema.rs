@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tfplugin::schema::{Attribute, Kind, Nesting, Schema};
+use tfplugin::schema::{Attribute, Kind, Nesting, Role, Schema};
 use tfplugin::{Provider, Type};
 
 use neonrep::Neonrep;
@@ -66,6 +66,16 @@ fn models_agree_with_schemas() {
     }
     for it in Neonrep::data_sources() {
         assert_eq!(it.agrees(), Ok(()), "{}", it.type_name());
+    }
+}
+
+#[test]
+fn terraform_takes_the_schemas() {
+    assert_eq!(Neonrep::schema().check(Role::Provider), Ok(()));
+    for (types, role) in [(resources(), Role::Resource), (data_sources(), Role::DataSource)] {
+        for (name, schema) in types {
+            assert_eq!(schema.check(role), Ok(()), "{name}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The trait a data source implements.
 
+pub(super) mod erased;
+
 use std::future::Future;
 
 use crate::context::Context;

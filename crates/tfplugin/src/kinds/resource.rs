@@ -1,5 +1,7 @@
 //! The trait a managed resource implements, and its plan.
 
+pub(super) mod erased;
+
 use std::fmt::Debug;
 use std::future::Future;
 
@@ -50,6 +52,23 @@ impl<M> Plan<M> {
     pub fn replaces(&self) -> bool {
         self.prior.is_some() && !self.requires_replace.is_empty()
     }
+}
+
+/// A stored state as the state file has it: attributes by name, in the form of the schema version that wrote them.
+pub type StoredState = serde_json::Map<String, serde_json::Value>;
+
+/// An object that a `moved` block brings from another resource type or another provider.
+#[derive(Clone, Debug)]
+pub struct MovedFrom {
+    /// The full source address of its provider: `registry.terraform.io/cyrilgdn/postgresql`, under OpenTofu
+    /// `registry.opentofu.org/…`.
+    pub provider_address: String,
+    /// Its resource type.
+    pub type_name: String,
+    /// The version of the schema that wrote `state`.
+    pub schema_version: i64,
+    /// Its attributes.
+    pub state: StoredState,
 }
 
 /// A managed resource. Handlers take values and return values; the framework decodes, encodes, keeps time, saves the
@@ -133,4 +152,29 @@ pub trait Resource: Send + Sync + 'static {
     /// The model that an import id names, other attributes null: parse with [`identity::parts`](crate::identity::parts)
     /// and start from [`nulls`](Self::nulls).
     fn import(id: &str) -> Result<Self::Model, Diagnostics>;
+
+    /// Brings a state that an older schema `version` stored into the form of the current one, in one step. What is
+    /// missing in the answer is null; what the schema does not have is an error, so an attribute that was removed is
+    /// dropped here. Called without a configured provider. No IO.
+    ///
+    /// Needed as soon as [`Schema::version`] is raised. An attribute that is only added needs neither: the framework
+    /// fills it with null.
+    fn upgrade(version: i64, _state: StoredState) -> Result<StoredState, Diagnostics> {
+        Err(Diagnostic::error(
+            "State has an older version",
+            format!(
+                "The state of `{}` has schema version {version}, which this version of the provider cannot upgrade. Remove \
+                 the object with `terraform state rm` and import it again.",
+                Self::TYPE
+            ),
+        )
+        .into())
+    }
+
+    /// What a `moved` block from another type or provider makes of an object: the model that names it, as
+    /// [`import`](Self::import) does, and what else the source says. None for a source that is not known.
+    /// Terraform reads the object next. No IO.
+    fn moved_from(_source: MovedFrom) -> Option<Result<Self::Model, Diagnostics>> {
+        None
+    }
 }

@@ -110,6 +110,10 @@ impl Problems {
         if it.computed && !it.optional && !it.validators.is_empty() {
             self.add(path, "has validators, but nobody can set it");
         }
+        if self.role == Role::Resource && it.computed && !it.optional && matches!(it.kind, Kind::Nested(..)) {
+            // Terraform 1.5 and 1.6 and OpenTofu 1.6 to 1.9 crash on these in `plan -generate-config-out`.
+            self.add(path, "is only computed, so it has a plain type and no attributes of its own");
+        }
         let value_type = it.value_type();
         if has_dynamic_in_set(&value_type, in_set) {
             self.add(path, "a set cannot hold values of any type");
@@ -159,7 +163,7 @@ fn has_dynamic_in_set(it: &Type, in_set: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{list_of, set_of, set_of_objects, string};
+    use super::super::{list_of, object_of, set_of, set_of_objects, single, string};
     use super::*;
     use crate::value::Value;
 
@@ -180,6 +184,7 @@ mod tests {
             string().optional().computed().keeps_prior(),
             set_of(Type::String).computed().default(Value::string_set::<&str>([])),
             set_of_objects([("name", string().required().doc("Its name."))]).optional(),
+            object_of([("mode", Type::String)]).computed(),
         ] {
             assert_eq!(problems("it", attribute.doc("What it is.")), "");
         }
@@ -202,6 +207,7 @@ mod tests {
             ("it", set_of(Type::String).default(Value::List(vec![])).doc("What it is."), "write sets as sets"),
             ("it", it().default(Value::Unknown), "not known"),
             ("it", string().computed().one_of(["x"]).doc("What it is."), "nobody can set it"),
+            ("it", single([("a", it().computed())]).computed().doc("An object."), "plain type"),
             ("it", set_of(Type::Dynamic).optional().doc("What it is."), "any type"),
             ("it", list_of(Type::Set(Box::new(Type::Dynamic))).optional().doc("What it is."), "any type"),
             ("it", string().optional(), "no documentation"),

@@ -9,6 +9,7 @@
 //! ```
 
 mod check;
+pub(crate) mod describe;
 pub mod timeouts;
 
 pub use check::Role;
@@ -139,6 +140,14 @@ impl Schema {
         }
     }
 
+    /// Sets the version of the stored state. Older ones are upgraded by
+    /// [`Resource::upgrade`](crate::kinds::resource::Resource::upgrade).
+    #[must_use]
+    pub fn version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+
     /// Adds an attribute.
     #[must_use]
     pub fn attribute(mut self, name: &str, attribute: Attribute) -> Self {
@@ -246,6 +255,13 @@ pub fn list_of(element: Type) -> Attribute {
 /// A map of values of one type.
 pub fn map_of(element: Type) -> Attribute {
     attribute(Kind::Type(Type::Map(Box::new(element))))
+}
+
+/// One value of an object type, for what is only read: attributes of its own, as [`single`] has them, make
+/// `-generate-config-out` of some Terraform versions crash where they are computed.
+pub fn object_of(attributes: impl IntoIterator<Item = (&'static str, Type)>) -> Attribute {
+    let attributes = attributes.into_iter().map(|(name, it)| (name.to_owned(), it)).collect();
+    attribute(Kind::Type(Type::Object(attributes)))
 }
 
 /// One object with attributes of its own.

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApplyRequest, ClientCapabilities, Encoded, ImportResponse, Metadata, PlanRequest, PlanResponse, PluginServer,
-    ProviderSchema, ReadRequest, StateResponse, UpgradeRequest,
+    ApplyRequest, ClientCapabilities, Encoded, ImportResponse, Metadata, MoveRequest, PlanRequest, PlanResponse,
+    PluginServer, ProviderSchema, ReadRequest, StateResponse, UpgradeRequest,
 };
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -245,6 +245,10 @@ impl<P: Provider> PluginServer for FrameworkServer<P> {
 
     async fn import_resource_state(&self, type_name: String, id: String) -> ImportResponse {
         self.import(&type_name, &id)
+    }
+
+    async fn move_resource_state(&self, request: MoveRequest) -> StateResponse {
+        self.move_state(request)
     }
 
     async fn read_data_source(&self, type_name: String, config: Encoded) -> StateResponse {

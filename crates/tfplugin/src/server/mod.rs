@@ -3,6 +3,7 @@
 mod apply;
 mod host;
 mod import;
+mod move_state;
 mod plan;
 mod read;
 mod upgrade;
@@ -66,6 +67,23 @@ pub struct UpgradeRequest {
     pub json: Vec<u8>,
     /// State of Terraform before 0.12, which is refused.
     pub has_flatmap: bool,
+}
+
+/// `MoveResourceState`
+#[derive(Clone, Debug)]
+pub struct MoveRequest {
+    /// The full address of the provider that the object comes from.
+    pub provider_address: String,
+    /// The resource type that it had there.
+    pub type_name: String,
+    /// The version of the schema that wrote the state.
+    pub schema_version: i64,
+    /// Its attributes as JSON.
+    pub json: Vec<u8>,
+    /// State of Terraform before 0.12, which is refused.
+    pub has_flatmap: bool,
+    /// The resource type that it is to have.
+    pub target: String,
 }
 
 /// A state, or why there is none.
@@ -178,6 +196,8 @@ pub trait PluginServer: Send + Sync + 'static {
     async fn apply_resource_change(&self, request: ApplyRequest) -> StateResponse;
     /// `ImportResourceState` by id
     async fn import_resource_state(&self, type_name: String, id: String) -> ImportResponse;
+    /// `MoveResourceState`; works without configuration.
+    async fn move_resource_state(&self, request: MoveRequest) -> StateResponse;
     /// `ReadDataSource`
     async fn read_data_source(&self, type_name: String, config: Encoded) -> StateResponse;
     /// `StopProvider`: cancels the context of every call under way; later calls get a fresh one.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::diagnostic::Diagnostic;
-use crate::server::{ApplyRequest, PlanRequest, PluginServer, ReadRequest, UpgradeRequest};
+use crate::server::{ApplyRequest, MoveRequest, PlanRequest, PluginServer, ReadRequest, UpgradeRequest};
 use crate::wire::generated::tfplugin6::provider_server::Provider;
 use crate::wire::generated::tfplugin6::{
     self as proto, apply_resource_change, configure_provider, get_functions, get_metadata, get_provider_schema,
@@ -310,27 +310,31 @@ impl Provider for ProviderService {
         self.answer("ImportResourceState", Subject::Resource(&name), work).await
     }
 
-    /// Nothing can be moved here from another type or provider yet.
     async fn move_resource_state(
         &self,
         request: Request<move_resource_state::Request>,
     ) -> Result<Response<move_resource_state::Response>, Status> {
         let request = request.into_inner();
+        let name = request.target_type_name.clone();
         let work = async {
-            let refusal = Diagnostic::error(
-                "Resource cannot be moved to this type",
-                format!(
-                    "The state of `{}` ({}) cannot become a `{}`. Remove the old resource from the state with a `removed` block \
-                     or `terraform state rm`, and import the object into the new one.",
-                    request.source_type_name, request.source_provider_address, request.target_type_name
-                ),
-            );
+            let raw = request.source_state.unwrap_or_default();
+            let source = MoveRequest {
+                provider_address: request.source_provider_address,
+                type_name: request.source_type_name,
+                schema_version: request.source_schema_version,
+                has_flatmap: !raw.flatmap.is_empty(),
+                json: raw.json,
+                target: request.target_type_name,
+            };
+            let answer = self.provider.move_resource_state(source).await;
             move_resource_state::Response {
-                diagnostics: vec![translate::diagnostic(refusal)],
+                target_state: answer.state.map(dynamic),
+                target_private: answer.private,
+                diagnostics: diagnostics(answer.diagnostics),
                 ..move_resource_state::Response::default()
             }
         };
-        self.answer("MoveResourceState", Subject::Resource(&request.target_type_name), work).await
+        self.answer("MoveResourceState", Subject::Resource(&name), work).await
     }
 
     async fn read_data_source(

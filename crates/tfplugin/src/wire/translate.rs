@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::schema::{Attribute, Kind, Nesting, Schema};
+use crate::schema::{Attribute, Kind, Nesting, Rule, Schema, describe};
 use crate::server::{ClientCapabilities, Encoded};
 use crate::value::path::{AttributePath, Step};
 use crate::wire::generated::tfplugin6::{self as proto, attribute_path, schema as wire};
@@ -91,7 +91,7 @@ pub(crate) fn schema(schema: &Schema) -> proto::Schema {
     proto::Schema {
         version: schema.version,
         block: Some(wire::Block {
-            attributes: attributes(&schema.attributes),
+            attributes: attributes(&schema.attributes, &schema.rules),
             description: schema.prose.to_owned(),
             description_kind: proto::StringKind::Markdown.into(),
             ..wire::Block::default()
@@ -99,16 +99,17 @@ pub(crate) fn schema(schema: &Schema) -> proto::Schema {
     }
 }
 
-fn attributes(all: &BTreeMap<String, Attribute>) -> Vec<wire::Attribute> {
-    all.iter().map(|(name, it)| attribute(name, it)).collect()
+fn attributes(all: &BTreeMap<String, Attribute>, rules: &[Rule]) -> Vec<wire::Attribute> {
+    all.iter().map(|(name, it)| attribute(name, it, rules)).collect()
 }
 
-fn attribute(name: &str, attribute: &Attribute) -> wire::Attribute {
+/// `rules` are those between the attributes of the same object.
+fn attribute(name: &str, attribute: &Attribute, rules: &[Rule]) -> wire::Attribute {
     let (simple, nested) = match &attribute.kind {
         Kind::Type(it) => (it.to_json().to_string().into_bytes(), None),
         Kind::Nested(nesting, inner) => {
             let object = wire::Object {
-                attributes: attributes(inner),
+                attributes: attributes(inner, &[]),
                 nesting: self::nesting(*nesting).into(),
                 ..wire::Object::default()
             };
@@ -119,7 +120,7 @@ fn attribute(name: &str, attribute: &Attribute) -> wire::Attribute {
         name: name.to_owned(),
         r#type: simple,
         nested_type: nested,
-        description: attribute.doc.clone(),
+        description: describe::attribute(name, attribute, rules),
         required: attribute.required,
         optional: attribute.optional,
         computed: attribute.computed,
@@ -161,7 +162,8 @@ mod tests {
         let of = Schema::new("Prose.")
             .attribute("name", string().required().doc("Name."))
             .attribute("publish", set_of(Type::String).optional().sensitive())
-            .attribute("tables", set_of_objects([("schema", string().default("public"))]).optional());
+            .attribute("tables", set_of_objects([("schema", string().default("public").doc("Schema."))]).optional())
+            .rule(Rule::Requires("publish", "tables"));
         let block = schema(&of).block.unwrap();
         let [name, publish, tables] = &block.attributes[..] else { panic!("{} attributes", block.attributes.len()) };
         assert_eq!((block.description.as_str(), block.description_kind()), ("Prose.", proto::StringKind::Markdown));
@@ -170,6 +172,8 @@ mod tests {
         let nested = tables.nested_type.as_ref().unwrap();
         assert!(tables.r#type.is_empty());
         assert_eq!(nested.nesting(), wire::object::NestingMode::Set);
+        assert_eq!(nested.attributes[0].description, "Schema. Defaults to `public`.");
+        assert_eq!(publish.description.trim(), "Needs `tables`.");
         assert!(nested.attributes[0].optional && nested.attributes[0].computed);
     }
 }

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::identity as import;
 use crate::kinds::data_source::DataSource;
 use crate::kinds::erased::{self, ErasedDataSource, ErasedResource};
-use crate::kinds::resource::{Plan, Resource};
+use crate::kinds::resource::{MovedFrom, Plan, Resource, StoredState};
 use crate::model::attr::Attr;
 use crate::path;
 use crate::provider::{Configured, Provider};
@@ -111,7 +111,28 @@ impl Resource for Thing {
                 set_of_objects([("name", string().required().doc("Name of the part."))]).optional().doc("Its parts."),
             )
             .timeouts()
+            .version(1)
             .import_id("<name>")
+    }
+
+    /// Version 0 had `title` in place of `name`, and a `colour`. A state without a title is left as it is.
+    fn upgrade(_version: i64, mut state: StoredState) -> Result<StoredState, Diagnostics> {
+        if let Some(title) = state.remove("title") {
+            state.remove("colour");
+            state.insert("name".into(), title);
+        }
+        Ok(state)
+    }
+
+    fn moved_from(source: MovedFrom) -> Option<Result<Model, Diagnostics>> {
+        if !source.provider_address.ends_with("/other/box") || source.type_name != "box_item" {
+            return None;
+        }
+        let moved = match source.state.get("label").and_then(serde_json::Value::as_str) {
+            Some(label) => Self::nulls().map(|nulls| Model { name: Attr::Known(label.to_owned()), ..nulls }),
+            None => Err(Diagnostic::error("No label", "").into()),
+        };
+        Some(moved)
     }
 
     fn modify_plan(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {

@@ -4,7 +4,7 @@ use super::*;
 use crate::diagnostic::Diagnostics;
 use crate::schema::Schema;
 use crate::server::{
-    ClientCapabilities, Encoded, ImportResponse, Metadata, PlanResponse, ProviderSchema, StateResponse,
+    ClientCapabilities, Encoded, ImportResponse, Metadata, MoveRequest, PlanResponse, ProviderSchema, StateResponse,
 };
 
 /// A provider whose every handler has a mistake.
@@ -62,6 +62,10 @@ impl PluginServer for Panics {
 
     async fn import_resource_state(&self, _: String, _: String) -> ImportResponse {
         panic!("import")
+    }
+
+    async fn move_resource_state(&self, _: MoveRequest) -> StateResponse {
+        panic!("move")
     }
 
     async fn read_data_source(&self, _: String, _: Encoded) -> StateResponse {
