@@ -13,7 +13,7 @@ mod unseen;
 pub(crate) mod words;
 
 pub(crate) use attributes::Located;
-pub(crate) use call::{Call, import, nulls};
+pub(crate) use call::{Call, import, import_as, nulls};
 pub(crate) use context::Context;
 pub use context::Data;
 pub(crate) use db::Db;
