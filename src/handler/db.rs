@@ -49,13 +49,13 @@ impl<'a> Db<'a> {
     /// A publication; `None` when it, or what held it, is gone.
     pub(crate) async fn publication(&self, name: &PublicationName) -> Result<Option<Publication>, Diagnostics> {
         let found = self.call.target().publication(&self.at, name, &self.call.budget()).await;
-        self.unless_gone(found.transpose())
+        self.unless_gone(found)
     }
 
     /// A slot of any kind, or that the server has none of that name; `None` when what held it is gone.
     pub(crate) async fn slot(&self, name: &SlotName) -> Result<Option<Option<Slot>>, Diagnostics> {
         let found = self.call.target().slot(&self.at, name, &self.call.budget()).await;
-        self.unless_gone(Some(found))
+        self.unless_gone(found.map(Some))
     }
 
     /// A table or the like; `None` when it, or what held it, is gone.
@@ -63,23 +63,22 @@ impl<'a> Db<'a> {
         let names = BTreeSet::from([name.clone()]);
         let found = self.call.target().tables_named(&self.at, &names, &self.call.budget()).await;
         let found = found.map(|tables| tables.get(name).cloned());
-        self.unless_gone(found.transpose())
+        self.unless_gone(found)
     }
 
     /// What a role holds; `None` when it, or the database, is gone.
     pub(crate) async fn holdings(&self, role: &RoleName) -> Result<Option<Holdings>, Diagnostics> {
         let found = self.call.target().holdings(&self.at, role, &self.call.budget()).await;
-        self.unless_gone(found.transpose())
+        self.unless_gone(found)
     }
 
     /// The rule of gone or unknown: gone is what is absent while its container was read, or whose container is absent
     /// while *its* container was read. Everything else is an error, which keeps the state.
-    fn unless_gone<T>(&self, found: Option<Result<T, Error>>) -> Result<Option<T>, Diagnostics> {
+    pub(crate) fn unless_gone<T>(&self, found: Result<Option<T>, Error>) -> Result<Option<T>, Diagnostics> {
         match found {
-            None => Ok(None),
-            Some(Ok(found)) => Ok(Some(found)),
-            Some(Err(error)) if error.is_gone() => Ok(None),
-            Some(Err(error)) => Err(self.call.failed(&error)),
+            Ok(found) => Ok(found),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(self.call.failed(&error)),
         }
     }
 

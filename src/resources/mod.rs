@@ -1,7 +1,9 @@
 //! The resources, one line each.
 
+mod grant;
 mod logical_replication;
 mod publication;
+mod replica_identity;
 mod role;
 mod slot;
 
@@ -15,6 +17,8 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
     vec![
         resource(logical_replication::LogicalReplication),
         resource(role::Role),
+        resource(grant::Grant),
+        resource(replica_identity::ReplicaIdentity),
         resource(publication::Publication),
         resource(slot::Slot),
     ]

@@ -3,6 +3,7 @@
 //! The text form is `project/branch/…` with percent-escaped parts ([`tfplugin::identity`]), or `sql/-/…` for a server
 //! that is reached directly.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,7 +12,7 @@ use tfplugin::identity;
 
 use super::database::{Database, Server};
 use super::natural_keys::NaturalKey;
-use crate::postgres::{DatabaseName, PublicationName, RoleName, SlotName, TableName};
+use crate::postgres::{DatabaseName, PublicationName, RoleName, SchemaName, SlotName, TableName};
 
 /// An id that a `neonrep_*` resource has.
 pub(crate) trait ObjectId: fmt::Display + FromStr<Err = String> {
@@ -189,6 +190,48 @@ impl GrantId {
     }
 }
 
+/// The import id of a grant: the grant, and the members that it covers. The server does not know which of the role's
+/// privileges a grant stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GrantImport {
+    pub(crate) id: GrantId,
+    pub(crate) schemas: BTreeSet<SchemaName>,
+    pub(crate) tables: BTreeSet<TableName>,
+}
+
+impl GrantImport {
+    /// A member is `schema` or `schema.table`.
+    pub(crate) const FORM: &'static str = "<project_id>/<branch_id>/<database>/<role>/<member>[,<member>…]";
+}
+
+impl FromStr for GrantImport {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The last part is a list, whose members are escaped one by one.
+        let (id, list) = text.rsplit_once('/').ok_or_else(|| format!("`{text}` has 1 part, not 5"))?;
+        let wanted = |wrong| match id.split('/').count() {
+            4 => wrong,
+            parts => format!("`{text}` has {} parts, not 5", parts + 1),
+        };
+        let id = id.parse().map_err(wanted)?;
+        let (mut schemas, mut tables) = (BTreeSet::new(), BTreeSet::new());
+        for member in list.split(',') {
+            let parts: Vec<String> = member.split('.').map(identity::unescape).collect::<Result<_, _>>()?;
+            match parts.as_slice() {
+                [schema] => drop(schemas.insert(name(schema)?)),
+                [schema, table] => drop(tables.insert(TableName::new(name(schema)?, name(table)?))),
+                _ => {
+                    return Err(format!(
+                        "`{member}` is not `schema` or `schema.table`; within a name, `.` is written `%2E`"
+                    ));
+                }
+            }
+        }
+        Ok(Self { id, schemas, tables })
+    }
+}
+
 impl ReplicaIdentityId {
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.table.schema.as_str(), self.table.name()]].concat()
@@ -234,6 +277,24 @@ mod tests {
         assert!(wrong(&format!("p/br-a/d/{}", "x".repeat(64))).contains("63 bytes"));
         assert!("p/br-a/d/Upper".parse::<SlotId>().unwrap_err().contains("lower"));
         assert!("p/br-a/d/s/".parse::<ReplicaIdentityId>().is_err());
+    }
+
+    #[test]
+    fn a_grant_is_imported_with_its_members() {
+        let imported: GrantImport = "p/br-a/neon%2Fdb/r%2F1/public,sales.orders,a%2Eb.c%2Cd".parse().unwrap();
+        assert_eq!(imported.id.to_string(), "p/br-a/neon%2Fdb/r%2F1");
+        assert_eq!(imported.schemas, [SchemaName::parse("public").unwrap()].into());
+        let table = |schema: &str, name: &str| TableName::parse(schema, name).unwrap();
+        assert_eq!(imported.tables, [table("sales", "orders"), table("a.b", "c,d")].into());
+        let wrong = |text: &str| text.parse::<GrantImport>().unwrap_err();
+        assert_eq!(wrong("p/br-a/d/r"), "`p/br-a/d/r` has 4 parts, not 5");
+        assert_eq!(wrong("x/p/br-a/d/r/a"), "`x/p/br-a/d/r/a` has 6 parts, not 5");
+        assert!(wrong("P/br-a/d/r/a").contains("holds `P`"));
+        assert!(wrong("p/br-a/d//a").contains("empty part"));
+        assert!(wrong("p/br-a/d/r/a.b.c").contains("`schema.table`"));
+        for members in ["", "a,", ",a", "a.", ".a", "a%", "a..b"] {
+            assert!(format!("p/br-a/d/r/{members}").parse::<GrantImport>().is_err(), "{members}");
+        }
     }
 
     #[test]

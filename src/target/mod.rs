@@ -21,7 +21,7 @@ use std::time::Duration;
 
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
-pub(crate) use ids::{GrantId, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
+pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
