@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use crate::compute::{Compute, DATABASE, ServerState};
 use crate::faults::Faults;
+use crate::front::cache::Caches;
 use crate::front::{self, Tls};
 use crate::journal::Journal;
 use crate::lab::Lab;
@@ -17,6 +18,7 @@ use crate::names;
 use crate::postgres::admin;
 use crate::postgres::cluster::WalLevel;
 use crate::postgres::roles;
+use crate::rates::Rates;
 use crate::world::{EndpointState, Ports, World};
 
 /// Name of the role that owns the first database.
@@ -34,6 +36,10 @@ pub(crate) struct App {
     pub(crate) listen: IpAddr,
     /// Faults to come.
     pub(crate) faults: StdMutex<Faults>,
+    /// What the proxy keeps.
+    caches: StdMutex<Caches>,
+    /// When requests were let in.
+    pub(crate) rates: StdMutex<Rates>,
     /// Calls seen.
     pub(crate) journal: StdMutex<Journal>,
     /// Told when an operation was looked at.
@@ -57,6 +63,8 @@ impl App {
             host: host.to_owned(),
             listen,
             faults: StdMutex::default(),
+            caches: StdMutex::default(),
+            rates: StdMutex::default(),
             journal: StdMutex::default(),
             polled: Notify::new(),
             cut: Notify::new(),
@@ -117,6 +125,18 @@ impl App {
     /// What the control plane knows. Never held over an await.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the proxy keeps. Taken after the world, never before it.
+    pub(crate) fn caches(&self) -> MutexGuard<'_, Caches> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ids of the computes whose servers run.
+    pub(crate) fn running(&self) -> Vec<String> {
+        let computes = self.computes();
+        let running = computes.iter().filter(|(_, compute)| compute.state() == ServerState::Up);
+        running.map(|(id, _)| id.clone()).collect()
     }
 
     fn computes(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Compute>>> {

@@ -1,7 +1,8 @@
 //! One server: a branch's or a replica's. It is started, suspended, copied, and reached as superuser.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::sync::{Mutex, watch};
@@ -42,6 +43,7 @@ pub(crate) struct Compute {
     state: watch::Sender<ServerState>,
     cluster: Mutex<Cluster>,
     superuser: Mutex<Option<Arc<Client>>>,
+    touched: StdMutex<Instant>,
 }
 
 impl Compute {
@@ -54,6 +56,7 @@ impl Compute {
             state: watch::Sender::new(ServerState::Up),
             cluster: Mutex::new(cluster),
             superuser: Mutex::new(None),
+            touched: StdMutex::new(Instant::now()),
         })
     }
 
@@ -108,6 +111,16 @@ impl Compute {
         Ok(client)
     }
 
+    /// Notes that somebody used it.
+    pub(crate) fn touch(&self) {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long nobody has.
+    pub(crate) fn untouched_for(&self) -> Duration {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
     /// How the server is now.
     pub(crate) fn state(&self) -> ServerState {
         *self.state.borrow()
@@ -122,6 +135,7 @@ impl Compute {
     pub(crate) async fn wake(&self, level: WalLevel) -> Result<bool> {
         let mut cluster = self.cluster.lock().await;
         cluster.start(level).await.context("starting the compute")?;
+        self.touch();
         Ok(self.state.send_replace(ServerState::Up) != ServerState::Up)
     }
 

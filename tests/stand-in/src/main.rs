@@ -15,6 +15,7 @@ mod lab;
 mod names;
 mod operations;
 mod postgres;
+mod rates;
 mod server;
 mod turned;
 mod world;

@@ -8,7 +8,7 @@ use axum::extract::{Path, RawPathParams, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal, created, nothing, object, ok};
@@ -32,6 +32,8 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/postgres/stop", post(servers::stop))
         .route("/postgres/crash", post(servers::crash))
         .route("/postgres/restart", post(servers::restart))
+        .route("/postgres/settings", patch(servers::set))
+        .route("/slots/{name}/lose", post(servers::lose_slot))
         .route("/terminate_backends", post(servers::terminate_backends))
         .route("/connections/cut", post(cut_connections))
         .layer(middleware::from_fn_with_state(Arc::clone(app), with_the_token))

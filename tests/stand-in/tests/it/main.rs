@@ -8,3 +8,4 @@ mod powers;
 mod projects;
 mod safety;
 mod support;
+mod time;
