@@ -60,11 +60,15 @@ impl Compute {
         })
     }
 
-    /// A new cluster as Neon makes one, without roles and databases of users. It runs.
-    pub(crate) async fn create(lab: &Lab, major: u16, level: WalLevel) -> Result<Self> {
+    /// A new cluster as Neon makes one, without roles and databases of users, with port and password of `before`. It runs.
+    pub(crate) async fn create(lab: &Lab, major: u16, level: WalLevel, before: Option<&Access>) -> Result<Self> {
         let mut cluster = Cluster::from_seed(lab, lab.installation(major).await?)?;
+        if let Some(before) = before {
+            cluster.use_port(before.port);
+        }
         cluster.start(level).await?;
-        let compute = Self::new(cluster, names::password())?;
+        let password = before.map_or_else(names::password, |before| before.password.clone());
+        let compute = Self::new(cluster, password)?;
         admin::set_up_cluster(&*compute.superuser().await?, major, &compute.access.password).await?;
         Ok(compute)
     }

@@ -3,6 +3,7 @@
 mod api;
 mod branches;
 mod front;
+mod hosting;
 mod life;
 mod powers;
 mod projects;
