@@ -234,6 +234,7 @@ async fn password(
 
 fn uri(role: &RoleName, password: &Secret, host: &str, port: u16, database: &DatabaseName) -> Secret {
     let escaped = |text| utf8_percent_encode(text, ESCAPED);
+    let host = neon::host_in_uri(host);
     Secret::new(format!(
         "postgresql://{}:{}@{host}:{port}/{}?sslmode={SSLMODE}",
         escaped(role.as_str()),
@@ -292,5 +293,7 @@ mod tests {
         let database = DatabaseName::parse("d/1?").unwrap();
         let uri = uri(&role, &Secret::new("p:w@/%"), "ep-x.neon.tech", 5432, &database);
         assert_eq!(uri.expose(), "postgresql://a%40b:p%3Aw%40%2F%25@ep-x.neon.tech:5432/d%2F1%3F?sslmode=verify-full");
+        let local = super::uri(&role, &Secret::new("p"), "::1", 5432, &database);
+        assert_eq!(local.expose(), "postgresql://a%40b:p@[::1]:5432/d%2F1%3F?sslmode=verify-full");
     }
 }

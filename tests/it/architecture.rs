@@ -167,6 +167,44 @@ fn layers_name_only_what_they_may() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whether the files of a layer can be read in some order, each naming only those before it; otherwise those that cannot.
+fn circle(files: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    let mut left = files.clone();
+    loop {
+        let ready: Vec<String> = left
+            .iter()
+            .filter(|(_, names)| names.iter().all(|it| !left.contains_key(it)))
+            .map(|it| it.0.clone())
+            .collect();
+        if ready.is_empty() {
+            return left.into_keys().collect();
+        }
+        left.retain(|file, _| !ready.contains(file));
+    }
+}
+
+#[test]
+fn files_of_the_api_client_do_not_name_one_another_in_a_circle() {
+    /// Compiled for tests only.
+    const TESTS: &[&str] = &["exchange_tests", "scripted_server"];
+    let mut files: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, text) in sources("src/neon") {
+        let Some(own) = module_path(&file).get(1).cloned() else { continue };
+        if TESTS.contains(&own.as_str()) {
+            continue;
+        }
+        let named =
+            Named::of(&file, &text).into_iter().filter(|it| it[0] == "neon").filter_map(|it| it.get(1).cloned());
+        let other = files.entry(own.clone()).or_default();
+        other.extend(named.filter(|it| *it != own));
+    }
+    assert!(files.len() > 10 && files.values().any(|it| it.len() > 2), "nothing was looked at");
+    assert_eq!(circle(&files), BTreeSet::new());
+    let pair = |a: &str, b: &str| (a.to_owned(), BTreeSet::from([b.to_owned()]));
+    let round = BTreeMap::from([pair("a", "b"), pair("b", "c"), pair("c", "b"), pair("d", "e")]);
+    assert_eq!(circle(&round).into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+}
+
 #[test]
 fn resources_do_not_name_one_another() {
     let mut wrong = Vec::new();

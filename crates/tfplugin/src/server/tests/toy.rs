@@ -116,6 +116,7 @@ impl Resource for Thing {
     }
 
     async fn check_plan(&self, cx: &Context<World>, plan: &Plan<Model>) -> Diagnostics {
+        assert!(!cx.applies());
         let name = plan.planned.as_ref().or(plan.prior.as_ref()).and_then(|it| it.name.known()).cloned();
         match name.as_deref() {
             Some("refused") => Diagnostic::error("Refused", "").at(path!(name)).into(),
@@ -129,6 +130,7 @@ impl Resource for Thing {
     }
 
     async fn create(&self, cx: &Context<World>, plan: Model) -> Result<Model, Diagnostics> {
+        assert!(cx.applies());
         let name = known(&plan.name)?;
         cx.data().lock().unwrap().insert(name.clone(), known(&plan.size)?);
         let made = Model { id: Attr::Known(format!("id-{name}")), ..plan.clone() };
@@ -161,6 +163,7 @@ impl Resource for Thing {
     }
 
     async fn read(&self, cx: &Context<World>, state: Model) -> Result<Option<Model>, Diagnostics> {
+        assert!(!cx.applies());
         let name = known(&state.name)?;
         if name == "hangs" {
             std::future::pending::<()>().await;
