@@ -60,7 +60,7 @@ impl Provider for Neonrep {
             .attribute(
                 "api_url",
                 string().optional().doc(format!(
-                    "Where Neon's API is. From the environment: `NEON_API_URL`. Defaults to `{}`.",
+                    "Where Neon's API is: `https://`, or `http://` on a loopback address. From the environment: `NEON_API_URL`. Defaults to `{}`.",
                     neon::DEFAULT_BASE_URL
                 )),
             )

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::ids::{BranchId, EndpointId, OperationId, ProjectId};
+use super::reply::shortened;
 use super::request::{Method, Path, Request, json, or_default};
 
 /// Neon may retry an operation that `failed` (Neon docs, "Operations"): without a change for this long, it has ended.
@@ -115,7 +116,7 @@ impl Operation {
             text = format!("{text} after {} failures", self.failures_count);
         }
         if let Some(error) = self.error.as_deref().filter(|error| !error.is_empty()) {
-            text = format!("{text}: {error}");
+            text = format!("{text}: {}", shortened(error.to_owned()));
         }
         text
     }
