@@ -76,7 +76,7 @@ impl OperationStatus {
 /// One operation (`Operation` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Operation {
-    /// Its id, for Neon's support and console.
+    /// For Neon's support and console.
     pub id: OperationId,
     /// What it does, such as `apply_config`. A text, because the list grows.
     #[serde(default, deserialize_with = "or_default")]

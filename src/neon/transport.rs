@@ -205,6 +205,7 @@ impl Transport {
                 Err(ended) => Err(Error::new(ended.kind(), format!("no answer, {}", ended.sentence()))),
             }
         };
+        let result = result.map_err(|error| self.0.outage.weigh(error));
         self.0.outage.note(request.project(), begun, result.as_ref().err());
         result.map_err(|error| error.with_sent_id(&id))
     }
