@@ -198,6 +198,7 @@ fn not_stored(role: &RoleName, project: Option<&ProjectId>) -> Diagnostic {
 
 fn uri(role: &RoleName, password: &Secret, host: &str, port: u16, database: &DatabaseName) -> Secret {
     let escaped = |text| utf8_percent_encode(text, ESCAPED);
+    let host = neon::host_in_uri(host);
     Secret::new(format!(
         "postgresql://{}:{}@{host}:{port}/{}?sslmode={SSLMODE}",
         escaped(role.as_str()),

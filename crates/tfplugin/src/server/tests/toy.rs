@@ -147,6 +147,7 @@ impl Resource for Thing {
     }
 
     async fn check_plan(&self, cx: &Context<World>, plan: &Plan<Model>) -> Diagnostics {
+        assert!(!cx.applies());
         let name = plan.planned.as_ref().or(plan.prior.as_ref()).and_then(|it| it.name.known()).cloned();
         match name.as_deref() {
             Some("refused") => Diagnostic::error("Refused", "").at(path!(name)).into(),
@@ -164,6 +165,7 @@ impl Resource for Thing {
     }
 
     async fn create(&self, cx: &Context<World>, plan: Model) -> Result<Model, Diagnostics> {
+        assert!(cx.applies());
         let name = plan.name.need(path!(name))?.clone();
         cx.data().lock().unwrap().insert(name.clone(), *plan.size.need(path!(size))?);
         let made = Model { id: Attr::Known(format!("id-{name}")), ..plan.clone() };
@@ -207,6 +209,7 @@ impl Resource for Thing {
     }
 
     async fn read(&self, cx: &Context<World>, state: Model) -> Result<Option<Model>, Diagnostics> {
+        assert!(!cx.applies());
         let name = state.name.need(path!(name))?.clone();
         if name == "hangs" {
             std::future::pending::<()>().await;
