@@ -52,6 +52,7 @@ fn title(page: &Page<'_>) -> String {
         Role::Provider => format!("{} Provider", page.provider),
         Role::Resource => format!("{} (Resource)", page.name),
         Role::DataSource => format!("{} (Data Source)", page.name),
+        Role::Ephemeral => format!("{} (Ephemeral Resource)", page.name),
     }
 }
 
@@ -60,6 +61,7 @@ fn front_matter(page: &Page<'_>) -> String {
         Role::Provider => return provider_front_matter(page),
         Role::Resource => ("Resource", page.name, page.provider),
         Role::DataSource => ("Data Source", page.name, page.provider),
+        Role::Ephemeral => ("Ephemeral Resource", page.name, page.provider),
     };
     let (subcategory, description) = (page.subcategory, plain_summary(page.schema.prose));
     format!(
