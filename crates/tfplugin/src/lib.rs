@@ -101,3 +101,8 @@ pub use schema::timeouts::Timeouts;
 pub use value::Value;
 pub use value::path::AttributePath;
 pub use value::types::Type;
+
+/// The provider of the README is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
