@@ -13,6 +13,7 @@ pub mod names;
 pub mod pool;
 pub mod privilege;
 pub mod publication;
+pub mod readiness;
 pub mod replica_identity;
 pub mod role;
 pub mod session;

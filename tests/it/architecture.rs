@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("framework", &[]),
     ("protocol", &["framework"]),
     ("session", &["neon", "postgres", "secret"]),
-    ("checks", &["framework", "session", "neon", "postgres"]),
+    ("checks", &["destinations", "framework", "session", "neon", "postgres"]),
     ("explain", &["framework", "session", "neon", "postgres"]),
     ("context", &["session", "checks", "framework", "neon", "postgres", "secret"]),
     ("resources", &["context", "checks", "explain", "session", "framework", "neon", "postgres", "secret"]),
