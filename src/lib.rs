@@ -12,6 +12,7 @@
 //! - [`resources`], [`data_sources`]: one file each: schema, handlers, what an error means to the user.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
 //! - `destinations`: what each consumer and each source needs, one file per system. [`guides`]: pages rendered from it.
+//! - [`functions`]: bodies of the provider functions: the values that consumers take, from plain values.
 //! - [`explain`]: errors of the lower layers as diagnostics.
 //! - [`context`]: what a handler gets.
 //! - [`session`]: the way into a database, and what reads of one database share.
@@ -53,6 +54,8 @@ pub mod data_sources;
 pub mod checks;
 
 pub(crate) mod destinations;
+
+pub mod functions;
 
 pub mod guides;
 

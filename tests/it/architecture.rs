@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("destinations", &[]),
     ("guides", &["destinations"]),
+    ("functions", &[]),
     ("neon", &["secret"]),
     ("postgres", &["secret"]),
     ("framework", &[]),
