@@ -15,6 +15,7 @@ pub mod partitioned_without_root;
 pub mod password_cannot_be_known;
 pub mod publication_exists;
 pub mod publication_replaced_behind_slot;
+pub mod readiness;
 pub mod slots_nearly_used_up;
 pub mod tables_exist;
 pub mod tables_grantable;

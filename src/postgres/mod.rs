@@ -17,6 +17,7 @@ pub mod pool;
 pub mod privilege;
 pub mod publication;
 pub mod publisher;
+pub mod readiness;
 pub mod replica_identity;
 pub mod role;
 pub mod row;
