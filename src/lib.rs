@@ -11,8 +11,9 @@
 //! - [`handler`]: what handlers share: the way to a database, transactions, errors of lower layers as diagnostics.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
 //! - [`target`]: where SQL runs, the way in, ids of objects, and what reads of one database share.
+//! - `destinations`: what each consumer and each source needs, one file per system. [`guides`]: pages rendered from it.
 //! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform, nor the other.
-//! - [`secret`]: a text that cannot be printed.
+//! - [`secret`]: a text that cannot be printed. `single_flight`: a load that many ask for at once runs once.
 //!
 //! # The one idea
 //!
@@ -22,7 +23,7 @@
 //!
 //! # Invariants
 //!
-//! - `neon` and `postgres` use only `secret`. A resource never names another resource. `tests/it/architecture.rs` holds this.
+//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. `tests/it/architecture.rs` holds this.
 //! - No text becomes SQL: a statement is a fixed template and typed fragments (`postgres::sql`). No secret becomes text.
 //! - A resource holds no SQL and no URL; the lower layers build no diagnostic.
 //! - Planning is a function over values: a check can speak, it cannot change a plan.
@@ -37,12 +38,17 @@
 
 mod checks;
 mod data_sources;
+mod destinations;
+pub mod guides;
 mod handler;
 mod neon;
-mod postgres;
+#[doc(hidden)]
+pub mod postgres; // for tests with real servers, which are not in this crate
 mod provider;
 mod resources;
-mod secret;
+#[doc(hidden)]
+pub mod secret; // likewise
+mod single_flight;
 mod target;
 
 pub use checks::{ALL as CHECKS, Check, Level};

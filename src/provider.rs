@@ -208,7 +208,7 @@ impl Config {
         };
         let base_url = self.api_url.known().filter(|url| !url.trim().is_empty()).cloned();
         Ok(Access::Neon {
-            api: neon::Settings {
+            api: neon::ApiSettings {
                 api_key: Secret::new(api_key),
                 base_url: base_url
                     .or_else(|| environment("NEON_API_URL"))

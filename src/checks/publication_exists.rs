@@ -1,36 +1,37 @@
-//! The one idea: a known `publication_id` names a publication that is there now; an unknown one is made by this run, first.
+//! The one idea: a known `publication_id` names an existing publication; an unknown one is created by this run, first.
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::{Check, Level};
-use crate::postgres::{PublicationName, SlotName};
+use super::check::{Check, Level};
+use crate::postgres::PublicationName;
+
+/// Why the order matters. Whatever is said of it, on pages and in messages, is this sentence.
+pub const SLOT_BEFORE_PUBLICATION: &str = "A slot created before its publication gets stuck permanently on Postgres 17 and \
+                                           earlier, and silently skips changes on 18.";
 
 /// The rule.
 pub const CHECK: Check = Check {
     id: "publication_exists",
     level: Level::Error,
-    rule: "A known `publication_id` names a publication that exists: a slot made before its publication is stuck for ever up \
-           to Postgres 17, and loses changes without an error on 18.",
+    rule: "A known `publication_id` names an existing publication.",
 };
 
-/// Judges what was found under the name; `place` says where it was looked for.
-pub fn check(
-    found: bool,
-    publication: &PublicationName,
-    slot: &SlotName,
-    place: &str,
-    at: &AttributePath,
-) -> Option<Diagnostic> {
-    if found {
-        return None;
-    }
-    let detail = format!(
-        "There is no publication `{publication}` in {place}. The publication must exist before slot `{slot}`: else the slot is \
-         stuck for ever up to Postgres 17, and on 18 changes are lost without an error.\n\nIf this run makes the publication, \
-         reference it, `publication_id = neonrep_publication.x.id`: then it is made first. If it is made elsewhere, make it \
-         before."
-    );
-    Some(CHECK.error(format!("Publication `{publication}` does not exist"), detail, at.clone()))
+/// Checks whether a publication was found; `database` says where, as in "database `d` of branch `br-1`".
+pub fn check(found: bool, publication: &PublicationName, database: &str, at: &AttributePath) -> Option<Diagnostic> {
+    (!found).then(|| CHECK.error(summary(publication), detail(publication, database), at.clone()))
+}
+
+/// The same for an apply that finds no publication.
+pub fn summary(publication: &PublicationName) -> String {
+    format!("Publication `{publication}` does not exist")
+}
+
+/// What was found, why it matters and what to do.
+pub fn detail(publication: &PublicationName, database: &str) -> String {
+    format!(
+        "There is no publication `{publication}` in {database}. {SLOT_BEFORE_PUBLICATION}\n\nIf this configuration creates the publication, set \
+         `publication_id = neonrep_publication.<name>.id`. Otherwise create the publication first."
+    )
 }
 
 #[cfg(test)]
@@ -41,10 +42,9 @@ mod tests {
     #[test]
     fn only_an_absent_publication_is_refused() {
         let publication = PublicationName::parse("p").unwrap();
-        let slot = SlotName::parse("s").unwrap();
-        let judge = |found| check(found, &publication, &slot, "database `d`", &AttributePath::root());
-        assert_eq!(judge(true), None);
-        let refused = judge(false).unwrap();
+        let found = |found| check(found, &publication, "database `d`", &AttributePath::root());
+        assert_eq!(found(true), None);
+        let refused = found(false).unwrap();
         assert_eq!((refused.severity, refused.summary.as_str()), (Severity::Error, "Publication `p` does not exist"));
     }
 }

@@ -1,8 +1,8 @@
-//! A slot that is to be made finds a free place: there are ten on Neon, of which Neon itself takes one.
+//! A new slot needs a free place: Neon has ten, of which it uses one itself.
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::{Check, Level};
+use super::check::{Check, Level};
 use crate::postgres::slot::Capacity;
 
 /// The rule.
@@ -12,17 +12,17 @@ pub const CHECK: Check = Check {
     rule: "After a new slot, at least one of the server's replication slots is still free.",
 };
 
-/// Judges how many slots are in use before a new one.
+/// Checks how many slots are in use before a new one.
 pub fn check(capacity: Capacity, at: &AttributePath) -> Option<Diagnostic> {
     let free = capacity.max.saturating_sub(capacity.used);
     let (summary, advice) = match free {
-        0 => ("All replication slots are in use", "The new one cannot be made unless this run removes another."),
-        1 => ("Replication slots are nearly used up", "The new one takes the last."),
+        0 => ("All replication slots are in use", "A new one can be created only if this run removes another."),
+        1 => ("Replication slots are nearly used up", "The new one takes the last place."),
         _ => return None,
     };
     let detail = format!(
-        "{} of {} replication slots of the branch are in use, physical ones included. {advice}\n\nSlots that nobody uses any \
-         more also keep WAL: `SELECT slot_name, database, active FROM pg_replication_slots` shows them.",
+        "{} of {} replication slots of the server are in use, including physical ones. {advice}\n\nA slot that nobody reads also keeps \
+         write-ahead log: `SELECT slot_name, database, active FROM pg_replication_slots` lists them.",
         capacity.used, capacity.max
     );
     Some(CHECK.warning(summary, detail, at.clone()))

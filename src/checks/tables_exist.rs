@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::{Check, Level};
+use super::check::{Check, Level};
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 

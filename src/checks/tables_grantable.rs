@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::{Check, Level};
+use super::check::{Check, Level};
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::{Check, Level};
+use super::check::{Check, Level};
 use crate::postgres::role::Role;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::{Check, Level};
+use super::check::{Check, Level};
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 

@@ -4,14 +4,12 @@ use std::fmt::Display;
 
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, Resource, identity, model};
 
-use super::attributes::Located;
 use super::context::Context;
-use super::db::Db;
 use super::explain;
 use crate::checks::Policy;
 use crate::neon::Budget;
-use crate::postgres;
-use crate::target::{Error, Nonce, ObjectId, Server, ServerLocation, Target};
+use crate::postgres::{self, marks::Nonce};
+use crate::target::{Error, ObjectId, Server, ServerLocation, Target};
 
 /// In private state: the nonce of this instance.
 const INSTANCE: &str = "instance";
@@ -45,7 +43,8 @@ impl<'a> Call<'a> {
 
     /// The time of the call, for the layers below.
     pub(crate) fn budget(&self) -> Budget {
-        Budget::new(self.cx.deadline(), self.cx.cancelled().clone())
+        let budget = Budget::new(self.cx.deadline(), self.cx.cancelled().clone());
+        if self.cx.applies() { budget } else { budget.planning() }
     }
 
     /// The error of a lower layer as the user reads it.
@@ -58,18 +57,6 @@ impl<'a> Call<'a> {
         explain::postgres(&self.doing, error).at(at).into()
     }
 
-    /// The database that three attributes name. Only a default branch is looked up.
-    pub(crate) async fn database(&self, model: &impl Located) -> Result<Db<'_>, Diagnostics> {
-        let location = model.location(self.target().is_direct())?;
-        let at = self.target().database(&location, &self.budget()).await.map_err(|error| self.failed(&error))?;
-        Ok(Db::new(self, at))
-    }
-
-    /// A database that is resolved already, such as that of an id.
-    pub(crate) fn at(&self, database: crate::target::Database) -> Db<'_> {
-        Db::new(self, database)
-    }
-
     /// The server that a location resolves to.
     pub(crate) async fn server(&self, location: &ServerLocation) -> Result<Server, Diagnostics> {
         self.target().server(location, &self.budget()).await.map_err(|error| self.failed(&error))
@@ -77,9 +64,13 @@ impl<'a> Call<'a> {
 
     /// Records that this instance has created or adopted an object, in private state and for the rest of the process. Call
     /// it before the lock that orders the work is released.
-    pub(crate) fn claim(&self, id: &impl ObjectId) -> Nonce {
-        let nonce = self.nonce().unwrap_or_else(Nonce::random);
-        self.cx.set_private(INSTANCE, &nonce);
+    pub(crate) fn claim(&self, id: &impl ObjectId) -> Option<Nonce> {
+        let random =
+            || Nonce::random().inspect_err(|error| tracing::warn!(%error, "instances cannot be told apart")).ok();
+        let nonce = self.nonce().or_else(random);
+        if let Some(nonce) = &nonce {
+            self.cx.set_private(INSTANCE, nonce);
+        }
         self.target().natural_keys().remember(id.natural_key(), nonce.clone());
         nonce
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
+use super::attributes::Located;
 use super::call::Call;
 use super::transaction::{self, Attempt, Stop};
 use super::words;
@@ -22,11 +23,21 @@ pub(crate) struct Db<'a> {
     at: Database,
 }
 
-impl<'a> Db<'a> {
-    pub(super) fn new(call: &'a Call<'a>, at: Database) -> Self {
-        Self { call, at }
+impl Call<'_> {
+    /// The database that three attributes name. Only a default branch is looked up.
+    pub(crate) async fn database(&self, model: &impl Located) -> Result<Db<'_>, Diagnostics> {
+        let location = model.location(self.target().is_direct())?;
+        let at = self.target().database(&location, &self.budget()).await.map_err(|error| self.failed(&error))?;
+        Ok(Db { call: self, at })
     }
 
+    /// A database that is resolved already, such as that of an id.
+    pub(crate) fn at(&self, database: Database) -> Db<'_> {
+        Db { call: self, at: database }
+    }
+}
+
+impl<'a> Db<'a> {
     pub(crate) fn call(&self) -> &'a Call<'a> {
         self.call
     }
@@ -41,10 +52,10 @@ impl<'a> Db<'a> {
         self.unless_gone(found)
     }
 
-    /// A slot of any kind; `None` when it, or what held it, is gone.
-    pub(crate) async fn slot(&self, name: &SlotName) -> Result<Option<Slot>, Diagnostics> {
+    /// A slot of any kind, or that the server has none of that name; `None` when what held it is gone.
+    pub(crate) async fn slot(&self, name: &SlotName) -> Result<Option<Option<Slot>>, Diagnostics> {
         let found = self.call.target().slot(&self.at, name, &self.call.budget()).await;
-        self.unless_gone(found)
+        self.unless_gone(found.map(Some))
     }
 
     /// A table or the like; `None` when it, or what held it, is gone.

@@ -87,7 +87,20 @@ pub(crate) fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
             AttributePath::root(),
         ),
         Kind::Unavailable | Kind::Network => (
-            "The Neon API is unavailable or unreachable. Check `api_url` and your network, then try again.",
+            "The Neon API is unavailable or unreachable. Check `api_url` (or `NEON_API_URL`), `HTTPS_PROXY` and your network, then try again.",
+            AttributePath::root(),
+        ),
+        Kind::UntrustedServer => (
+            "Set `SSL_CERT_FILE` to the root certificates to trust, for example those of a proxy that inspects TLS, or check `api_url` \
+             (or `NEON_API_URL`) and `HTTPS_PROXY`.",
+            AttributePath::root(),
+        ),
+        Kind::UnknownHost => (
+            "Check the host in `api_url` (or `NEON_API_URL`), the host in `HTTPS_PROXY` if one is set, and name resolution on this machine.",
+            AttributePath::root(),
+        ),
+        Kind::ProxyRefused => (
+            "Check `HTTPS_PROXY` and its user and password, or exclude the host of the API with `NO_PROXY`.",
             AttributePath::root(),
         ),
         Kind::AnswerLost => (

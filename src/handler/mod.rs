@@ -16,5 +16,5 @@ pub(crate) use attributes::Located;
 pub(crate) use call::{Call, import, import_as, nulls};
 pub(crate) use context::Context;
 pub use context::Data;
-pub(crate) use db::Db;
+pub(crate) use db::{Db, removed_with_its_container};
 pub(crate) use transaction::Stop;

@@ -1,32 +1,22 @@
-//! Whose key this is: the cheapest call that proves that a key works.
+//! Whose API key it is. The cheapest call that proves that a key works, with every kind of key.
 
 use serde::Deserialize;
 
-use super::client::Client;
-use super::error::Error;
-use super::request::{Method, Path, Request, json};
-use super::retry::Budget;
+use super::request::{Method, Path, Request, json, or_default};
 
-/// What the API says of the key; works with every kind of key (`neon-2026-09.md` 1).
+/// What the API says about the key (`GET /auth` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Auth {
     /// The user or organization.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub account_id: String,
-    /// `api_key_user`, `api_key_org` (project-scoped keys too), …
-    #[serde(default)]
+    /// `api_key_user`, or `api_key_org` for keys of an organization, project-scoped ones included.
+    #[serde(default, deserialize_with = "or_default")]
     pub auth_method: String,
 }
 
 pub(crate) fn get() -> Request<Auth> {
     Request::new(Method::Get, Path::of("auth"), json)
-}
-
-impl Client {
-    /// `Unauthorized` if the key does not work.
-    pub async fn get_auth(&self, budget: &Budget) -> Result<Auth, Error> {
-        self.send(&get(), budget).await
-    }
 }
 
 #[cfg(test)]

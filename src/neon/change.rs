@@ -1,41 +1,45 @@
-//! A change of a project: one at a time, settled by reading if its answer is lost, and over only when its operations are.
+//! A change of a project: one at a time, checked by a read if its answer is lost, and finished only when its operations are.
 
-use super::client::Client;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::budget::Budget;
 use super::error::{Error, Kind};
 use super::ids::ProjectId;
-use super::operations::Operation;
+use super::operation::{self, Changed, Effects, Operation, Verdict};
 use super::request::Request;
-use super::retry::{self, Budget};
+use super::retry;
+use super::transport::Transport;
+use super::turn::{Turn, Turns};
 
-/// How often a change is sent whose answer is lost and which, as reading shows, was not made.
+/// How often a change is sent whose answer is lost and which, as a read shows, was not made.
 const SENDS: u32 = 3;
 
-/// What the answer to a change says: the object, and the operations that bring it about.
-pub(crate) type Changed<T> = (T, Vec<Operation>);
+/// First wait between two looks at an operation. Most take less than a second.
+const FIRST_POLL: Duration = Duration::from_millis(200);
 
-/// The turn to change one project. What reads share of it is dropped when the turn begins and when it ends.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    client: Client,
-    project: ProjectId,
-    _guard: tokio::sync::OwnedMutexGuard<()>,
+/// Longest wait between two looks.
+const LONGEST_POLL: Duration = Duration::from_secs(5);
+
+/// Sends changes. Clones share the transport and the turns.
+#[derive(Clone, Debug)]
+pub(crate) struct Changes {
+    pub(crate) transport: Transport,
+    pub(crate) turns: Arc<Turns>,
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.client.cache().forget(&self.project);
-    }
-}
-
-/// A change that the API has taken, whose operations still run.
+/// A change that the API has accepted and whose operations still run.
 ///
-/// It keeps the project's turn: another change of the same project waits until this value is waited for or dropped. Record what was made
-/// before waiting, for the wait may fail or be cancelled.
+/// It keeps the project's turn: another change of the same project waits until this value is waited for or dropped. Record what
+/// was created before waiting, because the wait may fail or be cancelled.
 #[derive(Debug)]
 #[must_use = "the object is usable only when its operations have ended: wait for them"]
 pub struct Pending<T> {
     value: T,
     operations: Vec<Operation>,
+    changes: Changes,
     turn: Turn,
 }
 
@@ -45,52 +49,47 @@ impl<T> Pending<T> {
         &self.value
     }
 
-    /// The operations as the answer had them; none is normal.
+    /// The operations as the answer had them. None is normal.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
     }
 
-    /// Another value, the same operations.
+    /// Another value with the same operations.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Pending<U> {
-        Pending { value: change(self.value), operations: self.operations, turn: self.turn }
+        Pending { value: change(self.value), operations: self.operations, changes: self.changes, turn: self.turn }
     }
 
-    /// Waits for the operations to their real end, in order. Errors: `OperationFailed`, `TimedOut`, `Cancelled`, or those of a read.
+    /// Waits until all operations have ended. Errors: `OperationFailed`, `TimedOut`, `Cancelled`, or those of a read.
     pub async fn wait(self, budget: &Budget) -> Result<T, Error> {
-        self.turn.client.wait_for(&self.turn.project, &self.operations, budget).await?;
+        self.changes.wait_for(self.turn.project(), &self.operations, budget).await?;
         Ok(self.value)
     }
 }
 
-impl Client {
-    /// Waits for the turn to change a project: Neon answers 423 to a change while the operations of another run.
-    pub(crate) async fn turn(&self, project: &ProjectId, budget: &Budget) -> Result<Turn, Error> {
-        let guard = budget.run(self.lock_of(project).lock_owned()).await.map_err(|ended| {
-            Error::new(ended.kind(), ended.sentence())
-                .context(format!("waiting for another change of project `{project}` by this provider"))
-        })?;
-        self.cache().forget(project);
-        Ok(Turn { client: self.clone(), project: project.clone(), _guard: guard })
+impl Changes {
+    pub(crate) fn new(transport: Transport) -> Self {
+        Self { transport, turns: Arc::default() }
     }
 
-    /// Sends a change. If its answer is lost, `settle` is read and `took_effect` says from it whether the change was made: with `Some` it
-    /// was, with `None` it is sent again.
-    pub(crate) async fn change<T, S>(
+    /// Sends a change. If its answer is lost, `settle` is read, and `took_effect` says from it whether the change was made. If it
+    /// was not, it is sent again.
+    pub(crate) async fn send<T, S>(
         &self,
         turn: Turn,
         request: &Request<Changed<T>>,
         settle: &Request<S>,
         took_effect: impl Fn(Result<S, Error>) -> Result<Option<T>, Error> + Send,
+        effects: &Effects<'_>,
         budget: &Budget,
     ) -> Result<Pending<T>, Error> {
         let mut unsure = false;
         let mut sends = 0;
         loop {
             sends += 1;
-            let sent = self.send_traced(request, budget).await;
+            let sent = self.transport.send_traced(request, budget).await;
             let error = match sent.result {
                 Ok((value, operations)) => {
-                    return Ok(Pending { value, operations, turn });
+                    return Ok(Pending { value, operations, changes: self.clone(), turn });
                 }
                 Err(error) => error,
             };
@@ -99,15 +98,15 @@ impl Client {
                 return Err(error);
             }
             let own_time = budget.for_settling();
-            match took_effect(self.send(settle, &own_time).await) {
+            match took_effect(self.transport.send(settle, &own_time).await) {
                 Ok(Some(value)) => {
-                    tracing::debug!(method = %request.method, path = %request.path, "the change was made although its answer was lost");
-                    let operations = self.unfinished_or_none(&turn.project, &own_time).await;
-                    return Ok(Pending { value, operations, turn });
+                    tracing::info!(method = %request.method, path = %request.path, "the change was made although its answer was lost");
+                    let operations = self.operations_of(effects, turn.project(), &own_time).await;
+                    return Ok(Pending { value, operations, changes: self.clone(), turn });
                 }
                 Ok(None) => {}
                 Err(settling) => {
-                    return Err(error.context(format!("reading back what it did failed too ({settling})")));
+                    return Err(error.context(format!("a read to find out what it did failed too ({settling})")));
                 }
             }
             if error.kind() != Kind::AnswerLost || sends == SENDS {
@@ -119,14 +118,45 @@ impl Client {
         }
     }
 
-    /// After a lost answer its operations are not known: all that run in the project are waited for instead.
-    async fn unfinished_or_none(&self, project: &ProjectId, budget: &Budget) -> Vec<Operation> {
-        match self.unfinished_operations(project, budget).await {
-            Ok(operations) => operations,
+    /// The operations of a change whose answer is lost. Those of other people are neither waited for nor failed with.
+    async fn operations_of(&self, effects: &Effects<'_>, project: &ProjectId, budget: &Budget) -> Vec<Operation> {
+        match self.transport.send(&operation::list(project), budget).await {
+            Ok(operations) => effects.among(operations),
             Err(error) => {
                 tracing::warn!(%project, %error, "cannot list the operations of a change whose answer was lost");
                 Vec::new()
             }
+        }
+    }
+
+    /// Waits for the operations in their order: they form a chain, and the object is usable when the last has ended.
+    async fn wait_for(&self, project: &ProjectId, operations: &[Operation], budget: &Budget) -> Result<(), Error> {
+        for operation in operations {
+            self.wait_for_one(project, operation.clone(), budget).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_one(&self, project: &ProjectId, mut operation: Operation, budget: &Budget) -> Result<(), Error> {
+        let request = operation::get(project, &operation.id);
+        let failed = |kind, text| self.transport.hide_secrets(Error::new(kind, text));
+        let mut standstill = None;
+        let mut pause = FIRST_POLL;
+        loop {
+            match operation::check(&operation, &mut standstill, Instant::now()) {
+                Verdict::Done => return Ok(()),
+                Verdict::Failed => {
+                    return Err(failed(Kind::OperationFailed, operation.describe()));
+                }
+                Verdict::Pending => {}
+            }
+            if let Err(ended) = budget.sleep(pause).await {
+                return Err(failed(ended.kind(), format!("{}, {}", operation.describe(), ended.sentence())));
+            }
+            pause = pause.mul_f64(1.5).min(LONGEST_POLL);
+            operation = self.transport.send(&request, budget).await.map_err(|error| {
+                self.transport.hide_secrets(error.context(format!("waiting while {}", operation.describe())))
+            })?;
         }
     }
 }

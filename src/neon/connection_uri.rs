@@ -1,29 +1,33 @@
-//! The way into a database: host, port and password, taken from the URI that the API gives.
+//! Host, port and password of a role for a database, from the URI that the API gives.
+
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use url::Url;
 
-use super::client::Client;
-use super::error::{Error, Kind};
-use super::ids::{BranchId, ProjectId, check_name};
+use super::ids::{BranchId, InvalidId, ProjectId, check_name};
 use super::request::{self, Method, Path, Request, Unreadable};
-use super::retry::Budget;
 use crate::secret::Secret;
 
-/// Postgres' own port, if the URI names none.
+/// Postgres's own port, where the URI names none.
 const DEFAULT_PORT: u16 = 5432;
+
+/// Longest host name and longest label, in bytes (RFC 1035, section 2.3.4).
+const LONGEST_HOST: usize = 253;
+const LONGEST_LABEL: usize = 63;
 
 /// The parts of `postgresql://ROLE:PASSWORD@HOST[:PORT]/DATABASE?…`, unescaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionUri {
-    /// The host; the caller refuses a pooled one.
+    /// A DNS name or an IP address, an IPv6 address without brackets. The caller refuses a pooled host.
     pub host: String,
     /// The port.
     pub port: u16,
     /// The role.
     pub user: String,
-    /// Absent if the project does not store passwords.
+    /// `None` if the project does not store passwords.
     pub password: Option<Secret>,
     /// The database.
     pub database: String,
@@ -34,12 +38,35 @@ struct Given {
     uri: String,
 }
 
-/// Whether a host is a pooler's: `PgBouncer` in transaction mode cannot replicate, and session settings do not hold on it.
+/// Whether a host is the pooler's. `PgBouncer` in transaction mode cannot replicate and does not keep session settings.
 pub fn is_pooler_host(host: &str) -> bool {
     host.split('.').next().is_some_and(|label| label.ends_with("-pooler"))
 }
 
-/// Takes a URI apart. The error never repeats it: the password is in it.
+/// The host as it is written in a URI: an IPv6 address in brackets (RFC 3986, section 3.2.2).
+pub fn host_in_uri(host: &str) -> Cow<'_, str> {
+    if host.parse::<Ipv6Addr>().is_ok() { Cow::Owned(format!("[{host}]")) } else { Cow::Borrowed(host) }
+}
+
+/// Whether a text is a DNS name or an IP address. libpq and its like take other texts for a socket's folder, for several hosts
+/// or for parameters.
+fn is_host(text: &str) -> bool {
+    if text.parse::<Ipv4Addr>().is_ok() || text.parse::<Ipv6Addr>().is_ok() {
+        return true;
+    }
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= LONGEST_LABEL
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    // Resolvers read a name of digits only as an address in an old notation.
+    let numeric = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    text.len() <= LONGEST_HOST && !numeric && text.split('.').all(label)
+}
+
+/// Takes a URI apart. The error never repeats it, because the password is in it.
 fn parse(uri: &str) -> Result<ConnectionUri, Unreadable> {
     let wrong = |why: &str| Unreadable(format!("the connection URI {why}"));
     let url = Url::parse(uri).map_err(|error| wrong(&format!("is not a URI: {error}")))?;
@@ -50,24 +77,31 @@ fn parse(uri: &str) -> Result<ConnectionUri, Unreadable> {
         percent_decode_str(text).decode_utf8().map(String::from).map_err(|_| wrong("holds bytes that are not UTF-8"))
     };
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| wrong("names no host"))?;
-    let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let host = plain(host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host))?;
+    if !is_host(&host) {
+        return Err(wrong("names a host that is neither a DNS name nor an IP address"));
+    }
+    let user = plain(url.username())?;
+    if user.is_empty() {
+        return Err(wrong("names no role"));
+    }
     let password = url.password().filter(|text| !text.is_empty()).map(plain).transpose()?;
     Ok(ConnectionUri {
-        host: plain(host)?,
+        host,
         port: url.port().unwrap_or(DEFAULT_PORT),
-        user: plain(url.username())?,
+        user,
         password: password.map(Secret::new),
         database: plain(url.path().strip_prefix('/').unwrap_or_default())?,
     })
 }
 
-/// The direct host, said explicitly: the pooled one is never wanted.
+/// On the direct host, which the query says explicitly.
 pub(crate) fn get(
     project: &ProjectId,
     branch: &BranchId,
     database: &str,
     role: &str,
-) -> Result<Request<ConnectionUri>, Error> {
+) -> Result<Request<ConnectionUri>, InvalidId> {
     check_name("database", database)?;
     check_name("role", role)?;
     let path = Path::of("projects").id(project).word("connection_uri");
@@ -79,24 +113,6 @@ pub(crate) fn get(
     .query("database_name", database)
     .query("role_name", role)
     .query("pooled", "false"))
-}
-
-impl Client {
-    /// Host, port and password of a role for a database, by the branch's read-write endpoint.
-    pub async fn connection_uri(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        database: &str,
-        role: &str,
-        budget: &Budget,
-    ) -> Result<ConnectionUri, Error> {
-        let uri = self.send(&get(project, branch, database, role)?, budget).await?;
-        if uri.user.is_empty() {
-            return Err(Error::new(Kind::NotJson, "the connection URI that the API gave names no role"));
-        }
-        Ok(uri)
-    }
 }
 
 #[cfg(test)]
@@ -113,6 +129,57 @@ mod tests {
         assert!(!format!("{uri:?}").contains("ss/w"));
         assert_eq!(parse("postgres://u:p@localhost:54321/db").map(|uri| uri.port), Ok(54321));
         assert_eq!(parse("postgres://u@[::1]:1/db").map(|uri| (uri.host, uri.password)), Ok(("::1".to_owned(), None)));
+    }
+
+    #[test]
+    fn a_host_is_a_dns_name_or_an_ip_address() {
+        let host = |authority: &str| parse(&format!("postgresql://u:npg_secret@{authority}/db")).map(|uri| uri.host);
+        for (good, read) in [
+            ("ep-1.c-2.eu.aws.neon.tech", "ep-1.c-2.eu.aws.neon.tech"),
+            ("localhost:5433", "localhost"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("[2001:db8::1]:5432", "2001:db8::1"),
+            ("a_b.example", "a_b.example"),
+        ] {
+            assert_eq!(host(good).as_deref(), Ok(read));
+        }
+        for bad in [
+            "",
+            "%2Ftmp",
+            "%2Fvar%2Frun%2Fpostgresql",
+            "::1",
+            "a,b",
+            "a%2Cb",
+            "a%20b",
+            "a%00b",
+            "a%3Fhost=%2Ftmp",
+            "@::1",
+            "a..b",
+            ".a",
+            "a.",
+            "-a",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "%40abstract",
+            "[::1%25eth0]",
+            "b%C3%BCcher.example",
+            &"a".repeat(64),
+            &"a.".repeat(130),
+        ] {
+            let wrong = host(bad).expect_err(bad).0;
+            assert!(!wrong.contains("npg_secret"), "{wrong}");
+        }
+        for bad in ["postgresql:///?host=/tmp", "postgresql://u:npg_secret@/?x=", "postgresql://host/db"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_stands_in_brackets_in_a_uri() {
+        assert_eq!(host_in_uri("2001:db8::1"), "[2001:db8::1]");
+        assert_eq!(host_in_uri("127.0.0.1"), "127.0.0.1");
+        assert_eq!(host_in_uri("ep-1.neon.tech"), "ep-1.neon.tech");
     }
 
     #[test]

@@ -1,68 +1,44 @@
-//! Databases of a branch, and who owns them.
+//! Databases of a branch, and the roles that own them.
 
 use serde::Deserialize;
 
-use super::client::Client;
-use super::error::Error;
 use super::ids::{BranchId, InvalidId, ProjectId};
 use super::request::{Method, Path, Request, json};
-use super::retry::Budget;
 
-/// A database (`neon.md` A.5).
+/// A database as the API knows it (`Database` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Database {
-    /// Its number; the lowest is the branch's first database.
-    #[serde(default)]
+pub struct ApiDatabase {
+    /// Its identity: it stays when the database is renamed. The lowest is that of the branch's first database.
     pub id: i64,
     /// Its name.
     pub name: String,
-    /// The role that owns it, as which the provider logs in.
+    /// The role that owns it and as which the provider logs in.
     pub owner_name: String,
 }
 
 #[derive(Deserialize)]
 struct One {
-    database: Database,
+    database: ApiDatabase,
 }
 
 #[derive(Deserialize)]
 struct Many {
-    databases: Vec<Database>,
+    databases: Vec<ApiDatabase>,
 }
 
-pub(crate) fn list(project: &ProjectId, branch: &BranchId) -> Request<Vec<Database>> {
+/// All databases of a branch, oldest first.
+pub(crate) fn list(project: &ProjectId, branch: &BranchId) -> Request<Vec<ApiDatabase>> {
     let path = Path::of("projects").id(project).word("branches").id(branch).word("databases");
-    Request::new(Method::Get, path, |answer| json(answer).map(|many: Many| many.databases))
-}
-
-pub(crate) fn get(project: &ProjectId, branch: &BranchId, name: &str) -> Result<Request<Database>, InvalidId> {
-    let path = Path::of("projects").id(project).word("branches").id(branch).word("databases").name("database", name)?;
-    Ok(Request::new(Method::Get, path, |answer| json(answer).map(|one: One| one.database)))
-}
-
-impl Client {
-    /// All databases of a branch, oldest first.
-    pub async fn list_databases(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Vec<Database>, Error> {
-        let mut databases = self.send(&list(project, branch), budget).await?;
+    Request::new(Method::Get, path, |answer| {
+        let Many { mut databases } = json(answer)?;
         databases.sort_by(|a, b| (a.id, &a.name).cmp(&(b.id, &b.name)));
         Ok(databases)
-    }
+    })
+}
 
-    /// Reads a database. `NotFound` means that it is gone only if the branch itself answers.
-    pub async fn get_database(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        name: &str,
-        budget: &Budget,
-    ) -> Result<Database, Error> {
-        self.send(&get(project, branch, name)?, budget).await
-    }
+pub(crate) fn get(project: &ProjectId, branch: &BranchId, name: &str) -> Result<Request<ApiDatabase>, InvalidId> {
+    let path = Path::of("projects").id(project).word("branches").id(branch).word("databases").name("database", name)?;
+    Ok(Request::new(Method::Get, path, |answer| json(answer).map(|one: One| one.database)))
 }
 
 #[cfg(test)]
@@ -77,5 +53,18 @@ mod tests {
         let one = get(&project, &branch, "my db/ü").expect("legal");
         assert_eq!(format!("{one:?}"), "GET /projects/p-1/branches/br-1/databases/my%20db%2F%C3%BC");
         assert_eq!(get(&project, &branch, "").expect_err("empty").to_string(), "database is empty");
+    }
+
+    #[test]
+    fn databases_come_oldest_first_with_their_ids() {
+        let project = ProjectId::parse("p-1").expect("legal");
+        let branch = BranchId::parse("br-1").expect("legal");
+        let body = br#"{"databases":[{"id":9,"name":"a","owner_name":"o","x":1},{"id":834686,"name":"b","owner_name":"o"},{"id":2,"name":"c","owner_name":"p"}]}"#;
+        let read =
+            (list(&project, &branch).read)(super::super::request::Answer { status: 200, body }).expect("readable");
+        assert_eq!(
+            read.iter().map(|it| (it.id, it.name.as_str())).collect::<Vec<_>>(),
+            [(2, "c"), (9, "a"), (834_686, "b")]
+        );
     }
 }

@@ -1,45 +1,41 @@
-//! Endpoints: the computes of a branch. Each branch has at most one that writes.
+//! Endpoints: the computes of a branch. A branch has at most one read-write endpoint.
 
 use serde::Deserialize;
 
-use super::change::{Changed, Pending};
-use super::client::Client;
-use super::error::Error;
 use super::ids::{BranchId, EndpointId, ProjectId};
-use super::operations::{self, Operation};
-use super::request::{Method, Path, Request, json};
-use super::retry::Budget;
+use super::operation::{Changed, Operation};
+use super::request::{Method, Path, Request, json, or_default};
 
-/// An endpoint, as far as we use it (`neon.md` A.6).
+/// An endpoint (`Endpoint` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Endpoint {
     /// Its id.
     pub id: EndpointId,
-    /// The direct host; never compose one, it may carry a cell label.
-    #[serde(default)]
+    /// The direct host. It cannot be composed from the id, because it may carry a label of its region's cell.
+    #[serde(default, deserialize_with = "or_default")]
     pub host: String,
     /// Its branch.
     pub branch_id: BranchId,
-    /// Whether it writes.
+    /// Whether it accepts writes.
     #[serde(rename = "type")]
     pub kind: EndpointKind,
     /// What it is doing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub current_state: EndpointState,
     /// A disabled endpoint is not woken by connections.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub disabled: bool,
 }
 
-/// Whether an endpoint writes.
+/// Whether an endpoint accepts writes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub enum EndpointKind {
-    /// The one that writes: publications and slots live here.
+    /// The primary: publications and slots live here.
     ReadWrite,
     /// A read replica.
     ReadOnly,
-    /// A value newer than this provider.
+    /// A value that this provider does not know.
     Other(String),
 }
 
@@ -57,14 +53,14 @@ impl From<String> for EndpointKind {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub enum EndpointState {
-    /// Being made.
+    /// Being created.
     #[default]
     Init,
-    /// Awake.
+    /// Running.
     Active,
-    /// Asleep; a connection wakes it.
+    /// Suspended. A connection wakes it.
     Idle,
-    /// A value newer than this provider.
+    /// A value that this provider does not know.
     Other(String),
 }
 
@@ -82,7 +78,7 @@ impl From<String> for EndpointState {
 #[derive(Deserialize)]
 struct One {
     endpoint: Endpoint,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     operations: Vec<Operation>,
 }
 
@@ -110,48 +106,39 @@ pub(crate) fn restart(project: &ProjectId, endpoint: &EndpointId) -> Request<Cha
     changed(project, endpoint, "restart")
 }
 
-impl Client {
-    /// All endpoints of a branch.
-    pub async fn list_endpoints(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Vec<Endpoint>, Error> {
-        self.send(&list(project, branch), budget).await
+/// The compute of a branch on which publications and slots live, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compute {
+    /// The read-write endpoint. It may be asleep: a connection wakes it.
+    Enabled(Endpoint),
+    /// The read-write endpoint is disabled: no connection wakes it.
+    Disabled(Endpoint),
+    /// The branch has no read-write endpoint.
+    Missing {
+        /// How many read-only endpoints it has.
+        read_only: usize,
+    },
+}
+
+impl Compute {
+    /// Picks the compute from the endpoints of a branch.
+    pub fn of(endpoints: Vec<Endpoint>) -> Self {
+        let read_only = endpoints.iter().filter(|it| it.kind == EndpointKind::ReadOnly).count();
+        match endpoints.into_iter().find(|it| it.kind == EndpointKind::ReadWrite) {
+            Some(endpoint) if endpoint.disabled => Self::Disabled(endpoint),
+            Some(endpoint) => Self::Enabled(endpoint),
+            None => Self::Missing { read_only },
+        }
     }
 
-    /// The endpoint of a branch that writes, if it has one.
-    pub async fn read_write_endpoint(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Option<Endpoint>, Error> {
-        let endpoints = self.list_endpoints(project, branch, budget).await?;
-        Ok(endpoints.into_iter().find(|endpoint| endpoint.kind == EndpointKind::ReadWrite))
-    }
-
-    /// Restarts a compute: suspends and starts it, all its connections drop.
-    pub async fn restart_endpoint(
-        &self,
-        project: &ProjectId,
-        endpoint: &EndpointId,
-        budget: &Budget,
-    ) -> Result<Pending<Endpoint>, Error> {
-        let turn = self.turn(project, budget).await?;
-        let before = self.send(&get(project, endpoint), budget).await?;
-        // A restart leaves no mark but its operations: none under way after a lost answer, and it is asked for again.
-        let took_effect = |read: Result<Vec<Operation>, Error>| {
-            read.map(|operations| {
-                let of_this = |operation: &Operation| operation.endpoint_id.as_ref() == Some(endpoint);
-                operations
-                    .iter()
-                    .any(|operation| operation.status.is_under_way() && of_this(operation))
-                    .then(|| before.clone())
-            })
-        };
-        self.change(turn, &restart(project, endpoint), &operations::list(project), took_effect, budget).await
+    /// Why no connection can be opened, as a sentence without a final period; `None` if one can.
+    pub fn why_unusable(&self, branch: &BranchId) -> Option<String> {
+        match self {
+            Self::Enabled(_) => None,
+            Self::Disabled(endpoint) => Some(format!("the compute `{}` of branch `{branch}` is disabled", endpoint.id)),
+            Self::Missing { read_only: 0 } => Some(format!("branch `{branch}` has no compute")),
+            Self::Missing { .. } => Some(format!("branch `{branch}` has no read-write compute, only read replicas")),
+        }
     }
 }
 
@@ -179,5 +166,28 @@ mod tests {
         assert_eq!(read.kind, EndpointKind::ReadWrite);
         assert_eq!(read.current_state, EndpointState::Other("hibernating".to_owned()));
         assert!(read.disabled);
+    }
+
+    #[test]
+    fn the_compute_is_the_read_write_endpoint_wherever_it_stands() {
+        let endpoint = |id: &str, kind: &str, disabled: bool| -> Endpoint {
+            let text =
+                format!(r#"{{"id":"{id}","branch_id":"br-1","type":"{kind}","disabled":{disabled},"host":null}}"#);
+            serde_json::from_str(&text).expect("an endpoint")
+        };
+        let branch = BranchId::parse("br-1").expect("legal");
+        let replica = endpoint("ep-r", "read_only", false);
+        let why = |endpoints: Vec<Endpoint>| Compute::of(endpoints).why_unusable(&branch);
+        assert_eq!(
+            Compute::of(vec![replica.clone(), endpoint("ep-w", "read_write", false)]),
+            Compute::Enabled(endpoint("ep-w", "read_write", false))
+        );
+        assert_eq!(why(vec![endpoint("ep-w", "read_write", false)]), None);
+        assert_eq!(
+            why(vec![replica.clone(), endpoint("ep-w", "read_write", true)]).as_deref(),
+            Some("the compute `ep-w` of branch `br-1` is disabled")
+        );
+        assert_eq!(why(vec![]).as_deref(), Some("branch `br-1` has no compute"));
+        assert_eq!(why(vec![replica]).as_deref(), Some("branch `br-1` has no read-write compute, only read replicas"));
     }
 }

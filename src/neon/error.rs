@@ -1,4 +1,4 @@
-//! What can go wrong with Neon's API: a kind to branch on, and everything a person needs to find the cause.
+//! What can go wrong with Neon's API: a kind to match on, and everything a person needs to find the cause.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::ids::InvalidId;
 use super::request::Method;
+use crate::single_flight::Failure;
 
-/// How a call ended; by HTTP status, never by message (`neon.md` A.2).
+/// How a call ended. Decided by HTTP status and by the types of errors, never by their text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// 404 or 410 in Neon's own form: the object or one above it is absent, or the key may not see it.
+    /// 404 or 410 in Neon's own form: the object or its container is absent, or the key may not see it.
     NotFound,
     /// 401: the key is wrong, revoked or missing.
     Unauthorized,
@@ -18,22 +19,29 @@ pub enum Kind {
     Forbidden,
     /// 409: such an object exists.
     Conflict,
-    /// 423 until the time was over: another operation runs on the project.
+    /// 423 until the time limit: another operation runs on the project.
     Locked,
-    /// 429 until the time was over.
+    /// 429 until the time limit.
     RateLimited,
-    /// 412: the project does not store passwords, so none can be shown.
+    /// 412: the project does not store passwords, so none can be read.
     PasswordsNotStored,
-    /// 400, 422 and other refusals of what was asked, or a name that cannot be sent.
+    /// 400, 422 and other refusals of a request, or a name that cannot be sent.
     Rejected,
-    /// 5xx: the API is not well.
+    /// 5xx: the API is unavailable.
     Unavailable,
-    /// The answer is not the API's: a page for people, a redirect, or JSON of another shape. Often a wrong base URL or a proxy.
+    /// The answer is not the API's: a page for people, a redirect, or JSON of another shape. Often a wrong `api_url` or a proxy.
     NotJson,
-    /// A call that changes something may have worked, but its answer did not arrive: read to find out.
+    /// A call that changes something may have worked, but its answer did not arrive. A read tells.
     AnswerLost,
-    /// No connection, or one that broke on a call that changes nothing.
+    /// No connection, or one that broke during a call that changes nothing.
     Network,
+    /// The server's certificate is not trusted or names another host, or TLS is not spoken there. The next attempt fails too:
+    /// `SSL_CERT_FILE`, `api_url` or `HTTPS_PROXY` is to be corrected.
+    UntrustedServer,
+    /// The host name of `api_url` or of the proxy does not resolve.
+    UnknownHost,
+    /// The proxy of `HTTPS_PROXY` refuses the connection, for example with 407.
+    ProxyRefused,
     /// An operation that the call started has failed or was cancelled.
     OperationFailed,
     /// The caller's deadline passed.
@@ -42,7 +50,14 @@ pub enum Kind {
     Cancelled,
 }
 
-/// A failed call to Neon's API. Cheap to clone: those who wait for one load share its error.
+impl Kind {
+    /// Whether every further call of this process fails in the same way, because only a changed setting helps.
+    pub fn is_lasting(self) -> bool {
+        matches!(self, Self::Unauthorized | Self::UntrustedServer | Self::UnknownHost | Self::ProxyRefused)
+    }
+}
+
+/// A failed call to Neon's API. Cheap to clone, because those who wait for one load share its error.
 #[derive(Clone)]
 pub struct Error(Arc<Parts>);
 
@@ -96,6 +111,24 @@ impl Error {
         })
     }
 
+    /// The id under which the request was sent, where the answer names none.
+    pub(crate) fn with_sent_id(self, id: &str) -> Self {
+        if self.0.request_id.is_some() {
+            return self;
+        }
+        self.with(|parts| parts.request_id = Some(id.to_owned()))
+    }
+
+    /// Rewrites every text that did not come from this crate alone.
+    pub(crate) fn with_texts(self, rewrite: impl Fn(String) -> String) -> Self {
+        self.with(|parts| {
+            parts.message = rewrite(std::mem::take(&mut parts.message));
+            parts.code = parts.code.take().map(&rewrite);
+            parts.request_id = parts.request_id.take().map(&rewrite);
+            parts.context = std::mem::take(&mut parts.context).into_iter().map(&rewrite).collect();
+        })
+    }
+
     pub(crate) fn with_retry_after(self, wait: Option<Duration>) -> Self {
         self.with(|parts| parts.retry_after = wait)
     }
@@ -108,12 +141,12 @@ impl Error {
         self.with(|parts| parts.kind = kind)
     }
 
-    /// Says what the call was for; the newest context stands first.
+    /// Says what the call was for. The newest context comes first.
     pub(crate) fn context(self, doing: impl Into<String>) -> Self {
         self.with(|parts| parts.context.insert(0, doing.into()))
     }
 
-    /// What to branch on.
+    /// What to match on.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -123,7 +156,7 @@ impl Error {
         self.0.status
     }
 
-    /// Neon's id of the request, for its support.
+    /// The id of the request, for Neon's support.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
@@ -133,7 +166,7 @@ impl Error {
         self.0.code.as_deref()
     }
 
-    /// What the API said, unchanged, or what happened to the call.
+    /// What the API answered, or what happened to the call.
     pub fn message(&self) -> &str {
         &self.0.message
     }
@@ -148,13 +181,13 @@ impl Error {
         self.0.tries
     }
 
-    /// Shorthand for the kind that callers ask for most.
+    /// Whether the object or its container is absent, or not visible to the key.
     pub fn is_not_found(&self) -> bool {
         self.kind() == Kind::NotFound
     }
 }
 
-/// Absent is an answer to a read: `NotFound` becomes `None`. Whether the object is gone depends on whether its container answers.
+/// Absence is an answer to a read: `NotFound` becomes `None`. The object is gone only if its container answers.
 pub fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -191,7 +224,7 @@ impl fmt::Display for Error {
             notes.push(format!("request id `{id}`"));
         }
         if parts.tries > 1 {
-            notes.push(format!("{} tries", parts.tries));
+            notes.push(format!("{} attempts", parts.tries));
         }
         if !notes.is_empty() {
             write!(f, " ({})", notes.join(", "))?;
@@ -208,6 +241,12 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+impl Failure for Error {
+    fn is_of_one_caller(&self) -> bool {
+        matches!(self.kind(), Kind::TimedOut | Kind::Cancelled)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,7 +262,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "creating role `r`: `POST /projects/p/branches/br-1/roles` was answered 423: \
-             project already has running conflicting operations (request id `r-1`, 4 tries)"
+             project already has running conflicting operations (request id `r-1`, 4 attempts)"
         );
         assert_eq!(error.code(), None);
     }

@@ -1,19 +1,19 @@
-//! Ids of Neon's objects, a type each: checked once, so that an empty or odd one never reaches a URL.
+//! Ids of Neon's objects, a type each. They are checked once, so that an empty or odd one never reaches a URL.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest id that the API's document allows, in characters.
+/// The longest id that Neon's API document allows, in characters.
 const LONGEST_ID: usize = 60;
 
-/// The longest name of a role or database: Postgres' `NAMEDATALEN` less one, in bytes.
+/// The longest name of a role or database: Postgres's `NAMEDATALEN` less one, in bytes.
 const LONGEST_NAME: usize = 63;
 
 /// Why a text is not an id or a name; the sentence names the kind, the text and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// Nothing between the slashes: the API answers such a path with a redirect (`neon-2026-09.md` 1).
+    /// The API answers a path with nothing between two slashes with a redirect (npm `@neon/sdk` 6.1.2, README).
     #[error("{kind} is empty")]
     Empty {
         /// What was meant, such as `project id`.
@@ -29,8 +29,8 @@ pub enum InvalidId {
         /// The limit with its unit.
         longest: &'static str,
     },
-    /// A character outside of `a-z`, `0-9` and `-`.
-    #[error("{kind} `{text}` holds `{found}`, it may hold lower-case letters, digits and hyphens only")]
+    /// A character other than `a-z`, `0-9` and `-`.
+    #[error("{kind} `{text}` holds `{found}`, and only lower-case letters, digits and hyphens are allowed")]
     Character {
         /// What was meant.
         kind: &'static str,
@@ -39,7 +39,7 @@ pub enum InvalidId {
         /// The first character that is not allowed.
         found: char,
     },
-    /// A name that no URL can carry: `.` and `..` are path steps even when escaped, a zero byte ends a Postgres name.
+    /// No URL can carry it: `.` and `..` are path steps even when escaped, and a zero byte ends a Postgres name.
     #[error("{kind} `{text}` cannot be sent to Neon's API")]
     Unsendable {
         /// What was meant.
@@ -63,7 +63,7 @@ fn check_id(kind: &'static str, text: &str) -> Result<(), InvalidId> {
     Ok(())
 }
 
-/// Whether the name of a role or database can be a segment of a path: any name of Postgres but `.` and `..`.
+/// Whether the name of a role or database can be a segment of a path: any name of Postgres except `.` and `..`.
 pub(crate) fn check_name(kind: &'static str, text: &str) -> Result<(), InvalidId> {
     if text.is_empty() {
         return Err(InvalidId::Empty { kind });
@@ -81,7 +81,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
         ///
-        /// Matches `^[a-z0-9-]{1,60}$` (the API's document, `neon.md` A.1).
+        /// Matches `^[a-z0-9-]{1,60}$` (Neon's API document).
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -93,7 +93,7 @@ macro_rules! id {
                 Ok(Self(text.to_owned()))
             }
 
-            /// The id as the API writes it.
+            /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -119,6 +119,12 @@ macro_rules! id {
         impl From<$name> for String {
             fn from(id: $name) -> Self {
                 id.0
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
             }
         }
 
@@ -162,7 +168,10 @@ mod tests {
         }
         let wrong = |text: &str| ProjectId::parse(text).expect_err(text).to_string();
         assert_eq!(wrong(""), "project id is empty");
-        assert_eq!(wrong("a/b"), "project id `a/b` holds `/`, it may hold lower-case letters, digits and hyphens only");
+        assert_eq!(
+            wrong("a/b"),
+            "project id `a/b` holds `/`, and only lower-case letters, digits and hyphens are allowed"
+        );
         assert!(wrong("Shiny").contains("holds `S`"));
         assert!(wrong("..").contains("holds `.`"));
         assert!(wrong("ä").contains("holds `ä`"));

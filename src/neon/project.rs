@@ -1,47 +1,63 @@
-//! Projects: what we read of one, and the one setting that we turn on.
+//! Projects: what is read of one, and the two settings that are changed.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::change::{Changed, Pending};
-use super::client::Client;
-use super::error::Error;
 use super::ids::ProjectId;
-use super::operations::Operation;
-use super::request::{self, Method, Path, Request};
-use super::retry::Budget;
+use super::operation::{Changed, Operation};
+use super::request::{self, Method, Path, Request, or_default};
 
-/// A project, as far as we use it (`neon.md` A.6).
+/// A project (`Project` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Project {
     /// Its id.
     pub id: ProjectId,
     /// Its name, for messages.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub name: String,
-    /// Postgres' major version; 14 to 19 are known of.
+    /// Postgres's major version.
     #[serde(default)]
     pub pg_version: Option<u32>,
-    /// Whether Neon keeps passwords and can show them; absent means yes.
+    /// Whether Neon stores passwords and can show them. Absent means yes.
     #[serde(default)]
     pub store_passwords: Option<bool>,
-    /// What this key may do; absent when the API does not say.
+    /// What this key may do; `None` is unknown.
     #[serde(default)]
     pub effective_project_permission: Option<Permission>,
     #[serde(default)]
-    settings: Option<Settings>,
+    settings: Option<ProjectSettings>,
 }
 
+/// `ProjectSettingsData` of Neon's document.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-struct Settings {
+struct ProjectSettings {
     #[serde(default)]
     enable_logical_replication: Option<bool>,
+    #[serde(default)]
+    allowed_ips: Option<AllowedIps>,
+}
+
+/// The addresses that may connect to the project. An empty list admits everyone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct AllowedIps {
+    /// Addresses, ranges `a-b` and CIDR blocks as the API has them, not checked here.
+    #[serde(default, deserialize_with = "or_default")]
+    pub ips: Vec<String>,
+    /// Whether branches that are not protected admit everyone.
+    #[serde(default, deserialize_with = "or_default")]
+    pub protected_branches_only: bool,
 }
 
 impl Project {
-    /// Whether `wal_level` is set to `logical` for the project's computes; one that has not restarted since may lag behind.
+    /// Whether `wal_level` is set to `logical` for the computes of the project. A compute that has not restarted since then
+    /// still has the old value.
     pub fn logical_replication(&self) -> bool {
         self.settings.as_ref().and_then(|settings| settings.enable_logical_replication) == Some(true)
+    }
+
+    /// The addresses that may connect; the default where the API names none.
+    pub fn allowed_ips(&self) -> AllowedIps {
+        self.settings.as_ref().and_then(|settings| settings.allowed_ips.clone()).unwrap_or_default()
     }
 
     /// Whether passwords can be read back.
@@ -50,7 +66,7 @@ impl Project {
     }
 }
 
-/// What a key may do in a project. The names changed in 2026; both are read.
+/// What a key may do in a project. The names changed in 2026, and both are read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub enum Permission {
@@ -58,10 +74,17 @@ pub enum Permission {
     Viewer,
     /// Reads and changes.
     Editor,
-    /// All.
+    /// Everything, members included.
     Admin,
-    /// A value newer than this provider.
+    /// A value that this provider does not know.
     Other(String),
+}
+
+impl Permission {
+    /// Whether changes are worth an attempt. An unknown value is no reason to refuse.
+    pub fn may_change(&self) -> bool {
+        *self != Self::Viewer
+    }
 }
 
 impl From<String> for Permission {
@@ -75,10 +98,16 @@ impl From<String> for Permission {
     }
 }
 
+/// What enabling logical replication causes: every active compute is suspended, and starts again when it is needed.
+pub(crate) const ENABLING: &[&str] = &["suspend_compute", "apply_config", "start_compute"];
+
+/// What a new list of addresses causes.
+pub(crate) const ALLOWING: &[&str] = &["apply_config"];
+
 #[derive(Deserialize)]
 struct Answer {
     project: Project,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     operations: Vec<Operation>,
 }
 
@@ -88,32 +117,22 @@ pub(crate) fn get(project: &ProjectId) -> Request<Project> {
     })
 }
 
-/// Exactly that one setting: what is not sent stays as it is, and what the server set itself is never echoed (`neon-2026-09.md` 3).
-pub(crate) fn enable_logical_replication(project: &ProjectId) -> Request<Changed<Project>> {
+/// Sends one setting. What is not sent stays as it is, and a plan may refuse settings that the server chose itself when they are
+/// sent back.
+fn change(project: &ProjectId, settings: &serde_json::Value) -> Request<Changed<Project>> {
     Request::new(Method::Patch, Path::of("projects").id(project), |answer| {
         request::json(answer).map(|answer: Answer| (answer.project, answer.operations))
     })
-    .body(json!({ "project": { "settings": { "enable_logical_replication": true } } }))
+    .body(json!({ "project": { "settings": settings } }))
 }
 
-impl Client {
-    /// Reads the project. A 404 may also mean that the key may not see it.
-    pub async fn get_project(&self, project: &ProjectId, budget: &Budget) -> Result<Project, Error> {
-        self.send(&get(project), budget).await
-    }
+pub(crate) fn enable_logical_replication(project: &ProjectId) -> Request<Changed<Project>> {
+    change(project, &json!({ "enable_logical_replication": true }))
+}
 
-    /// Turns logical replication on; it cannot be turned off again, and computes restart. Read the project first and leave it alone if it
-    /// is on: what the API makes of a repeated call is not known.
-    pub async fn enable_logical_replication(
-        &self,
-        project: &ProjectId,
-        budget: &Budget,
-    ) -> Result<Pending<Project>, Error> {
-        let turn = self.turn(project, budget).await?;
-        let took_effect =
-            |read: Result<Project, Error>| read.map(|project| Some(project).filter(Project::logical_replication));
-        self.change(turn, &enable_logical_replication(project), &get(project), took_effect, budget).await
-    }
+/// The list is replaced as a whole, so both fields are sent.
+pub(crate) fn allow_ips(project: &ProjectId, allowed: &AllowedIps) -> Request<Changed<Project>> {
+    change(project, &json!({ "allowed_ips": allowed }))
 }
 
 #[cfg(test)]
@@ -131,6 +150,11 @@ mod tests {
             format!("{:?}", enable_logical_replication(&id())),
             r#"PATCH /projects/p-1 {"project":{"settings":{"enable_logical_replication":true}}}"#
         );
+        let allowed = AllowedIps { ips: vec!["192.0.2.0/24".to_owned()], protected_branches_only: false };
+        assert_eq!(
+            format!("{:?}", allow_ips(&id(), &allowed)),
+            r#"PATCH /projects/p-1 {"project":{"settings":{"allowed_ips":{"ips":["192.0.2.0/24"],"protected_branches_only":false}}}}"#
+        );
     }
 
     #[test]
@@ -144,8 +168,28 @@ mod tests {
         );
         assert!(!full.stores_passwords() && full.logical_replication());
         assert_eq!(full.effective_project_permission, Some(Permission::Editor));
-        assert_eq!(Permission::from("ADMIN".to_owned()), Permission::Admin);
-        assert_eq!(Permission::from("x".to_owned()), Permission::Other("x".to_owned()));
+        for (text, permission, may_change) in [
+            ("VIEWER", Permission::Viewer, false),
+            ("CAN_VIEW", Permission::Viewer, false),
+            ("EDITOR", Permission::Editor, true),
+            ("ADMIN", Permission::Admin, true),
+            ("CAN_MANAGE", Permission::Admin, true),
+            ("x", Permission::Other("x".to_owned()), true),
+        ] {
+            assert_eq!(Permission::from(text.to_owned()), permission);
+            assert_eq!(permission.may_change(), may_change, "{text}");
+        }
+        let listed =
+            read(r#"{"id":"p-1","settings":{"allowed_ips":{"ips":["a","b"],"protected_branches_only":true}}}"#);
+        assert_eq!(listed.allowed_ips().ips, ["a", "b"]);
+        assert!(listed.allowed_ips().protected_branches_only);
+        for open in [
+            r#"{"id":"p-1"}"#,
+            r#"{"id":"p-1","settings":{"allowed_ips":null}}"#,
+            r#"{"id":"p-1","name":null,"settings":{"allowed_ips":{"ips":null}}}"#,
+        ] {
+            assert_eq!(read(open).allowed_ips(), AllowedIps::default(), "{open}");
+        }
         assert!(!read(r#"{"id":"p-1","settings":null,"effective_project_permission":null}"#).logical_replication());
     }
 }

@@ -1,7 +1,9 @@
-//! An answer of the API that is not what was hoped for, made into an error: Neon's own form, or a page for people.
+//! An answer that is not a success, or cannot be read, as an error: in Neon's own form, or a page for people.
 
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::error::{Error, Kind};
@@ -10,47 +12,113 @@ use super::request::{Method, Unreadable};
 /// How much of an answer that is not the API's is shown, in characters.
 const EXCERPT: usize = 200;
 
+/// How much of one text of the API is kept, in characters.
+const LONGEST_TEXT: usize = 2000;
+
 /// An answer as it came.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) location: Option<String>,
     pub(crate) request_id: Option<String>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Body,
 }
 
-/// Neon's `GeneralError`; its document requires `code` and `message`, the code is often empty.
+/// The body of an answer, read up to a limit.
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) cut: Option<Cut>,
+}
+
+/// Why a body is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// It is longer than this limit in bytes, and the rest was not read.
+    TooLong(usize),
+    /// It broke off, or did not end in time.
+    BrokenOff,
+}
+
+/// Neon's `GeneralError`. Its document requires `code` and `message`; the code is often empty.
+#[derive(Deserialize)]
 struct GeneralError {
-    request_id: Option<String>,
-    code: Option<String>,
-    message: Option<String>,
+    #[serde(default)]
+    request_id: Text,
+    #[serde(default)]
+    code: Text,
+    #[serde(default)]
+    message: Text,
 }
 
-impl GeneralError {
-    /// Any JSON object counts; fields of another form are passed over.
-    fn read(body: &[u8]) -> Option<Self> {
-        let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-        let fields = value.as_object()?;
-        let text = |key: &str| {
-            fields.get(key).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-        };
-        Some(Self { request_id: text("request_id"), code: text("code"), message: text("message") })
+/// A text field. One of another form is ignored, because the status says enough.
+#[derive(Default)]
+struct Text(Option<String>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            Text(String),
+            Other(IgnoredAny),
+        }
+        Ok(match Given::deserialize(from)? {
+            Given::Text(text) if !text.is_empty() => Self(Some(shortened(text))),
+            Given::Text(_) | Given::Other(_) => Self(None),
+        })
+    }
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text,
+    }
+}
+
+impl Body {
+    /// Any JSON object counts as Neon's own form.
+    fn general_error(&self) -> Option<GeneralError> {
+        // serde would read a list of three texts as the three fields too.
+        let object = self.cut.is_none() && self.bytes.trim_ascii_start().first() == Some(&b'{');
+        object.then(|| serde_json::from_slice(&self.bytes).ok())?
+    }
+
+    fn is_page(&self) -> bool {
+        self.bytes.trim_ascii_start().first() == Some(&b'<')
+    }
+
+    /// The start of the text that a person would see: without tags, scripts and runs of blanks.
+    fn excerpt(&self) -> String {
+        let text = String::from_utf8_lossy(&self.bytes[..self.bytes.len().min(64 * EXCERPT)]).into_owned();
+        let visible = visible(&text);
+        match visible.char_indices().nth(EXCERPT) {
+            _ if visible.is_empty() => String::new(),
+            Some((end, _)) => format!(": {}…", &visible[..end]),
+            None => format!(": {visible}"),
+        }
     }
 }
 
 impl Reply {
     /// An answer with a status that is not a success.
     pub(crate) fn into_error(self, method: Method) -> Error {
-        let own = GeneralError::read(&self.body);
+        let own = self.body.general_error();
         let kind = kind(method, self.status, own.is_some());
         let (request_id, code, message) = match own {
-            Some(own) => (own.request_id, own.code, own.message),
+            Some(own) => (own.request_id.0, own.code.0, own.message.0),
             None => (None, None, None),
         };
-        let message = match message {
-            Some(message) => message,
-            None if (300..400).contains(&self.status) => self.redirected(),
-            None => format!("the answer is not in the form of Neon's API{}", self.excerpt()),
+        let message = match (message, self.body.cut) {
+            (Some(message), _) => message,
+            (None, _) if (300..400).contains(&self.status) => self.redirected(),
+            (None, Some(Cut::TooLong(limit))) if !self.body.is_page() => {
+                format!("the answer is longer than {} KiB, which no error of Neon's API is", limit >> 10)
+            }
+            (None, Some(Cut::BrokenOff)) if !self.body.is_page() => {
+                "the answer broke off or did not end in time".to_owned()
+            }
+            (None, _) => format!("the answer is not in the form of Neon's API{}", self.body.excerpt()),
         };
         Error::new(kind, message)
             .with_status(self.status)
@@ -58,15 +126,16 @@ impl Reply {
             .with_retry_after(self.retry_after)
     }
 
-    /// A success that cannot be read. If it is JSON, nothing of it is shown: there may be a password in it.
+    /// A success that cannot be read. JSON is never shown, because it may hold a password.
     pub(crate) fn unreadable(&self, method: Method, unreadable: &Unreadable) -> Error {
-        let page = self.body.trim_ascii_start().first() == Some(&b'<');
-        let message = if page {
-            format!("the answer is a page for people, not JSON{}", self.excerpt())
+        let message = if self.body.is_page() {
+            format!("the answer is a page for people, not JSON{}", self.body.excerpt())
+        } else if let Some(Cut::TooLong(limit)) = self.body.cut {
+            format!("the answer is longer than {} MiB", limit >> 20)
         } else {
             format!("the answer cannot be read: {}", unreadable.0)
         };
-        // Something took the call; a change may have been made, and a page says nothing of it.
+        // Something took the call: a change may have been made, and a page says nothing about it.
         let kind = if method.changes() { Kind::AnswerLost } else { Kind::NotJson };
         Error::new(kind, message).with_status(self.status).with_api_fields(self.request_id.clone(), None)
     }
@@ -77,25 +146,15 @@ impl Reply {
             .as_deref()
             .and_then(|to| Url::parse(to).ok())
             .and_then(|to| to.host_str().map(|host| format!(" to `{host}`")));
-        format!("the answer is a redirect{}, which the API never sends: check the base URL", host.unwrap_or_default())
-    }
-
-    /// The start of the text a person would see: tags, scripts and runs of blanks left out.
-    fn excerpt(&self) -> String {
-        let text = String::from_utf8_lossy(&self.body[..self.body.len().min(64 * EXCERPT)]).into_owned();
-        let visible = visible(&text);
-        match visible.char_indices().nth(EXCERPT) {
-            _ if visible.is_empty() => String::new(),
-            Some((end, _)) => format!(": {}…", &visible[..end]),
-            None => format!(": {visible}"),
-        }
+        format!("the answer is a redirect{}, which the API never sends: check `api_url`", host.unwrap_or_default())
     }
 }
 
-/// The kind by status. Only Neon's own form proves that an object is absent; any web server can say 404.
+/// The kind by status. Only Neon's own form proves that an object is absent: any web server can answer 404.
 fn kind(method: Method, status: u16, own_form: bool) -> Kind {
     match status {
         401 => Kind::Unauthorized,
+        407 => Kind::ProxyRefused,
         423 => Kind::Locked,
         429 => Kind::RateLimited,
         503 => Kind::Unavailable,
@@ -137,7 +196,8 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, retry_after: None, location: None, request_id: None, body: body.as_bytes().to_vec() }
+        let body = Body { bytes: body.as_bytes().to_vec(), cut: None };
+        Reply { status, retry_after: None, location: None, request_id: None, body }
     }
 
     fn kind_of(method: Method, status: u16) -> Kind {
@@ -149,6 +209,7 @@ mod tests {
         for (status, kind) in [
             (400, Kind::Rejected),
             (401, Kind::Unauthorized),
+            (407, Kind::ProxyRefused),
             (403, Kind::Forbidden),
             (404, Kind::NotFound),
             (409, Kind::Conflict),
@@ -178,6 +239,35 @@ mod tests {
             "`GET /projects/p` was answered 404: project not found (code `X`, request id `r-1`)"
         );
         assert_eq!(error.request_id(), Some("r-1"));
+    }
+
+    #[test]
+    fn fields_of_another_form_are_ignored() {
+        for odd in [
+            r#"{"code":7,"message":["m"],"request_id":{"a":null}}"#,
+            r#"{"message":""}"#,
+            "{}",
+            r#"{"message":null,"code":true}"#,
+        ] {
+            let error = reply(404, odd).into_error(Method::Get);
+            assert_eq!((error.kind(), error.code(), error.request_id()), (Kind::NotFound, None, None), "{odd}");
+        }
+        for other in [r#"["a","b","m"]"#, r#""text""#, "7", r#"{"message":"m""#] {
+            assert_eq!(reply(404, other).into_error(Method::Get).kind(), Kind::NotJson, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let long = format!(r#"{{"message":"{}"}}"#, "ä".repeat(30_000));
+        let error = reply(400, &long).into_error(Method::Get);
+        assert_eq!(error.message().chars().filter(|c| *c == 'ä').count(), LONGEST_TEXT);
+        assert!(error.message().ends_with("… (60000 bytes)"), "{error}");
+        let mut endless = reply(404, r#"{"message":"project not found"}"#);
+        endless.body.cut = Some(Cut::TooLong(64 << 10));
+        let error = endless.into_error(Method::Get);
+        assert_eq!(error.kind(), Kind::NotJson, "what was not read to its end proves nothing");
+        assert_eq!(error.message(), "the answer is longer than 64 KiB, which no error of Neon's API is");
     }
 
     #[test]
@@ -222,7 +312,7 @@ mod tests {
         assert_eq!(error.kind(), Kind::NotJson);
         assert_eq!(
             error.message(),
-            "the answer is a redirect to `login.example`, which the API never sends: check the base URL"
+            "the answer is a redirect to `login.example`, which the API never sends: check `api_url`"
         );
     }
 }

@@ -1,9 +1,10 @@
-//! A call to Neon's API as a value: method, path, query, body and how its answer is read. Nothing here does IO.
+//! A call to Neon's API as a value: method, path, query, body, and how its answer is read. Nothing here does IO.
 
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::ids::{InvalidId, check_name};
@@ -14,13 +15,13 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// The methods that the API uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Changes nothing: safe to send again.
+    /// Reads. Safe to send again.
     Get,
-    /// Makes or does something.
+    /// Creates an object or starts an action.
     Post,
-    /// Changes what is named in the body.
+    /// Changes the fields in the body.
     Patch,
-    /// Removes.
+    /// Deletes.
     Delete,
 }
 
@@ -42,33 +43,41 @@ impl fmt::Display for Method {
     }
 }
 
-/// A path below the base URL, made of fixed words, checked ids and escaped names.
+/// A path below the base URL, built from fixed words, checked ids and escaped names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Path(String);
+pub(crate) struct Path {
+    text: String,
+    /// The same with `{}` in place of ids and names: rate limits are counted by route.
+    route: String,
+}
 
 impl Path {
     pub(crate) fn of(word: &'static str) -> Self {
-        Self(format!("/{word}"))
+        Self { text: String::new(), route: String::new() }.word(word)
     }
 
     pub(crate) fn word(mut self, word: &'static str) -> Self {
-        self.0.push('/');
-        self.0.push_str(word);
+        for text in [&mut self.text, &mut self.route] {
+            text.push('/');
+            text.push_str(word);
+        }
         self
     }
 
-    /// Ids need no escaping, their types see to it.
+    /// An id is sent as it is: its type holds only characters that need no escaping.
     pub(crate) fn id(mut self, id: &impl Id) -> Self {
-        self.0.push('/');
-        self.0.push_str(id.text());
+        self.text.push('/');
+        self.text.push_str(id.text());
+        self.route.push_str("/{}");
         self
     }
 
-    /// A name is escaped; an empty one or a path step is refused here, for no escaping helps.
+    /// A name is escaped. An empty one or a path step is refused, because escaping does not help there.
     pub(crate) fn name(mut self, kind: &'static str, name: &str) -> Result<Self, InvalidId> {
         check_name(kind, name)?;
-        self.0.push('/');
-        self.0.extend(utf8_percent_encode(name, ESCAPED));
+        self.text.push('/');
+        self.text.extend(utf8_percent_encode(name, ESCAPED));
+        self.route.push_str("/{}");
         Ok(self)
     }
 }
@@ -105,6 +114,8 @@ pub(crate) struct Unreadable(pub(crate) String);
 pub struct Request<T> {
     pub(crate) method: Method,
     pub(crate) path: String,
+    /// Method and path with `{}` in place of ids and names.
+    pub(crate) route: String,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<Value>,
     pub(crate) read: fn(Answer<'_>) -> Result<T, Unreadable>,
@@ -112,7 +123,7 @@ pub struct Request<T> {
 
 impl<T> Request<T> {
     pub(crate) fn new(method: Method, path: Path, read: fn(Answer<'_>) -> Result<T, Unreadable>) -> Self {
-        Self { method, path: path.0, query: Vec::new(), body: None, read }
+        Self { method, route: format!("{method} {}", path.route), path: path.text, query: Vec::new(), body: None, read }
     }
 
     pub(crate) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
@@ -123,6 +134,12 @@ impl<T> Request<T> {
     pub(crate) fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
+    }
+
+    /// The project that the call is about; empty for none.
+    pub(crate) fn project(&self) -> &str {
+        let below = self.path.strip_prefix("/projects/").unwrap_or_default();
+        below.split('/').next().unwrap_or_default()
     }
 
     /// Path and query as they are sent.
@@ -148,12 +165,21 @@ impl<T> fmt::Debug for Request<T> {
     }
 }
 
-/// Reads JSON leniently: unknown fields are passed over. The error names the place, never the value found there.
+/// Reads JSON leniently: unknown fields are ignored. The error names the position, never the value found there.
 pub(crate) fn json<T: DeserializeOwned>(answer: Answer<'_>) -> Result<T, Unreadable> {
     serde_json::from_slice(answer.body).map_err(|error| Unreadable(without_values(&error)))
 }
 
-/// serde's messages quote what was found (a password, if it stood in the wrong place); only those about absent fields are safe.
+/// A field that may be absent or null: both mean the default.
+pub(crate) fn or_default<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::<T>::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// serde's messages quote what was found, which may be a password in the wrong place. Only those about absent fields are safe.
 fn without_values(error: &serde_json::Error) -> String {
     let text = error.to_string();
     if text.starts_with("missing field `") {
@@ -176,7 +202,10 @@ mod tests {
     fn names_are_escaped_and_ids_are_not() {
         let project = ProjectId::parse("p-1").expect("legal");
         let path = Path::of("projects").id(&project).word("roles").name("role", "a b/c%d?é\"").expect("legal");
-        assert_eq!(path.0, "/projects/p-1/roles/a%20b%2Fc%25d%3F%C3%A9%22");
+        assert_eq!(path.text, "/projects/p-1/roles/a%20b%2Fc%25d%3F%C3%A9%22");
+        let request = Request::<Value>::new(Method::Delete, path, json).query("a", "b");
+        assert_eq!((request.route.as_str(), request.project()), ("DELETE /projects/{}/roles/{}", "p-1"));
+        assert_eq!(Request::<Value>::new(Method::Get, Path::of("auth"), json).project(), "");
         let refused = Path::of("roles").name("role", "..").expect_err("a path step");
         assert_eq!(refused.to_string(), "role `..` cannot be sent to Neon's API");
     }

@@ -1,180 +1,73 @@
-//! When a call is sent again and when it is given up: the table of `neon-2026-09.md` 2 as pure functions, and the caller's time.
+//! When a call is sent again and after which wait: pure functions.
+//!
+//! Statuses follow Neon's API document (`GeneralError`: 423 and 503 are safe to repeat for every method, other server errors only
+//! for safe methods) and the npm package `@neon/sdk` 6.1.2 (`retry.js`: 429 too).
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-
+use super::budget::LONGEST_WAIT;
 use super::error::{Error, Kind};
 use super::request::Method;
 
-/// First upper bound of the wait between two tries.
+/// First upper bound of the wait between two attempts.
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 
 /// Last upper bound.
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
-/// How long an API that is not well is asked again; a lock or a rate limit is waited for until the deadline.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// The time that a caller has: a deadline, and a token that ends it earlier.
-#[derive(Clone, Debug)]
-pub struct Budget {
-    deadline: Instant,
-    patience: Duration,
-    cancel: CancellationToken,
-}
-
-/// Why the time is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// The deadline has passed.
-    TimedOut,
-    /// The caller gave up.
-    Cancelled,
-}
-
-impl Ended {
-    pub(crate) fn kind(self) -> Kind {
-        match self {
-            Self::TimedOut => Kind::TimedOut,
-            Self::Cancelled => Kind::Cancelled,
-        }
-    }
-
-    pub(crate) fn sentence(self) -> &'static str {
-        match self {
-            Self::TimedOut => "the time for it has passed",
-            Self::Cancelled => "it was cancelled",
-        }
-    }
-}
-
-impl Budget {
-    /// Until the deadline, or until the token is cancelled. An API that is not well is asked again for 60 s of it.
-    pub fn new(deadline: Instant, cancel: CancellationToken) -> Self {
-        Self { deadline, patience: PATIENCE, cancel }
-    }
-
-    /// So long from now, with a token that nobody cancels.
-    pub fn lasting(time: Duration) -> Self {
-        Self::new(Instant::now() + time, CancellationToken::new())
-    }
-
-    /// Asks an API that is not well again for this long only.
-    #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-
-    /// When the time is over at the latest.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// What is left.
-    pub fn remaining(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-
-    /// Why the time is over, if it is.
-    pub fn ended(&self) -> Option<Ended> {
-        if self.cancel.is_cancelled() {
-            Some(Ended::Cancelled)
-        } else if self.remaining().is_zero() {
-            Some(Ended::TimedOut)
-        } else {
-            None
-        }
-    }
-
-    /// Waits for the end of the time.
-    pub async fn over(&self) -> Ended {
-        tokio::select! {
-            () = self.cancel.cancelled() => Ended::Cancelled,
-            () = tokio::time::sleep_until(self.deadline) => Ended::TimedOut,
-        }
-    }
-
-    /// Runs the future unless the time is over first.
-    pub async fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
-        if let Some(ended) = self.ended() {
-            return Err(ended);
-        }
-        tokio::select! {
-            biased;
-            value = work => Ok(value),
-            ended = self.over() => Err(ended),
-        }
-    }
-
-    /// Waits that long.
-    pub async fn sleep(&self, time: Duration) -> Result<(), Ended> {
-        self.run(tokio::time::sleep(time)).await
-    }
-
-    /// A little time of its own to find out what a call did whose answer was lost, although the caller's time may be over.
-    pub(crate) fn for_settling(&self) -> Self {
-        let shortest = Duration::from_secs(20);
-        if self.ended().is_none() && self.remaining() >= shortest { self.clone() } else { Self::lasting(shortest) }
-    }
-
-    pub(crate) fn patience_ends(&self) -> Instant {
-        (Instant::now() + self.patience).min(self.deadline)
-    }
-}
-
-/// How long a failed call is worth sending again.
+/// How long a failed call is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retry {
     Never,
-    /// As long as the caller's patience lasts.
-    ForAWhile,
+    /// The API is unavailable or unreachable: as long as the caller's patience lasts.
+    WhilePatient,
     /// The cause goes away by itself: until the deadline.
     UntilDeadline,
 }
 
-/// The table: 423, 429 and 503 on every method, other 5xx and broken connections on GET only.
+/// The table: 423, 429 and 503 for every method, other 5xx and broken connections for GET only.
 ///
-/// A connection that could not be made carried no request, so that any method may be sent again; for a method that changes something every
-/// other break of the connection has the kind `AnswerLost`.
+/// A connection that could not be opened carried no request, so every method may be sent again. For a method that changes
+/// something every other break of the connection has the kind `AnswerLost`. Kinds that cannot pass are never sent again.
 pub(crate) fn retry(method: Method, error: &Error) -> Retry {
     match (error.kind(), error.status()) {
         (Kind::Locked | Kind::RateLimited, _) => Retry::UntilDeadline,
-        (_, Some(503)) | (Kind::Network, None) => Retry::ForAWhile,
-        (_, Some(500..)) if !method.changes() => Retry::ForAWhile,
+        (_, Some(503)) | (Kind::Network, None) => Retry::WhilePatient,
+        (_, Some(500..)) if !method.changes() => Retry::WhilePatient,
         _ => Retry::Never,
     }
 }
 
-/// Whether a failed try may have changed something all the same. What a 423 or 429 refuses has not happened.
+/// Whether a failed attempt may still have changed something. What a 423 or 429 refuses has not happened.
 pub(crate) fn effect_unknown(method: Method, error: &Error) -> bool {
     method.changes() && (error.kind() == Kind::AnswerLost || error.status().is_some_and(|status| status >= 500))
 }
 
-/// The wait before try number `tries + 1`: full jitter below a doubling bound, and never less than the API asked for.
+/// The wait before attempt number `tries + 1`: full jitter below a doubling bound, and never less than the API asked for.
 pub(crate) fn delay(tries: u32, asked: Option<Duration>, jitter: f64) -> Duration {
     let doublings = tries.saturating_sub(1).min(16);
     let bound = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
     bound.mul_f64(jitter.clamp(0.0, 1.0)).max(asked.unwrap_or_default())
 }
 
-/// A number in `0..=1` that differs from call to call; std's hash seeds are random enough to spread tries.
+/// A number in `0..=1` that differs from call to call. The seeds of std's hash are random enough to spread attempts.
 pub(crate) fn jitter() -> f64 {
     let random = RandomState::new().hash_one(0_u8);
     f64::from(u32::try_from(random >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
-/// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110 10.2.3). What cannot be read is as good as absent.
+/// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110, section 10.2.3), at most 24 hours. A value that cannot be read, is
+/// negative or in the past counts as absent.
 pub(crate) fn retry_after(header: &str, now: jiff::Timestamp) -> Option<Duration> {
     let header = header.trim();
-    if let Ok(seconds) = header.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number holds ask for a long time all the same.
+        let seconds = header.parse().unwrap_or(u64::MAX);
+        return Some(Duration::from_secs(seconds).min(LONGEST_WAIT));
     }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(header).ok()?;
-    Duration::try_from(at.duration_since(now)).ok()
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(header).ok()?;
+    Duration::try_from(at.duration_since(now)).ok().map(|wait| wait.min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -191,8 +84,8 @@ mod tests {
         for method in [Method::Get].into_iter().chain(changing) {
             assert_eq!(retry(method, &status(Kind::Locked, 423)), Retry::UntilDeadline);
             assert_eq!(retry(method, &status(Kind::RateLimited, 429)), Retry::UntilDeadline);
-            assert_eq!(retry(method, &status(Kind::Unavailable, 503)), Retry::ForAWhile);
-            assert_eq!(retry(method, &Error::new(Kind::Network, "refused")), Retry::ForAWhile);
+            assert_eq!(retry(method, &status(Kind::Unavailable, 503)), Retry::WhilePatient);
+            assert_eq!(retry(method, &Error::new(Kind::Network, "refused")), Retry::WhilePatient);
             for (kind, code) in [
                 (Kind::Rejected, 400),
                 (Kind::Unauthorized, 401),
@@ -203,17 +96,21 @@ mod tests {
                 (Kind::Rejected, 422),
                 (Kind::NotJson, 200),
                 (Kind::NotJson, 307),
+                (Kind::ProxyRefused, 407),
             ] {
                 assert_eq!(retry(method, &status(kind, code)), Retry::Never, "{method} {code}");
             }
         }
         for code in [500, 502, 504, 524] {
-            assert_eq!(retry(Method::Get, &status(Kind::Unavailable, code)), Retry::ForAWhile, "{code}");
+            assert_eq!(retry(Method::Get, &status(Kind::Unavailable, code)), Retry::WhilePatient, "{code}");
             for method in changing {
                 assert_eq!(retry(method, &status(Kind::AnswerLost, code)), Retry::Never, "{method} {code}");
             }
         }
         assert_eq!(retry(Method::Post, &Error::new(Kind::AnswerLost, "")), Retry::Never);
+        for lasting in [Kind::UntrustedServer, Kind::UnknownHost, Kind::ProxyRefused] {
+            assert_eq!(retry(Method::Get, &Error::new(lasting, "")), Retry::Never, "{lasting:?}");
+        }
     }
 
     #[test]
@@ -244,18 +141,35 @@ mod tests {
         assert_eq!(read("7"), Some(7));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(37));
         assert_eq!(read("Sun, 06 Nov 1994 08:48:00 GMT"), None);
-        assert_eq!(read("soon"), None);
-        assert_eq!(read("-1"), None);
+        for absent in [
+            "",
+            "soon",
+            "-1",
+            "-9223372036854775808",
+            "1.5",
+            "+7",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Sun, 06 Nov 0094 08:49:37 GMT",
+        ] {
+            assert_eq!(read(absent), None, "{absent}");
+        }
     }
 
-    #[tokio::test]
-    async fn a_cancelled_budget_is_over_and_settling_has_time_of_its_own() {
-        let cancel = CancellationToken::new();
-        let budget = Budget::new(Instant::now() + Duration::from_mins(10), cancel.clone());
-        assert_eq!(budget.run(async { 1 }).await, Ok(1));
-        cancel.cancel();
-        assert_eq!(budget.run(async { 1 }).await, Err(Ended::Cancelled));
-        assert_eq!(budget.for_settling().ended(), None);
-        assert_eq!(Budget::lasting(Duration::ZERO).ended(), Some(Ended::TimedOut));
+    #[test]
+    fn a_retry_after_of_any_size_is_bounded() {
+        let now: jiff::Timestamp = "1994-11-06T08:49:00Z".parse().expect("a time");
+        for huge in [
+            "86401",
+            "9223372036854775807",
+            "9223372036854775808",
+            "18446744073709551615",
+            "18446744073709551616",
+            "99999999999999999999999999999999999999999",
+            "Fri, 06 Nov 2994 08:49:37 GMT",
+            "Thu, 01 Jul 9999 08:49:37 GMT",
+        ] {
+            assert_eq!(retry_after(huge, now), Some(LONGEST_WAIT), "{huge}");
+        }
+        assert_eq!(delay(1, Some(Duration::MAX), 0.0), Duration::MAX);
     }
 }

@@ -8,8 +8,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use super::client::{Client, Settings};
-use super::retry::Budget;
+use super::budget::Budget;
+use super::client::Client;
+use super::settings::ApiSettings;
 use crate::secret::Secret;
 
 /// One answer of the script.
@@ -30,6 +31,10 @@ enum Act {
     Cut,
     /// The answer waits until the test says so.
     Hold(Arc<Notify>),
+    /// The body is repeated until the client closes the connection.
+    Endless,
+    /// The body never arrives.
+    Stall,
 }
 
 /// An answer with a body.
@@ -55,6 +60,16 @@ impl Step {
 
     pub(super) fn cut(mut self) -> Self {
         self.act = Act::Cut;
+        self
+    }
+
+    pub(super) fn endless(mut self) -> Self {
+        self.act = Act::Endless;
+        self
+    }
+
+    pub(super) fn stalled(mut self) -> Self {
+        self.act = Act::Stall;
         self
     }
 
@@ -106,7 +121,7 @@ impl Server {
     }
 
     pub(super) fn client(&self) -> Client {
-        Client::new(&Settings {
+        Client::new(&ApiSettings {
             base_url: format!("{}/", self.url),
             api_key: Secret::new("napi_key\n"),
             terraform_version: Some("1.11.4".to_owned()),
@@ -175,12 +190,27 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     match &step.act {
         Act::Drop => return,
         Act::Hold(until) => until.notified().await,
-        Act::Answer | Act::Cut => {}
+        Act::Answer | Act::Cut | Act::Endless | Act::Stall => {}
     }
     let header = step.header.map(|(name, value)| format!("{name}: {value}\r\n")).unwrap_or_default();
     let promised = step.body.len() + if matches!(step.act, Act::Cut) { 10 } else { 0 };
     let head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n{header}content-length: {promised}\r\n\r\n", step.status);
     let head = if step.status == 204 { head.replace("content-length: 0\r\n", "") } else { head };
+    match step.act {
+        Act::Endless => {
+            let head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n\r\n", step.status);
+            let mut written = stream.write_all(head.as_bytes()).await;
+            while written.is_ok() {
+                written = stream.write_all(step.body.as_bytes()).await;
+            }
+            return;
+        }
+        Act::Stall => {
+            let _ = stream.write_all(head.as_bytes()).await;
+            std::future::pending::<()>().await;
+        }
+        _ => {}
+    }
     let _ = stream.write_all(format!("{head}{}", step.body).as_bytes()).await;
     let _ = stream.shutdown().await;
 }

@@ -3,20 +3,22 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the file that all others leave the client's own methods to")]
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use rustls::ClientConfig;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{Error, Kind, Result};
 use super::names::{DatabaseName, RoleName};
+use super::row::{Param, Row};
+use super::session_settings::{self, STATEMENT_TIMEOUT};
 use super::sql::Statement;
 use super::tls::Tls;
 use super::version::ServerVersion;
@@ -28,10 +30,14 @@ pub const APPLICATION_NAME: &str = "terraform-provider-neonrep";
 /// Statements that are sent before the first one is answered.
 const PIPELINE: usize = 16;
 
-/// Set once per session. Without a search path nothing can shadow catalog names and operators, and names come back qualified;
-/// `statement_timeout` bounds what a lost client would leave behind, transactions set their own.
-const SESSION: &str = "SET search_path = ''; SET statement_timeout = '10min'; SET idle_in_transaction_session_timeout = '5min'; \
-                       SET lock_timeout = 0; SET datestyle = 'ISO'; SET client_min_messages = 'notice'";
+/// Statements run with the role's own search path, since an event trigger of the user may name its tables without a schema. Reads of
+/// the catalogue keep the empty one.
+const OWN_PATH: &str = "SET LOCAL search_path = DEFAULT";
+const NO_PATH: &str = "SET LOCAL search_path = ''";
+
+/// Notices that are kept, and characters of each: a server can send any number.
+const NOTICES: usize = 16;
+const NOTICE_LENGTH: usize = 2_000;
 
 /// Where a database is and who connects. The direct host, never the pooler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,81 +81,14 @@ impl Notice {
     }
 }
 
-/// A parameter of a read. Its type is sent along, so that a read takes one round trip.
-#[derive(Clone, Copy, Debug)]
-pub enum Param<'a> {
-    /// `text`
-    Text(&'a str),
-    /// `text`, or NULL
-    OptionalText(Option<&'a str>),
-    /// `text[]`
-    Texts(&'a [&'a str]),
-    /// `text[]`, NULL
-    NoTexts,
-    /// `oid`
-    Oid(u32),
-    /// `oid[]`
-    Oids(&'a [u32]),
-    /// `int4`
-    Int(i32),
-    /// `bool`
-    Bool(bool),
-}
-
-impl Param<'_> {
-    fn typed(&self) -> (&(dyn ToSql + Sync), Type) {
-        match self {
-            Self::Text(it) => (it, Type::TEXT),
-            Self::OptionalText(it) => (it, Type::TEXT),
-            Self::Texts(it) => (it, Type::TEXT_ARRAY),
-            Self::NoTexts => (&None::<&[&str]>, Type::TEXT_ARRAY),
-            Self::Oid(it) => (it, Type::OID),
-            Self::Oids(it) => (it, Type::OID_ARRAY),
-            Self::Int(it) => (it, Type::INT4),
-            Self::Bool(it) => (it, Type::BOOL),
-        }
-    }
-}
-
-/// A row of a read.
-#[derive(Debug)]
-pub struct Row(tokio_postgres::Row);
-
-impl Row {
-    /// The value of a column; an error of kind `Decode` if it is not there or of another type.
-    pub fn get<'a, T: FromSql<'a>>(&'a self, column: &str) -> Result<T> {
-        self.0.try_get(column).map_err(|e| {
-            let cause = std::error::Error::source(&e).map_or_else(String::new, |cause| format!(": {cause}"));
-            Error::new(Kind::Decode, format!("cannot read column `{column}` of a catalog query: {e}{cause}"))
-        })
-    }
-
-    /// A text column through a parser, such as that of a name.
-    pub fn parse<T, E: std::fmt::Display>(&self, column: &str, parser: impl Fn(&str) -> Result<T, E>) -> Result<T> {
-        let text: &str = self.get(column)?;
-        parser(text)
-            .map_err(|e| Error::new(Kind::Decode, format!("cannot read column `{column}` of a catalog query: {e}")))
-    }
-
-    /// The same for a column that may be NULL.
-    pub fn parse_optional<T, E: std::fmt::Display>(
-        &self,
-        column: &str,
-        parser: impl Fn(&str) -> Result<T, E>,
-    ) -> Result<Option<T>> {
-        match self.get::<Option<&str>>(column)? {
-            Some(_) => self.parse(column, parser).map(Some),
-            None => Ok(None),
-        }
-    }
-}
-
 /// An open connection.
 pub struct Connection {
     client: Client,
     canceller: Canceller,
     version: ServerVersion,
-    notices: Arc<Mutex<Vec<Notice>>>,
+    notices: Arc<Mutex<VecDeque<Notice>>>,
+    /// The database does not say which encoding its texts have.
+    of_bytes: bool,
     first_error: Mutex<Option<Error>>,
 }
 
@@ -218,16 +157,21 @@ impl Connection {
         let (client, mut wire) = config.connect(tls).await.map_err(|e| Error::of_driver(&e))?;
         let version = wire.parameter("server_version").and_then(ServerVersion::parse);
         let version = version.ok_or_else(|| Error::new(Kind::Decode, "the server does not tell its version"))?;
-        let notices = Arc::new(Mutex::new(Vec::new()));
+        let of_bytes = wire.parameter("server_encoding") == Some("SQL_ASCII");
+        let notices = Arc::new(Mutex::new(VecDeque::new()));
         let collected = Arc::clone(&notices);
         tokio::spawn(async move {
             loop {
                 match std::future::poll_fn(|cx| wire.poll_message(cx)).await {
                     Some(Ok(AsyncMessage::Notice(notice))) => {
-                        collected.lock().unwrap_or_else(PoisonError::into_inner).push(Notice {
+                        let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                        if collected.len() >= NOTICES {
+                            collected.pop_front();
+                        }
+                        collected.push_back(Notice {
                             severity: notice.severity().to_owned(),
                             sqlstate: notice.code().code().to_owned(),
-                            message: notice.message().to_owned(),
+                            message: notice.message().chars().take(NOTICE_LENGTH).collect(),
                         });
                     }
                     Some(Ok(_)) => {}
@@ -240,9 +184,31 @@ impl Connection {
             }
         });
         let canceller = Canceller { token: client.cancel_token(), tls: for_cancel };
-        let connection = Self { client, canceller, version, notices, first_error: Mutex::new(None) };
-        connection.command(SESSION).await?;
+        let connection = Self { client, canceller, version, notices, of_bytes, first_error: Mutex::new(None) };
+        connection.prepare_session().await?;
         Ok(connection)
+    }
+
+    /// One round trip, unless the role's own `statement_timeout` is so short that it ends even this.
+    async fn prepare_session(&self) -> Result<()> {
+        const ATTEMPTS: usize = 5;
+        let mut settings = session_settings::statements(self.version);
+        if self.of_bytes {
+            // Without a conversion: the server cannot tell what is valid, and would fail every read of a foreign byte (22021).
+            settings.push_str("; SET client_encoding = 'SQL_ASCII'");
+        }
+        let limit = STATEMENT_TIMEOUT.statement();
+        let mut attempt = 1;
+        loop {
+            let (first, rest) = join(self.command(&limit), self.command(&settings)).await;
+            match first.and(rest) {
+                Err(error) if error.kind() == Kind::QueryCancelled && attempt < ATTEMPTS => attempt += 1,
+                done => {
+                    self.take_error();
+                    return done;
+                }
+            }
+        }
     }
 
     /// The server's version, known without a question.
@@ -269,7 +235,7 @@ impl Connection {
             .await
             .map_err(|e| self.note(Error::of_driver(&e).in_query(query)))?;
         tracing::trace!(query, rows = rows.len(), "read");
-        Ok(rows.into_iter().map(Row).collect())
+        Ok(rows.into_iter().map(if self.of_bytes { Row::of_bytes } else { Row::of }).collect())
     }
 
     /// Reads the first row, if there is one.
@@ -283,19 +249,22 @@ impl Connection {
         row.ok_or_else(|| Error::new(Kind::Decode, "a catalog query gave no row").in_query(query))
     }
 
-    /// Runs statements in their order, several per round trip; stops at the first that fails, if this is in a transaction. Gives back
-    /// what the server had to say meanwhile.
+    /// Runs statements in their order, several per round trip and with the role's own search path; stops at the first that fails, for
+    /// this is in a transaction. Returns what the server had to say meanwhile.
     pub async fn run(&self, statements: &[Statement]) -> Result<Vec<Notice>> {
         self.take_notices();
         for batch in statements.chunks(PIPELINE) {
             for statement in batch {
                 tracing::debug!(%statement, "run");
             }
-            // Each future queues its statement when it is polled first, and `join_all` polls in order.
-            let answers = join_all(batch.iter().map(|it| self.client.batch_execute(it.as_sql()))).await;
+            // Each future queues its statement when it is polled first, and `join` polls in order.
+            let work = join_all(batch.iter().map(|it| self.client.batch_execute(it.as_sql())));
+            let (own_path, (answers, no_path)) = join(self.command(OWN_PATH), join(work, self.command(NO_PATH))).await;
+            own_path?;
             for (statement, answer) in batch.iter().zip(answers) {
                 answer.map_err(|e| self.note(Error::of_driver(&e).in_statement(statement)))?;
             }
+            no_path?;
         }
         Ok(self.take_notices())
     }
@@ -307,7 +276,7 @@ impl Connection {
 
     /// Notices since the last time.
     pub(super) fn take_notices(&self) -> Vec<Notice> {
-        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner)).into()
     }
 
     /// The first error since the last time: a transaction in which something failed cannot be committed, whoever swallowed that.

@@ -8,14 +8,18 @@ pub mod connection;
 pub mod database;
 pub mod error;
 pub mod grant;
+pub mod identity;
 pub mod marks;
 pub mod names;
 pub mod pool;
 pub mod privilege;
 pub mod publication;
+pub mod publisher;
 pub mod replica_identity;
 pub mod role;
+pub mod row;
 pub mod session;
+pub mod session_settings;
 pub mod settings;
 pub mod slot;
 pub mod slot_creation;
@@ -25,12 +29,14 @@ pub mod tls;
 pub mod version;
 pub mod walsender;
 
-pub use connection::{Address, Connection, Notice, Param, Row};
+pub use connection::{Address, Connection, Notice};
 pub use error::{Error, Kind, Result};
 pub use names::{
-    DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName, TableName,
+    ColumnName, DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName,
+    TableName,
 };
 pub use pool::{Pool, PoolSettings};
+pub use row::{Param, Row};
 pub use session::Session;
 pub use sql::Statement;
 pub use tls::{Roots, Tls};

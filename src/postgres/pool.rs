@@ -224,7 +224,8 @@ impl Permit {
     }
 
     pub(super) async fn connect(&self, deadline: Instant) -> Result<Connection> {
-        let until = deadline.min(Instant::now() + self.shared.settings.connect_timeout);
+        let limit = Instant::now().checked_add(self.shared.settings.connect_timeout);
+        let until = limit.map_or(deadline, |limit| limit.min(deadline));
         // Boxed: a TLS handshake is a future of 18 KiB, which each caller's future would hold.
         Box::pin(Connection::open(&self.address, self.shared.tls(&self.address.tls)?, until)).await
     }

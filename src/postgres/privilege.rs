@@ -5,9 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::connection::{Connection, Param, Row};
+use super::connection::Connection;
 use super::error::Result;
 use super::names::{RoleName, SchemaName, TableName};
+use super::row::{Param, Row};
 use super::sql::{Fragment, Keyword};
 
 /// A privilege on a table (manual, 5.8). The aliases are words of private state that versions before 0.2 wrote.

@@ -1,8 +1,9 @@
 //! Roles: attributes, what they own anywhere in the cluster, and which objects have them in an ACL.
 
-use super::connection::{Connection, Param};
+use super::connection::Connection;
 use super::error::Result;
 use super::names::{DatabaseName, RoleName};
+use super::row::Param;
 
 /// A role and its attributes (`pg_roles`).
 #[derive(Clone, Debug, PartialEq, Eq)]

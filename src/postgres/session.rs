@@ -82,7 +82,7 @@ impl Session {
 
     /// Puts the deadline off, so that at least this much time is left: for finding out what has become of work that ran into it.
     pub fn allow(&mut self, time: Duration) {
-        self.deadline = self.deadline.max(Instant::now() + time);
+        self.deadline = Instant::now().checked_add(time).map_or(self.deadline, |later| later.max(self.deadline));
     }
 
     /// Runs reads, again if the connection is lost. Each statement sees the state of its own moment.
@@ -273,7 +273,7 @@ where
     W: Fn(Arc<Connection>) -> F,
     F: Future<Output = Result<T>>,
 {
-    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED", deadline, locks);
+    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", deadline, locks);
     let both = async {
         let (begun, done) = join(connection.command(&opening), work(Arc::clone(connection))).await;
         begun.and(done)
@@ -293,7 +293,8 @@ where
     if connection.is_closed() {
         return Attempt::Failed(Error::new(Kind::ConnectionLost, "the connection was closed before COMMIT"));
     }
-    match timeout_at(deadline, finish(connection, "COMMIT")).await {
+    // Deferred triggers run now, with the path that their authors expect.
+    match timeout_at(deadline, finish(connection, "SET LOCAL search_path = DEFAULT; COMMIT")).await {
         Ok(Ok(())) => Attempt::Done(value),
         Ok(Err(error)) if error.is_end_of_session() => Attempt::Failed(error),
         Ok(Err(error)) if error.kind().leaves_it_unknown() => Attempt::CommitUnknown(error),
@@ -351,7 +352,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::connection::Param;
+    use crate::postgres::row::Param;
 
     #[test]
     fn begin_bounds_statements_by_the_deadline() {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::connection::{Connection, Param, Row};
+use super::connection::Connection;
 use super::error::{Error, Kind as ErrorKind, Result};
 use super::names::{DatabaseName, SlotName};
+use super::row::{Param, Row};
 
 /// What a slot keeps changes as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -70,6 +70,14 @@ impl Error {
         Self::Gone { container: Container::Branch, what: format!("{branch} of project `{}`", branch.project) }
     }
 
+    /// The API's error for a project: its absence is told apart.
+    pub(super) fn of_project(project: &ProjectId, error: neon::Error) -> Self {
+        if error.is_not_found() {
+            return Self::ProjectNotFound { project: project.clone(), source: error };
+        }
+        error.into()
+    }
+
     /// Whether the API has no password for the role.
     pub(super) fn says_no_password(&self) -> bool {
         match self {

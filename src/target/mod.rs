@@ -22,7 +22,7 @@ use std::time::Duration;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
 pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
-pub(crate) use natural_keys::{NaturalKey, NaturalKeys, Nonce};
+pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
 use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls};
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
 /// By Neon's API, or directly.
 #[derive(Debug)]
 pub(crate) enum Access {
-    Neon { api: crate::neon::Settings, role_passwords: BTreeMap<String, Secret> },
+    Neon { api: crate::neon::ApiSettings, role_passwords: BTreeMap<String, Secret> },
     Direct { server: direct::Entrance, sslmode: SslMode },
 }
 
@@ -271,11 +271,6 @@ impl Target {
     /// what takes `project_id` from that resource's `id` is planned after it.
     pub(crate) fn is_to_be_enabled(&self, server: &Server) -> bool {
         server.project_id().is_some_and(|project| self.to_be_enabled().contains(project))
-    }
-
-    /// Whether a branch is gone: it is absent and its project answers.
-    pub(crate) async fn branch_is_gone(&self, branch: &Branch, budget: &Budget) -> Result<bool, Error> {
-        self.neon_entrance()?.branch_is_gone(branch, budget).await
     }
 
     /// Whether this process has written: it applies, so reads look things up by name instead of loading all of a

@@ -4,9 +4,7 @@
 //! its database; a load that began before a write serves those who waited for it and is not kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::OnceCell;
+use std::sync::Arc;
 
 use super::Target;
 use super::database::{Database, Server};
@@ -19,34 +17,19 @@ use crate::postgres::settings::{self, Settings};
 use crate::postgres::slot::{self, Slot};
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{self, Connection};
-
-/// A load that is done or under way.
-type Load<V> = Arc<OnceCell<Arc<V>>>;
+use crate::single_flight::{Failure, SingleFlight};
 
 /// The loads of one family.
-#[derive(Debug)]
-struct Family<V>(Mutex<BTreeMap<Database, Load<V>>>);
+type Family<V> = SingleFlight<Database, Arc<V>, Error>;
 
-impl<V> Default for Family<V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<V> Family<V> {
-    fn load(&self, database: &Database) -> Load<V> {
-        let mut loads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(loads.entry(database.clone()).or_default())
-    }
-
-    fn forget(&self, server: &Server) {
-        // A slot is seen from every database of its server, and a read of one may have gone through another.
-        let mut loads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        loads.retain(|of, _| &of.server != server);
-    }
-
-    fn forget_project(&self, project: &ProjectId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|of, _| of.server.project_id() != Some(project));
+/// A call that ran out of its own time, or was interrupted, says nothing of the server.
+impl Failure for Error {
+    fn is_of_one_caller(&self) -> bool {
+        match self {
+            Self::Postgres(error) => error.kind() == postgres::Kind::Timeout,
+            Self::Neon(error) => error.is_of_one_caller(),
+            _ => false,
+        }
     }
 }
 
@@ -63,17 +46,17 @@ pub(super) struct Snapshots {
 
 impl Snapshots {
     pub(super) fn forget(&self, server: &Server) {
-        self.publications.forget(server);
-        self.slots.forget(server);
-        self.tables.forget(server);
-        self.settings.forget(server);
-        self.holdings.forget(server);
-        self.may_act_for.forget(server);
+        self.publications.forget(|it| &it.server == server);
+        self.slots.forget(|it| &it.server == server);
+        self.tables.forget(|it| &it.server == server);
+        self.settings.forget(|it| &it.server == server);
+        self.holdings.forget(|it| &it.server == server);
+        self.may_act_for.forget(|it| &it.server == server);
     }
 
     /// A setting of a project changes what its servers say of themselves, not what is in their databases.
     pub(super) fn forget_project(&self, project: &ProjectId) {
-        self.settings.forget_project(project);
+        self.settings.forget(|it| it.server.project_id() == Some(project));
     }
 }
 
@@ -233,11 +216,10 @@ impl Target {
         reads: W,
     ) -> Result<Arc<V>, Error>
     where
-        W: Fn(Arc<Connection>) -> F,
-        F: Future<Output = postgres::Result<V>>,
+        V: Send + Sync,
+        W: Fn(Arc<Connection>) -> F + Send + Sync,
+        F: Future<Output = postgres::Result<V>> + Send,
     {
-        let load = family.load(database);
-        let loaded = load.get_or_try_init(|| async { self.read(database, budget, purpose, reads).await.map(Arc::new) });
-        loaded.await.cloned()
+        family.get(database, || async { self.read(database, budget, purpose, &reads).await.map(Arc::new) }).await
     }
 }

@@ -7,6 +7,7 @@
 mod acceptance;
 mod architecture;
 mod generated;
+mod postgres;
 mod provider;
 mod support;
 mod wire;

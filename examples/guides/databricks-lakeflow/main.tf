@@ -49,6 +49,8 @@ resource "neonrep_publication" "databricks" {
 resource "neonrep_slot" "databricks" {
   publication_id = neonrep_publication.databricks.id
   name           = "databricks_slot"
+
+  depends_on = [neonrep_grant.databricks] # destroy drops the slot before the role of its consumer, or nothing at all
 }
 
 data "neonrep_connection" "databricks" {

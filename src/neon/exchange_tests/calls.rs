@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::super::scripted_server::{Server, answer, budget, lost, refusal};
-use super::super::{Budget, Client, Kind, Settings, role};
+use super::super::{ApiSettings, Budget, Client, Kind, role};
 use super::{MADE, PROJECT, ROLES, branch, made, project};
 use crate::secret::Secret;
 
@@ -88,6 +88,21 @@ async fn a_wait_that_cannot_end_in_time_is_not_begun() {
 }
 
 #[tokio::test]
+async fn a_retry_after_of_any_size_is_an_error_and_no_panic() {
+    for asked in
+        ["9223372036854775808", "18446744073709551615", "99999999999999999999", "Thu, 01 Jul 9999 08:49:37 GMT"]
+    {
+        let server = Server::start([refusal(429).header("retry-after", asked)]).await;
+        let error = server.client().get_project(&project(), &budget()).await.expect_err("limited");
+        assert_eq!((error.kind(), error.tries()), (Kind::RateLimited, 1), "{asked}");
+    }
+    for senseless in ["-9223372036854775808", "-1", "Sun, 06 Nov 0094 08:49:37 GMT", "later"] {
+        let server = Server::start([refusal(429).header("retry-after", senseless), answer(200, PROJECT)]).await;
+        assert!(server.client().get_project(&project(), &budget()).await.is_ok(), "{senseless}");
+    }
+}
+
+#[tokio::test]
 async fn the_reason_of_the_last_try_is_returned_when_the_time_is_over() {
     let server = Server::start(std::iter::repeat_n(refusal(423), 50)).await;
     let error = server
@@ -140,7 +155,7 @@ async fn a_page_for_people_is_told_as_such() {
 #[tokio::test]
 async fn no_server_is_a_network_error_for_every_method() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-    let client = Client::new(&Settings {
+    let client = Client::new(&ApiSettings {
         base_url: format!("http://127.0.0.1:{port}/api/v2"),
         api_key: Secret::new("napi_key"),
         terraform_version: None,
@@ -151,12 +166,28 @@ async fn no_server_is_a_network_error_for_every_method() {
     let error = client.get_project(&project(), &impatient).await.expect_err("refused");
     assert_eq!(error.kind(), Kind::Network);
     assert!(error.message().contains("refused"), "{error}");
-    let error =
-        client.send(&role::create(&project(), &branch(), "r").expect("legal"), &impatient).await.expect_err("refused");
+    let error = client
+        .transport()
+        .send(&role::create(&project(), &branch(), "r").expect("legal"), &impatient)
+        .await
+        .expect_err("refused");
     assert_eq!(error.kind(), Kind::Network, "nothing was sent, so nothing is unsure");
 }
 
 #[tokio::test]
+async fn a_request_has_an_id_that_every_error_names() {
+    let server = Server::start([answer(400, r#"{"message":"no"}"#), refusal(400), lost()]).await;
+    let (client, impatient) = (server.client(), budget().with_patience(Duration::ZERO));
+    for own in [None, Some("r-400"), None] {
+        let error = client.get_project(&project(), &impatient).await.expect_err("refused");
+        let calls = server.calls();
+        let headers = &calls.last().expect("a call").headers;
+        let sent = headers.iter().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id");
+        assert_eq!(error.request_id(), Some(own.unwrap_or(sent)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn branches_are_paged_until_the_cursor_ends_or_repeats() {
     let page = |id: &str, default: bool, next: &str| {
         answer(200, &format!(r#"{{"branches":[{{"id":"{id}","default":{default}}}],"pagination":{{{next}}}}}"#))
@@ -165,6 +196,11 @@ async fn branches_are_paged_until_the_cursor_ends_or_repeats() {
     let all = server.client().list_branches(&project(), &budget()).await.expect("branches");
     assert_eq!(all.iter().map(|branch| branch.id.as_str()).collect::<Vec<_>>(), ["br-a", "br-b"]);
     assert_eq!(server.lines()[1], "GET /projects/p-1/branches?limit=1000&cursor=c1");
+
+    let endless = (0..200).map(|at| page(&format!("br-{at}"), false, &format!(r#""next":"c{at}""#)));
+    let server = Server::start(endless).await;
+    let error = server.client().list_branches(&project(), &budget()).await.expect_err("no end");
+    assert_eq!(error.to_string(), "`GET /projects/p-1/branches`: the list does not end after 100 pages");
 
     let server = Server::start([page("br-b", false, r#""cursor":"c1""#), page("br-a", true, "")]).await;
     let default = server.client().default_branch(&project(), &budget()).await.expect("a default");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::scripted_server::{Server, answer, budget, lost, refusal};
 use super::super::{Budget, EndpointId, Kind, RoleCreation};
-use super::{MADE, NO_OPERATIONS, PROJECT_ON, ROLE, branch, made, operation, project};
+use super::{MADE, NO_OPERATIONS, PROJECT_ON, ROLE, branch, made, operation, operations, project};
 use crate::secret::Secret;
 
 #[tokio::test]
@@ -18,12 +18,18 @@ async fn a_role_that_was_there_is_left_alone() {
 #[tokio::test]
 async fn a_role_found_after_a_lost_answer_is_ours() {
     for trouble in [lost(), refusal(500), answer(524, "<html>"), answer(201, "<html>"), answer(201, MADE).cut()] {
-        let running = r#"{"operations":[{"id":"op-9","status":"failed"},{"id":"op-2","status":"running"},{"id":"op-1","status":"finished"}]}"#;
-        let server = Server::start([refusal(404), trouble.clone(), answer(200, ROLE), answer(200, running)]).await;
+        let listed = operations(&[
+            ("op-5", "br-1", "suspend_compute", 1),
+            ("op-4", "br-other", "apply_config", 0),
+            ("op-3", "br-1", "check_availability", 0),
+            ("op-2", "br-1", "apply_config", 0),
+            ("op-1", "br-1", "apply_config", -60),
+        ]);
+        let server = Server::start([refusal(404), trouble.clone(), answer(200, ROLE), answer(200, &listed)]).await;
         let pending = made(&server).await;
         assert_eq!(pending.value().password, None);
         let waits: Vec<&str> = pending.operations().iter().map(|operation| operation.id.as_str()).collect();
-        assert_eq!(waits, ["op-2"], "after {trouble:?}");
+        assert_eq!(waits, ["op-2", "op-5"], "after {trouble:?}");
         assert_eq!(server.lines()[3], "GET /projects/p-1/operations?limit=100");
     }
 }
@@ -117,7 +123,7 @@ async fn enabling_is_not_repeated_if_it_took_effect() {
 #[tokio::test]
 async fn a_restart_is_settled_by_its_operations() {
     let endpoint = r#"{"endpoint":{"id":"ep-1","branch_id":"br-1","type":"read_write"},"operations":[]}"#;
-    let at_work = r#"{"operations":[{"id":"op-1","status":"running","endpoint_id":"ep-1"}]}"#;
+    let at_work = &operations(&[("op-2", "br-1", "start_compute", 0), ("op-1", "br-1", "suspend_compute", -60)]);
     let id = EndpointId::parse("ep-1").expect("legal");
     let server = Server::start([answer(200, endpoint), lost(), answer(200, at_work), answer(200, at_work)]).await;
     let pending = server.client().restart_endpoint(&project(), &id, &budget()).await.expect("under way");

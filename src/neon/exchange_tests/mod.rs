@@ -1,11 +1,14 @@
 //! The client against a server on loopback; what the tests share.
 
+mod bodies;
 mod calls;
 mod changes;
+mod settings;
 mod sharing;
+mod unusable;
 
 use super::scripted_server::{Server, Step, answer, budget};
-use super::{BranchId, Pending, ProjectId, Role, RoleCreation};
+use super::{ApiRole, BranchId, Pending, ProjectId, RoleCreation};
 
 pub(super) const PROJECT: &str =
     r#"{"project":{"id":"p-1","name":"n","settings":{"enable_logical_replication":false}}}"#;
@@ -33,7 +36,22 @@ pub(super) fn operation(status: &str) -> Step {
     )
 }
 
-pub(super) async fn made(server: &Server) -> Pending<Role> {
+/// A list as the API gives it, newest first: id, branch, action, and seconds from now at which it was requested.
+pub(super) fn operations(listed: &[(&str, &str, &str, i64)]) -> String {
+    let now = jiff::Timestamp::now();
+    let shown: Vec<String> = listed
+        .iter()
+        .map(|(id, branch, action, seconds)| {
+            let created = now + jiff::SignedDuration::from_secs(*seconds);
+            format!(
+                r#"{{"id":"{id}","branch_id":"{branch}","endpoint_id":"ep-1","action":"{action}","status":"running","created_at":"{created}"}}"#
+            )
+        })
+        .collect();
+    format!(r#"{{"operations":[{}]}}"#, shown.join(","))
+}
+
+pub(super) async fn made(server: &Server) -> Pending<ApiRole> {
     match server.client().create_role(&project(), &branch(), "r", &budget()).await {
         Ok(RoleCreation::Made(pending)) => pending,
         other => panic!("not made: {other:?}"),

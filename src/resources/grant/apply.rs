@@ -10,10 +10,11 @@ use super::messages;
 use super::model::{Future, Model, Scope};
 use crate::handler::{Call, Db, Stop};
 use crate::postgres::grant::{self, Entry};
+use crate::postgres::marks::Nonce;
 use crate::postgres::privilege::{self, Holdings, TablePrivilege};
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{self, Connection, Kind, RoleName, SchemaName, TableName, database, settings};
-use crate::target::{Company, Database, Error, GrantId, NaturalKey, Nonce, ObjectId as _};
+use crate::target::{Company, Database, Error, GrantId, NaturalKey, ObjectId as _};
 
 /// In private state: the entries that the role had before the grant. Destroy leaves them.
 const FOUND: &str = "preexisting";

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tfplugin::{Attr, Diagnostics, Plan, Severity, path};
 
-use super::model::{Entry, Model};
-use super::{APPLIED_ALL_TABLES, messages};
+use super::messages;
+use super::model::{APPLIED_ALL_TABLES, Entry, Model};
 use crate::checks::tables_have_identity::Published;
 use crate::checks::{
     all_tables_without_key, logical_replication_on, partitioned_without_root, tables_exist, tables_have_identity,

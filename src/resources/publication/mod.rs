@@ -13,13 +13,9 @@ use crate::handler::{Call, Context, Data, attributes, import, nulls};
 use crate::postgres::PublicationName;
 use crate::postgres::publication::Operation;
 use crate::target::{ObjectId as _, PublicationId};
-use model::{Entry, Model};
+use model::{APPLIED_ALL_TABLES, Entry, Model};
 
 pub(crate) struct Publication;
-
-/// In private state: whether the last apply left a publication of all tables. A difference that came about outside is
-/// told apart from one that the configuration asks for.
-const APPLIED_ALL_TABLES: &str = "all_tables";
 
 impl Resource for Publication {
     const TYPE: &'static str = "neonrep_publication";

@@ -8,9 +8,10 @@ use super::messages;
 use super::model::Model;
 use crate::checks::mode_serves_publications;
 use crate::handler::{Db, Stop};
-use crate::postgres::replica_identity::{self, Mode, Publisher};
+use crate::postgres::publisher::{self, Publisher};
+use crate::postgres::replica_identity::{self, Mode};
 use crate::postgres::table::{self, Kind, Table};
-use crate::postgres::{self, Connection, PublicationName, TableName};
+use crate::postgres::{self, ColumnName, Connection, PublicationName, ServerVersion, TableName};
 use crate::target::{Company, ReplicaIdentityId};
 
 /// What came of setting a mode.
@@ -31,6 +32,8 @@ pub(super) struct Facts {
     pub(super) table: Table,
     publishers: Vec<Publisher>,
     pub(super) index_valid: bool,
+    index_columns: BTreeSet<ColumnName>,
+    version: ServerVersion,
 }
 
 impl Facts {
@@ -39,21 +42,25 @@ impl Facts {
         let tables = table::read(tx, &BTreeSet::from([name.clone()])).await?;
         let Some(table) = tables.get(name).cloned() else { return Ok(None) };
         // The identity of a partitioned table is never used: its partitions hold the rows.
-        let publishers =
-            if table.kind == Kind::Table { replica_identity::publishers(tx, table.oid).await? } else { Vec::new() };
-        let index_valid = match mode {
-            Mode::Index(Some(index)) => {
-                let indexes = replica_identity::indexes(tx, table.oid).await?;
-                indexes.get(index).is_some_and(|it| it.why_unsuitable().is_none())
-            }
-            _ => false,
+        let publishers = if table.kind == Kind::Table {
+            publisher::read(tx, &[table.oid].into()).await?.remove(&table.oid).unwrap_or_default()
+        } else {
+            Vec::new()
         };
-        Ok(Some(Self { table, publishers, index_valid }))
+        let index = match mode {
+            Mode::Index(Some(index)) => replica_identity::indexes(tx, table.oid).await?.remove(index),
+            _ => None,
+        };
+        let index = index.filter(|it| it.why_unsuitable().is_none());
+        let (index_valid, version) = (index.is_some(), tx.version());
+        let index_columns = index.map(|it| it.columns).unwrap_or_default();
+        Ok(Some(Self { table, publishers, index_valid, index_columns, version }))
     }
 
     /// The publications that could not use the mode.
     pub(super) fn unserved(&self, mode: &Mode) -> Vec<(&PublicationName, &'static str)> {
-        mode_serves_publications::unserved(&self.publishers, mode, self.table.has_primary_key, self.index_valid)
+        let table = self.table.facts_as(mode, &self.index_columns);
+        mode_serves_publications::unserved(self.version, &table, &self.publishers)
     }
 }
 

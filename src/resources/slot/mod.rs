@@ -1,60 +1,33 @@
-//! `neonrep_slot`: where a consumer's changes are kept until it has received them.
+//! `neonrep_slot`: keeps the changes that one consumer has not received yet.
 //!
-//! The order of publication and slot is by record: state holds the oid of the publication that the slot was made after.
-//! What a plan comes to is in `plan`, what it says in `judge`, the calls that change something in `life`.
+//! The order of publication and slot is kept by record: the state holds the OID of the publication that the slot was
+//! created after.
 
-mod judge;
-mod life;
+mod apply;
+mod check;
+mod messages;
+mod model;
 mod plan;
-mod reference;
-mod status;
 
-use serde::{Deserialize, Serialize};
 use tfplugin::schema::{boolean, number, string};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Resource, Schema, Timeouts, identity, model, path};
+use tfplugin::{Diagnostics, Plan, Resource, Schema, identity, path};
 
-use super::access::{budget, place, session};
-use super::location::{self, known};
-use crate::context::{Context, Data};
-use crate::explain;
+use crate::handler::{Call, Context, Data, Db, attributes, nulls};
 use crate::postgres::publication::Publication;
-use crate::postgres::slot::{self, Slot as Found};
+use crate::postgres::slot;
 use crate::postgres::{PublicationName, SlotName};
-use crate::session::{Location, NaturalKey, Place};
-use reference::Reference;
-use status::Status;
+use crate::target::{PublicationId, SlotId};
+use model::{Model, Seen, Status};
 
-/// The resource.
 pub(crate) struct Slot;
-
-/// What Terraform stores, field for field the schema.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Model {
-    id: Attr<String>,
-    publication_id: Attr<String>,
-    project_id: Attr<String>,
-    branch_id: Attr<String>,
-    database: Attr<String>,
-    name: Attr<String>,
-    allow_recreate: Attr<bool>,
-    deletion_protection: Attr<bool>,
-    terminate_consumer: Attr<bool>,
-    connect_as: Attr<String>,
-    slot_name: Attr<String>,
-    publication_name: Attr<String>,
-    publication_oid: Attr<u32>,
-    status: Attr<String>,
-    invalidation_reason: Attr<String>,
-    timeouts: Attr<Timeouts>,
-}
-
-const IMPORT: &str = "<project_id>/<branch_id>/<database>/<slot>[/<publication>]";
 
 /// The output plugin.
 const PLUGIN: &str = "pgoutput";
 
-/// In private state: that the unknown order of an imported slot was said.
+/// The last part is what an import may add to the slot's own id.
+const IMPORT: &str = "<project_id>/<branch_id>/<database>/<slot>[/<publication>]";
+
+/// In private state: the unknown order of an imported slot was told.
 const ORDER_SAID: &str = "order_unknown_said";
 
 impl Resource for Slot {
@@ -64,62 +37,60 @@ impl Resource for Slot {
 
     fn schema() -> Schema {
         let computed = |doc: &str| string().computed().keeps_prior().doc(doc);
-        Schema::new(include_str!("slot.md"))
+        Schema::new(include_str!("page.md"))
             .attribute(
                 "publication_id",
-                string().required().doc(
-                    "`neonrep_publication.x.id`, or a publication's id written out. A known id must name a publication that \
-                     is there now; an unknown one is made by the same run, first. Behind an existing slot only a publication \
-                     that is proved to be older than the slot can take its place.",
+                string().required().parsed_by(str::parse::<PublicationId>).doc(
+                    "`neonrep_publication.<name>.id`, or the ID of another publication. If it is known at plan, it must name an \
+                     existing publication. An existing slot accepts another publication only if the publication is proved to \
+                     be older than the slot.",
                 ),
             )
             .attribute(
                 "name",
                 string().required().replaces_if_set().parsed_by(SlotName::parse).doc(
-                    "Name of the slot: lower case letters, digits and underscores, unique in the whole branch.",
+                    "Name of the slot: lower-case letters, digits and underscores. Unique across all databases of the branch.",
                 ),
             )
             .attribute(
                 "allow_recreate",
                 boolean().default(false).doc(
-                    "Agree that a slot that is missing or lost, or whose publication was made anew, is made again. Its \
-                     consumer must then sync anew.",
+                    "Allow the provider to recreate a slot that is missing or lost, or whose publication was recreated. Its \
+                     consumer then needs a new initial sync.",
                 ),
             )
             .attribute(
                 "deletion_protection",
                 boolean().default(false).doc(
-                    "Refuse to drop the slot. Judged by the value in the state: to drop the slot, first apply `false`. A slot \
-                     that is missing or lost is not protected.",
+                    "Refuse to destroy or replace the slot. The value in the state counts: to drop the slot, apply `false` first. \
+                     A slot that is missing or lost is not protected.",
                 ),
             )
             .attribute(
                 "terminate_consumer",
                 boolean().default(false).doc(
-                    "At destroy, end the consumer that is connected. Without it, destroy waits for it to leave until the \
-                     timeout.",
+                    "Disconnect the consumer when the slot is destroyed. Otherwise destroy waits for it to disconnect.",
                 ),
             )
-            .attribute("connect_as", location::connect_as())
+            .attribute("connect_as", attributes::connect_as())
             .attribute("id", computed("`project/branch/database/name`."))
-            .attribute("project_id", computed("Id of the Neon project, that of the publication."))
-            .attribute("branch_id", computed("Id of the branch, that of the publication."))
-            .attribute("database", computed("Name of the database, that of the publication."))
-            .attribute("slot_name", computed("Name of the slot, as the consumer takes it."))
-            .attribute("publication_name", computed("Name of the publication, as the consumer takes it."))
+            .attribute("project_id", computed("ID of the publication's Neon project."))
+            .attribute("branch_id", computed("ID of the publication's branch."))
+            .attribute("database", computed("Name of the publication's database."))
+            .attribute("slot_name", computed("Name of the slot, for the configuration of the consumer."))
+            .attribute("publication_name", computed("Name of the publication, for the configuration of the consumer."))
             .attribute(
                 "publication_oid",
-                number().computed().keeps_prior().doc("Oid of the publication that the slot was made after."),
+                number().computed().keeps_prior().doc("OID of the publication that the slot was created after."),
             )
             .attribute(
                 "status",
                 string().computed().default(Status::Ok.as_str()).doc(
-                    "`ok`; `missing`: the slot is gone; `lost`: what it kept was removed; `publication_missing`: its \
-                     publication is gone; `publication_recreated`: there is another publication of the name. All but `ok` \
-                     mean that the consumer must sync anew.",
+                    "`ok`, `missing`, `lost`, `publication_missing` or `publication_recreated`. Any value other than `ok` means \
+                     that the consumer needs a new initial sync.",
                 ),
             )
-            .attribute("invalidation_reason", string().computed().doc("Why the slot is lost, where the server says."))
+            .attribute("invalidation_reason", string().computed().doc("Why the slot is lost (Postgres 17 or later)."))
             .timeouts()
             .import_id(IMPORT)
     }
@@ -129,168 +100,107 @@ impl Resource for Slot {
     }
 
     async fn check_plan(&self, cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-        judge::plan(cx, plan).await
+        check::plan(cx, plan).await
     }
 
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
-        life::create(cx, plan).await
+        let name = plan.name.need(path!(name))?.clone();
+        let publication = plan.publication_id.need(path!(publication_id))?.clone();
+        let call = Call::new(cx, format!("create slot `{name}`"));
+        let db = call.at(publication.database.clone());
+        apply::create(&db, plan, &name, &publication).await
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
-        let name = state.name()?;
-        let doing = format!("read slot `{name}`");
-        let place = place(cx, &state.location()?, &doing).await?;
-        let publication = state.publication()?;
-        let (found, behind) = match observe(cx, &place, &name, publication.as_ref()).await {
-            Ok(observed) => observed,
-            Err(error) if error.is_gone() => return Ok(None),
-            Err(error) => return Err(explain::session(&doing, &error).into()),
+        let name = state.name.need(path!(name))?.clone();
+        let call = Call::new(cx, format!("read slot `{name}`"));
+        let db = call.database(&state).await?;
+        let publication = state.publication_id.known();
+        let Some(found) = db.slot(&name).await? else { return Ok(None) };
+        let behind = match publication.filter(|it| it.database == *db.at()) {
+            Some(it) => db.publication(&it.name).await?,
+            None => None,
         };
-        let imported = state.status.is_null();
-        if imported {
+        if state.is_imported() {
             match &found {
                 None => return Ok(None),
-                Some(found) if !found.is(&place.database, PLUGIN) => return Err(status::not_ours(found, &place).into()),
+                Some(found) if !found.is(&db.at().name, PLUGIN) => {
+                    return Err(messages::not_ours(db.at(), found).into());
+                }
                 Some(_) => {}
             }
         }
-        let found = found.filter(|it| it.is(&place.database, PLUGIN));
+        let found = found.filter(|it| it.is(&db.at().name, PLUGIN));
         let recorded = state.publication_oid.known().copied();
-        let status = status::of(found.as_ref(), publication.is_some(), behind.as_ref(), recorded);
-        if let Some(warning) = status::warning(status, &name, publication.as_ref(), found.as_ref()) {
-            cx.warn(warning);
+        let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded);
+        let publication = publication.map(|it| &it.name);
+        let agreed = state.allow_recreate.is_true();
+        messages::warning(db.at(), &name, publication, &seen, agreed).into_iter().for_each(|it| cx.warn(it));
+        if let Some(behind) = behind.as_ref().filter(|_| state.is_imported()) {
+            say_unknown_order(&db, &name, behind).await;
         }
-        if imported && let Some(behind) = &behind {
-            said_unknown_order(cx, &place, &name, behind).await;
-        }
-        Ok(Some(state.observed(&place, &name, found.as_ref(), publication.as_ref(), behind.as_ref(), status)))
+        Ok(Some(state.observed(db.at(), &name, seen)))
     }
 
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
-        life::update(cx, prior, plan).await
+        let name = plan.name.need(path!(name))?.clone();
+        let publication = plan.publication_id.need(path!(publication_id))?.clone();
+        let call = Call::new(cx, format!("change slot `{name}`"));
+        let db = call.database(&prior).await?;
+        apply::update(&db, &prior, plan, &name, &publication).await
     }
 
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
-        life::delete(cx, state).await
+        let name = state.name.need(path!(name))?;
+        let call = Call::new(cx, format!("delete slot `{name}`"));
+        let db = call.database(&state).await?;
+        apply::delete(&db, &state, name).await
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {
-        let wrong = |problem: &str| identity::bad_id(problem, IMPORT);
-        let parts = identity::split(id).map_err(|problem| wrong(&problem))?;
-        let (project, branch, database, name, publication) = match parts.as_slice() {
-            [project, branch, database, name] => (project, branch, database, name, None),
-            [project, branch, database, name, publication] => (project, branch, database, name, Some(publication)),
-            other => return Err(wrong(&format!("`{id}` has {} parts, not 4 or 5", other.len()))),
-        };
-        let place = location::place(project, branch, database).map_err(|problem| wrong(&problem))?;
-        let name = SlotName::parse(name).map_err(|problem| wrong(&problem.to_string()))?;
-        let publication = match publication {
-            None => Attr::Null,
-            Some(text) => {
-                let publication = PublicationName::parse(text).map_err(|problem| wrong(&problem.to_string()))?;
-                Attr::Known(Reference { place: place.clone(), publication }.id())
-            }
-        };
-        let nulls: Model = model::nulls(&Self::schema()).map_err(Diagnostic::bug)?;
+        let (id, publication) = parse_import(id).map_err(|wrong| identity::bad_id(&wrong, IMPORT))?;
+        let publication = publication.map(|name| PublicationId { database: id.database.clone(), name });
         Ok(Model {
-            id: Attr::Known(self::id(&place, &name)),
-            publication_id: publication,
-            project_id: Attr::Known(place.project.to_string()),
-            branch_id: Attr::Known(place.branch.to_string()),
-            database: Attr::Known(place.database.to_string()),
-            name: Attr::Known(name.to_string()),
-            ..nulls
+            publication_id: publication.into(),
+            project_id: id.database.server.project_id().cloned().into(),
+            branch_id: id.database.server.branch_id().cloned().into(),
+            database: id.database.name.clone().into(),
+            name: id.name.clone().into(),
+            id: id.into(),
+            ..nulls::<Self>()?
         })
     }
 }
 
-/// Slot and publication as they are now. The slot may be another one of the same name.
-async fn observe(
-    cx: &Context,
-    place: &Place,
-    name: &SlotName,
-    publication: Option<&Reference>,
-) -> Result<(Option<Found>, Option<Publication>), crate::session::Error> {
-    let found = session(cx).slot(place, name, &budget(cx)).await?;
-    let behind = match publication.filter(|it| it.place == *place) {
-        Some(it) => session(cx).publication(place, &it.publication, &budget(cx)).await?,
-        None => None,
+/// The slot that an import names, and its publication. The error is a sentence without its period.
+fn parse_import(id: &str) -> Result<(SlotId, Option<PublicationName>), String> {
+    let parts = identity::split(id)?;
+    let (slot, publication) = match parts.as_slice() {
+        [slot @ .., publication] if slot.len() == 4 => (slot, Some(publication)),
+        slot => (slot, None),
     };
-    Ok((found, behind))
+    let slot: Vec<&str> = slot.iter().map(String::as_str).collect();
+    let publication = publication.map(|it| PublicationName::parse(it).map_err(|wrong| wrong.to_string()));
+    Ok((identity::id(&slot).parse()?, publication.transpose()?))
 }
 
-/// Says once that nothing proves which of both is older; the catalogue can prove it in one direction only.
-async fn said_unknown_order(cx: &Context, place: &Place, name: &SlotName, publication: &Publication) {
+/// Tells once that nothing proves which of both is older; the catalog can prove it in one direction only.
+async fn say_unknown_order(db: &Db<'_>, name: &SlotName, publication: &Publication) {
+    let (call, cx) = (db.call(), db.call().cx());
     if cx.private().get::<bool>(ORDER_SAID).is_some() {
         return;
     }
     let oid = publication.oid;
-    let proved = session(cx)
-        .read(place, &budget(cx), "reading a slot", |it| async move {
+    let proved = call
+        .target()
+        .read(db.at(), &call.budget(), "reading a slot", |it| async move {
             slot::is_publication_proved_older(&it, oid, name).await
         })
         .await;
     if !matches!(proved, Ok(true)) {
-        cx.warn(status::order_unknown(name, &publication.name));
+        cx.warn(messages::order_unknown(name, &publication.name));
     }
     cx.set_private(ORDER_SAID, &true);
-}
-
-impl Model {
-    fn location(&self) -> Result<Location, Diagnostics> {
-        location::location(&self.project_id, &self.branch_id, &self.database)
-    }
-
-    fn name(&self) -> Result<SlotName, Diagnostics> {
-        known(&self.name, path!(name), SlotName::parse)
-    }
-
-    /// The publication that `publication_id` names; none when that is null or unknown.
-    fn publication(&self) -> Result<Option<Reference>, Diagnostics> {
-        match &self.publication_id {
-            Attr::Known(id) => Reference::parse(id).map(Some),
-            Attr::Null | Attr::Unknown => Ok(None),
-        }
-    }
-
-    fn status(&self) -> Status {
-        self.status.known().and_then(|word| Status::parse(word)).unwrap_or(Status::Ok)
-    }
-
-    fn observed(
-        self,
-        place: &Place,
-        name: &SlotName,
-        found: Option<&Found>,
-        publication: Option<&Reference>,
-        behind: Option<&Publication>,
-        status: Status,
-    ) -> Self {
-        let or_false = |attribute: Attr<bool>| if attribute.is_null() { Attr::Known(false) } else { attribute };
-        let accepted = behind.filter(|it| status::is_accepted(it, self.publication_oid.known().copied()));
-        Self {
-            id: Attr::Known(id(place, name)),
-            branch_id: Attr::Known(place.branch.to_string()),
-            allow_recreate: or_false(self.allow_recreate),
-            deletion_protection: or_false(self.deletion_protection),
-            terminate_consumer: or_false(self.terminate_consumer),
-            slot_name: Attr::Known(name.to_string()),
-            publication_name: publication.map(|it| it.publication.to_string()).into(),
-            publication_oid: accepted.map_or(self.publication_oid, |it| Attr::Known(it.oid)),
-            status: Attr::Known(status.as_str().to_owned()),
-            invalidation_reason: found.and_then(|it| it.invalidation_reason.clone()).into(),
-            ..self
-        }
-    }
-}
-
-fn id(place: &Place, name: &SlotName) -> String {
-    identity::id(&[place.project.as_str(), place.branch.as_str(), place.database.as_str(), name.as_str()])
-}
-
-/// Names of slots are unique in the branch, whatever the database.
-fn key(place: &Place, name: &SlotName) -> NaturalKey {
-    NaturalKey::new("slot", [place.project.as_str(), place.branch.as_str(), name.as_str()])
 }
 
 #[cfg(test)]

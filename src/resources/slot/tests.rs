@@ -1,27 +1,39 @@
 //! What the resource decides by itself, without a server.
 
-use tfplugin::AttributePath;
+use std::collections::{BTreeMap, BTreeSet};
+
 use tfplugin::kinds::erased;
+use tfplugin::{Attr, AttributePath};
 
 use super::*;
-use crate::postgres::RoleName;
-use crate::postgres::slot::Kind;
+use crate::checks::publication_exists::SLOT_BEFORE_PUBLICATION;
+use crate::postgres::publication::{GeneratedColumns, Marks};
+use crate::postgres::slot::{Kind, Slot as Found};
+use crate::postgres::{DatabaseName, RoleName};
+use crate::target::Database;
 
-const PLACE: &str = "shiny-wind-028834/br-aged-salad-637688/neondb";
+const DATABASE: &str = "shiny-wind-028834/br-aged-salad-637688/neondb";
 
-fn known(text: &str) -> Attr<String> {
-    Attr::Known(text.to_owned())
+fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
+    Attr::Known(text.parse().unwrap())
 }
 
-fn publication_id(name: &str) -> Attr<String> {
-    Attr::Known(format!("{PLACE}/{name}"))
+fn publication_id(name: &str) -> Attr<PublicationId> {
+    known(&format!("{DATABASE}/{name}"))
+}
+
+fn database() -> Database {
+    Database::parse("shiny-wind-028834", "br-aged-salad-637688", "neondb").unwrap()
+}
+
+fn name() -> SlotName {
+    SlotName::parse("s").unwrap()
 }
 
 /// A slot as it stands in the state.
 fn model() -> Model {
-    let nulls: Model = model::nulls(&Slot::schema()).unwrap();
     Model {
-        id: known(&format!("{PLACE}/s")),
+        id: known(&format!("{DATABASE}/s")),
         publication_id: publication_id("p"),
         project_id: known("shiny-wind-028834"),
         branch_id: known("br-aged-salad-637688"),
@@ -33,13 +45,13 @@ fn model() -> Model {
         slot_name: known("s"),
         publication_name: known("p"),
         publication_oid: Attr::Known(16_400),
-        status: known("ok"),
-        ..nulls
+        status: Attr::Known(Status::Ok),
+        ..nulls::<Slot>().unwrap()
     }
 }
 
 /// What the planner hands over for a new slot.
-fn new(publication_id: Attr<String>) -> Model {
+fn new(publication_id: Attr<PublicationId>) -> Model {
     Model {
         id: Attr::Unknown,
         publication_id,
@@ -88,22 +100,6 @@ fn an_unknown_publication_leaves_only_the_slots_name_known() {
 }
 
 #[test]
-fn an_id_of_a_wrong_form_is_an_error_on_the_argument() {
-    for wrong in [
-        "",
-        "p",
-        "a/b/c",
-        "a/b/c/d/e",
-        "shiny-wind-028834/br-aged-salad-637688/neondb/",
-        "x//d/p",
-        &format!("{PLACE}/%zz"),
-    ] {
-        let problems = modified(None, Some(new(known(wrong)))).unwrap_err();
-        assert_eq!(problems.iter().next().unwrap().path, path!(publication_id), "{wrong}");
-    }
-}
-
-#[test]
 fn nothing_changes_where_nothing_changed() {
     assert_eq!(updated(model(), model()).unwrap(), (model(), vec![]));
 }
@@ -139,40 +135,42 @@ fn a_publication_of_another_database_replaces_unless_it_was_imported_without_one
 
 #[test]
 fn what_is_not_ok_is_replaced_with_consent_only() {
-    for status in ["missing", "lost", "publication_missing", "publication_recreated"] {
-        let prior = Model { status: known(status), invalidation_reason: known("wal_removed"), ..model() };
+    for status in [Status::Missing, Status::Lost, Status::PublicationMissing, Status::PublicationRecreated] {
+        let prior = Model { status: status.into(), invalidation_reason: known("wal_removed"), ..model() };
         let (planned, replace) = updated(prior.clone(), model()).unwrap();
-        assert!(replace.is_empty() && planned.status == known("ok") && planned.invalidation_reason.is_null());
+        assert!(
+            replace.is_empty() && planned.status == Attr::Known(Status::Ok) && planned.invalidation_reason.is_null()
+        );
         let agreed = Model { allow_recreate: Attr::Known(true), ..model() };
-        assert_eq!(updated(prior, agreed).unwrap().1, [path!(status)], "{status}");
+        assert_eq!(updated(prior, agreed).unwrap().1, [path!(status)], "{status:?}");
     }
 }
 
 #[test]
 fn protection_is_that_of_the_state() {
-    let protected = |status: &str| Model { deletion_protection: Attr::Known(true), status: known(status), ..model() };
+    let protected = |status: Status| Model { deletion_protection: Attr::Known(true), status: status.into(), ..model() };
     let refused = |prior: Model, planned: Option<Model>| match modified(Some(prior), planned) {
         Ok(_) => false,
         Err(problems) => problems.iter().all(|it| it.path == path!(deletion_protection)),
     };
-    assert!(refused(protected("ok"), None));
-    assert!(refused(protected("publication_missing"), None));
-    assert!(!refused(protected("missing"), None) && !refused(protected("lost"), None));
+    assert!(refused(protected(Status::Ok), None));
+    assert!(refused(protected(Status::PublicationMissing), None));
+    assert!(!refused(protected(Status::Missing), None) && !refused(protected(Status::Lost), None));
     assert!(!refused(model(), None));
-    assert!(!refused(protected("ok"), Some(model())), "taking the protection away is no removal");
+    assert!(!refused(protected(Status::Ok), Some(model())), "taking the protection away is no removal");
     let agreed = Model { allow_recreate: Attr::Known(true), ..model() };
-    assert!(refused(protected("publication_recreated"), Some(agreed.clone())));
-    assert!(!refused(protected("missing"), Some(agreed)));
+    assert!(refused(protected(Status::PublicationRecreated), Some(agreed.clone())));
+    assert!(!refused(protected(Status::Missing), Some(agreed)));
     let not_yet = Model { deletion_protection: Attr::Known(true), ..model() };
     assert!(!refused(model(), Some(not_yet)));
 }
 
 fn found() -> Found {
     Found {
-        name: SlotName::parse("s").unwrap(),
+        name: name(),
         kind: Kind::Logical,
         plugin: Some(PLUGIN.to_owned()),
-        database: crate::postgres::DatabaseName::parse("neondb").ok(),
+        database: DatabaseName::parse("neondb").ok(),
         temporary: false,
         active: false,
         active_pid: None,
@@ -196,12 +194,13 @@ fn behind(oid: u32, comment: Option<&str>) -> Publication {
         name: PublicationName::parse("p").unwrap(),
         oid,
         owner: RoleName::parse("o").unwrap(),
-        tables: std::collections::BTreeMap::new(),
-        schemas: std::collections::BTreeSet::new(),
+        tables: BTreeMap::new(),
+        schemas: BTreeSet::new(),
         all_tables: false,
-        publish: std::collections::BTreeSet::new(),
+        publish: BTreeSet::new(),
         via_partition_root: false,
-        comment: comment.map(str::to_owned),
+        generated_columns: GeneratedColumns::None,
+        marks: Marks::of_lines(comment.unwrap_or_default().lines()),
     }
 }
 
@@ -209,71 +208,83 @@ fn behind(oid: u32, comment: Option<&str>) -> Publication {
 fn the_first_trouble_is_the_status() {
     let lost = Found { wal_status: Some("lost".to_owned()), ..found() };
     let continues = behind(2, Some("mine\nneonrep: continues 1"));
-    for (found, named, behind, recorded, expected) in [
-        (Some(found()), true, Some(behind(1, None)), Some(1), Status::Ok),
-        (Some(found()), true, Some(behind(2, None)), Some(1), Status::PublicationRecreated),
-        (Some(found()), true, Some(continues), Some(1), Status::Ok),
-        (Some(found()), true, Some(behind(2, None)), None, Status::Ok),
-        (Some(found()), true, None, Some(1), Status::PublicationMissing),
-        (Some(found()), false, None, None, Status::Ok),
-        (Some(lost.clone()), true, None, Some(1), Status::Lost),
-        (None, true, None, Some(1), Status::Missing),
+    for (found, publication, named, recorded, status, oid) in [
+        (Some(found()), Some(behind(1, None)), true, Some(1), Status::Ok, Some(1)),
+        (Some(found()), Some(behind(2, None)), true, Some(1), Status::PublicationRecreated, Some(1)),
+        (Some(found()), Some(continues), true, Some(1), Status::Ok, Some(2)),
+        (Some(found()), Some(behind(2, None)), true, None, Status::Ok, Some(2)),
+        (Some(found()), None, true, Some(1), Status::PublicationMissing, Some(1)),
+        (Some(found()), None, false, None, Status::Ok, None),
+        (Some(lost.clone()), None, true, Some(1), Status::Lost, Some(1)),
+        (None, Some(behind(1, None)), true, Some(1), Status::Missing, Some(1)),
     ] {
-        assert_eq!(
-            status::of(found.as_ref(), named, behind.as_ref(), recorded),
-            expected,
-            "{found:?} {named} {recorded:?}"
-        );
-    }
-    for status in [Status::Missing, Status::Lost, Status::PublicationMissing, Status::PublicationRecreated] {
-        let name = SlotName::parse("s").unwrap();
-        let warning = status::warning(status, &name, None, None).unwrap();
-        assert!(warning.detail.contains("sync anew") && warning.detail.contains("-replace"), "{}", warning.detail);
-        assert_eq!(Status::parse(status.as_str()), Some(status));
+        let seen = Seen::of(found.as_ref(), publication.as_ref(), named, recorded);
+        assert_eq!((seen.status, seen.publication_oid), (status, oid), "{found:?} {named} {recorded:?}");
     }
 }
 
 #[test]
-fn a_publication_that_continues_the_recorded_one_takes_its_place() {
-    let place = location::place("shiny-wind-028834", "br-aged-salad-637688", "neondb").unwrap();
-    let name = SlotName::parse("s").unwrap();
-    let publication = model().publication().unwrap();
-    let read = |behind: &Publication, status| {
-        model().observed(&place, &name, Some(&found()), publication.as_ref(), Some(behind), status)
+fn a_slot_that_cannot_serve_is_told_with_what_to_do() {
+    let seen = |status| Seen { status, invalidation_reason: None, publication_oid: None };
+    let said = |status, agreed| messages::warning(&database(), &name(), None, &seen(status), agreed);
+    assert_eq!(said(Status::Ok, false), None);
+    for status in [Status::Missing, Status::Lost, Status::PublicationMissing, Status::PublicationRecreated] {
+        let plain = said(status, false).unwrap().detail;
+        assert!(plain.contains("new initial sync") && plain.contains("-replace") && plain.contains("fails"), "{plain}");
+        // With consent nothing fails: the next apply recreates the slot.
+        let agreed = said(status, true).unwrap().detail;
+        assert!(agreed.contains("next apply recreates") && !agreed.contains("fails"), "{agreed}");
+        let refused = messages::refusal(&database(), &name(), None, &seen(status)).unwrap().detail;
+        assert!(refused.contains("Nothing was changed") && refused.contains("allow_recreate"), "{refused}");
+    }
+}
+
+#[test]
+fn a_state_is_what_was_seen() {
+    let seen =
+        Seen { status: Status::Lost, invalidation_reason: Some("wal_removed".to_owned()), publication_oid: Some(7) };
+    let expected = Model {
+        status: Attr::Known(Status::Lost),
+        invalidation_reason: known("wal_removed"),
+        publication_oid: Attr::Known(7),
+        ..model()
     };
-    assert_eq!(read(&behind(16_400, None), Status::Ok), model());
-    let continued = read(&behind(16_500, Some("neonrep: continues 16400")), Status::Ok);
-    assert_eq!(continued.publication_oid, Attr::Known(16_500));
-    let another = read(&behind(16_500, None), Status::PublicationRecreated);
-    assert_eq!((another.publication_oid, another.status), (Attr::Known(16_400), known("publication_recreated")));
+    assert_eq!(model().observed(&database(), &name(), seen.clone()), expected);
+    let imported = Slot::import(&format!("{DATABASE}/s")).unwrap();
+    assert!(imported.observed(&database(), &name(), seen).publication_name.is_null());
 }
 
 #[test]
 fn an_import_id_names_a_slot_and_may_name_its_publication() {
-    let alone = Slot::import(&format!("{PLACE}/s")).unwrap();
-    assert!(alone.publication_id.is_null() && alone.status.is_null());
-    let whole = Slot::import(&format!("{PLACE}/s/a%2Fb \"c\"")).unwrap();
-    assert_eq!(whole.publication_id, known(&format!("{PLACE}/a%2Fb \"c\"")));
-    assert_eq!(whole.publication().unwrap().unwrap().publication.as_str(), "a/b \"c\"");
-    assert_eq!((whole.id, whole.name), (known(&format!("{PLACE}/s")), known("s")));
+    let alone = Slot::import(&format!("{DATABASE}/s")).unwrap();
+    assert!(alone.publication_id.is_null() && alone.is_imported());
+    let whole = Slot::import(&format!("{DATABASE}/s/a%2Fb \"c\"")).unwrap();
+    assert_eq!(whole.publication_id, publication_id("a%2Fb \"c\""));
+    assert_eq!(whole.publication_id.known().unwrap().name.as_str(), "a/b \"c\"");
+    assert_eq!((whole.id, whole.name), (known(&format!("{DATABASE}/s")), known("s")));
     for wrong in [
         "s",
         "a/b/c",
-        &format!("{PLACE}/S"),
-        &format!("{PLACE}/s/"),
-        &format!("{PLACE}/s/p/q"),
-        &format!("{PLACE}/a b"),
+        &format!("{DATABASE}/S"),
+        &format!("{DATABASE}/s/"),
+        &format!("{DATABASE}/s/p/q"),
+        &format!("{DATABASE}/a b"),
     ] {
-        assert!(Slot::import(wrong).is_err(), "{wrong}");
+        let said = Slot::import(wrong).unwrap_err();
+        assert!(said.iter().all(|it| it.detail.contains(IMPORT)), "{wrong}: {said:?}");
     }
 }
 
 #[test]
 fn a_slot_that_is_something_else_is_named() {
-    let place = location::place("shiny-wind-028834", "br-aged-salad-637688", "neondb").unwrap();
-    let says = |found: &Found| status::not_ours(found, &place).detail;
+    let says = |found: &Found| messages::not_ours(&database(), found).detail;
     assert!(says(&Found { kind: Kind::Physical, plugin: None, database: None, ..found() }).contains("a physical slot"));
     assert!(says(&Found { plugin: Some("wal2json".to_owned()), ..found() }).contains("plugin `wal2json`"));
-    let other = crate::postgres::DatabaseName::parse("other").ok();
+    let other = DatabaseName::parse("other").ok();
     assert!(says(&Found { database: other, ..found() }).contains("database `other`"));
+}
+
+#[test]
+fn the_page_gives_the_reason_for_the_order() {
+    assert!(include_str!("page.md").contains(SLOT_BEFORE_PUBLICATION));
 }

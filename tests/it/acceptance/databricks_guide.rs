@@ -16,7 +16,7 @@ fn workspace(stand_in: &StandIn) -> Workspace {
 
 /// What Postgres holds that an apply could have left; of privileges what somebody else than the owner has, for a
 /// table's own ACL is spelled out once anything was ever granted on it.
-fn traces(stand_in: &StandIn) -> Vec<String> {
+pub(super) fn traces(stand_in: &StandIn) -> Vec<String> {
     let acl = |catalogue: &str, name: &str, owner: &str, acl: &str| {
         format!(
             "SELECT string_agg({name} || ': ' || one.grantee::regrole || ' ' || one.privilege_type, ', ' \

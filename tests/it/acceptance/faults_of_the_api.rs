@@ -60,7 +60,7 @@ fn what_passes_by_itself_is_waited_out() {
 }
 
 #[test]
-fn a_lost_answer_makes_no_second_role_and_takes_over_no_stranger() {
+fn a_lost_answer_creates_no_second_role_and_adopts_none() {
     let (stand_in, workspace) = started();
     for action in [
         json!({"reset": "after"}),

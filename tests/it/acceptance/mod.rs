@@ -6,6 +6,7 @@ mod create_before_destroy;
 mod databricks_guide;
 mod faults_of_the_api;
 mod grant;
+mod guides;
 mod hostile_names;
 mod import;
 mod interrupted;

@@ -15,10 +15,15 @@ resource "neonrep_publication" "this" {
 }
 "#;
 
+const SLOT: &str = r#"
+resource "neonrep_slot" "this" {
+  name           = "slot_one"
+  publication_id = PUBLICATION_ID
+}
+"#;
+
 fn slot(publication_id: &str) -> String {
-    format!(
-        "\nresource \"neonrep_slot\" \"this\" {{\n  name           = \"slot_one\"\n  publication_id = {publication_id}\n}}\n"
-    )
+    SLOT.replace("PUBLICATION_ID", publication_id)
 }
 
 fn logical_with_table() -> StandIn {
@@ -145,7 +150,11 @@ resource "neonrep_role" "this" {
     let all = format!("{role}{PUBLICATION}{}", slot("neonrep_publication.this.id"));
     workspace.write(&all.replace("PROJECT", "var.project_id"));
     workspace.apply();
-    let enabled = "resource \"neonrep_logical_replication\" \"this\" {\n  project_id = var.project_id\n}\n";
+    let enabled = r#"
+resource "neonrep_logical_replication" "this" {
+  project_id = var.project_id
+}
+"#;
     let referring =
         all.replace("PROJECT", "var.project_id").replace("var.project_id", "neonrep_logical_replication.this.id");
     workspace.write(&format!("{enabled}{referring}"));

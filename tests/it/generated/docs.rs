@@ -58,10 +58,11 @@ fn pages() -> BTreeMap<String, String> {
         pages.insert(format!("data-sources/{short}.md"), page);
     }
     pages.insert("guides/plan-checks.md".to_owned(), plan_checks());
+    pages.insert("guides/destinations.md".to_owned(), neonrep::guides::destinations());
     for guide in written_guides() {
         let path = format!("guides/{guide}.md");
         let with_files = with_examples(&text(&format!("docs/{path}")));
-        pages.insert(path, with_files);
+        pages.insert(path, with_parts(&with_files));
     }
     pages
 }
@@ -90,6 +91,26 @@ fn with_examples(guide: &str) -> String {
         let file = text(&format!("examples/{path}"));
         assert!(!file.is_empty(), "examples/{path} is not there");
         let _ = write!(done, "{fence}\n{}\n```\n", file.trim_end());
+    }
+    done
+}
+
+/// The guide with what stands between `<!-- facts … -->` or `<!-- text … -->` and `<!-- end -->` rendered from the code.
+fn with_parts(guide: &str) -> String {
+    let mut lines = guide.lines();
+    let mut done = String::new();
+    while let Some(line) = lines.next() {
+        done.push_str(line);
+        done.push('\n');
+        let Some(part) = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) else { continue };
+        let rendered = match part.split_once(' ') {
+            Some(("facts", id)) => neonrep::guides::facts(id),
+            Some(("text", name)) => neonrep::guides::text(name),
+            _ => continue,
+        };
+        lines.by_ref().find(|it| *it == "<!-- end -->").unwrap_or_else(|| panic!("no end after {line}"));
+        let rendered = rendered.unwrap_or_else(|| panic!("nothing is called so: {line}"));
+        let _ = writeln!(done, "{rendered}<!-- end -->");
     }
     done
 }
@@ -180,6 +201,15 @@ fn pages_are_what_the_registry_takes() {
             assert!(page.contains("## Import") && page.contains("terraform import neonrep_"), "{path}");
         }
     }
+}
+
+#[test]
+fn parts_are_rendered_between_their_marks() {
+    let guide = "a\n<!-- text ip-allow -->\nold\n<!-- end -->\nb\n";
+    let done = with_parts(guide);
+    assert!(done.starts_with("a\n<!-- text ip-allow -->\nIf "), "{done}");
+    assert!(done.ends_with("\n<!-- end -->\nb\n") && !done.contains("old"), "{done}");
+    assert_eq!(with_parts(&done), done);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use tfplugin::{Provider, Schema};
 
 use neonrep::Neonrep;
 
+mod consumer_arguments;
+mod consumers;
 mod docs;
 mod examples;
 mod proto;

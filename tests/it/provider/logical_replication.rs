@@ -18,7 +18,7 @@ fn its_life() {
         let stub = walk.import(TYPE, &project).expect("a stub");
         walk.read(&stub).1
     };
-    said.insist_error("", "off");
+    said.insist_error("", "disabled");
     let plan = core.plan(TYPE, None, &config).expect("a plan");
     plan.messages.insist_warning("restart");
     assert_eq!((plan.get("id"), plan.unknown()), (json!(project), vec![]));
@@ -38,9 +38,9 @@ fn its_life() {
 
     core.imported(TYPE, &project, &config);
     core.imported(TYPE, &project, &verify);
-    core.destroyed(&back).insist_warning("stays on");
+    core.destroyed(&back).insist_warning("stays enabled");
     assert_eq!(stand_in.value("SHOW wal_level"), "logical");
-    // On already: taken over, nothing is sent.
+    // Enabled already: adopted, nothing is sent.
     stand_in.forget_requests();
     core.made(TYPE, None, &config);
     assert_eq!(stand_in.count_requests("PATCH", "/"), 0);

@@ -66,7 +66,7 @@ fn a_missing_slot_is_kept_refused_and_replaced_with_consent() {
     let made = core.made(TYPE, None, &plain);
     stand_in.sql("SELECT pg_drop_replication_slot('s')");
     let plan = core.plan(TYPE, Some(&made), &plain).expect("a plan");
-    plan.messages.insist_warning("sync anew");
+    plan.messages.insist_warning("new initial sync");
     assert_eq!((plan.action, plan.get("status")), (Action::Update, json!("ok")));
     let outcome = core.apply(&plan, &plain);
     outcome.messages.insist_error("", "-replace");
@@ -98,7 +98,7 @@ fn a_publication_made_again_between_plan_and_apply() {
     stand_in.sql_as_owner("DROP PUBLICATION p").expect("dropped");
     stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a").expect("made");
     let outcome = core.apply(&plan, &flags);
-    outcome.messages.insist_error("", "sync anew");
+    outcome.messages.insist_error("", "new initial sync");
     let kept = outcome.object.expect("an object");
     assert_eq!((kept.get("publication_oid"), kept.tainted), (made.get("publication_oid"), false));
 }
@@ -134,7 +134,7 @@ fn a_publication_made_again_while_the_slot_is_made() {
         stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a").expect("made");
         (it.free)();
         let done = it.walk.finish_apply(&it.change, it.begun);
-        done.messages.insist_error("publication_id", "dropped again");
+        done.messages.insist_error("publication_id", "The new slot was dropped");
         assert_eq!(Core::outcome(TYPE, None, done).object, None);
     });
     assert_eq!(stand_in.value(COUNT), "0");
@@ -165,7 +165,7 @@ fn the_time_for_a_creation_is_kept_and_the_blocker_named() {
     create_behind(&stand_in, &short, |_, it| {
         let done = it.walk.finish_apply(&it.change, it.begun);
         assert!(done.messages.to_string().contains(&it.pid), "{}", done.messages);
-        done.messages.insist_error("", "No slot was made");
+        done.messages.insist_error("", "No slot was created");
         assert_eq!(Core::outcome(TYPE, None, done).object, None);
         (it.free)();
     });

@@ -29,7 +29,6 @@ pub(crate) struct Ready {
     pub(crate) owner_role: String,
     pub(crate) superuser_dsn: String,
     pub(crate) sslrootcert: String,
-    #[serde(default)]
     pub(crate) admin_url: String,
 }
 
@@ -218,17 +217,9 @@ impl StandIn {
 
     /// Any admin route; panics unless it succeeds.
     pub(crate) fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let (status, answer) = self.send(method, &format!("{}{path}", self.admin_url()), body);
+        let (status, answer) = self.send(method, &format!("{}{path}", self.ready.admin_url), body);
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
-    }
-
-    fn admin_url(&self) -> String {
-        if self.ready.admin_url.is_empty() {
-            self.ready.api_url.replace("/api/v2", "/admin")
-        } else {
-            self.ready.admin_url.clone()
-        }
     }
 
     fn send(&self, method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {

@@ -20,6 +20,10 @@ pub(crate) struct Cli {
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
 
+    /// A further name that clients call us by; may be repeated
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+
     /// Port of Postgres on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     pub(crate) postgres_port: u16,
@@ -32,8 +36,8 @@ pub(crate) struct Cli {
     #[arg(long)]
     pub(crate) logical: bool,
 
-    /// The API key to accept instead of a random one
-    #[arg(long)]
+    /// The API key to accept instead of a random one; arguments show in `ps`, the environment does not
+    #[arg(long, env = "NEON_STAND_IN_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
 
     /// A further line of postgresql.conf, as in `log_statement = 'all'`; may be repeated

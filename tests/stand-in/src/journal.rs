@@ -18,6 +18,9 @@ pub(crate) struct Entry {
     pub(crate) user_agent: String,
     /// The body as JSON, as text when it is no JSON, null when there was none.
     pub(crate) body: Value,
+    /// Members of the body that Neon's API does not document for this call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unknown: Vec<String>,
     /// Status of the answer; null while there is none, or when the connection was cut.
     pub(crate) status: Option<u16>,
     /// What a fault did, if one applied.
@@ -87,6 +90,7 @@ mod tests {
             query: String::new(),
             user_agent: String::new(),
             body: Value::Null,
+            unknown: Vec::new(),
             status: None,
             fault: None,
         };

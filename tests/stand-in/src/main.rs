@@ -4,19 +4,25 @@ mod allowed_ips;
 mod announcement;
 mod app;
 mod cli;
+mod clock;
+mod compute;
 mod faults;
 mod folder;
 mod front;
 mod journal;
 mod knobs;
+mod lab;
 mod names;
 mod operations;
 mod postgres;
 mod server;
+mod turned;
 mod world;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -28,10 +34,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use announcement::Announcement;
 use app::App;
 use cli::Cli;
+use compute::DATABASE;
+use lab::Lab;
 use postgres::archive;
-use postgres::cluster::Cluster;
 use postgres::process;
-use postgres::tls;
+use postgres::tls::{self, HOST};
 use postgres::user::RunAs;
 use world::World;
 
@@ -105,49 +112,63 @@ async fn serve(
     cli: &Cli,
     user: RunAs,
     folder: &mut Option<tempfile::TempDir>,
-    started: &mut Option<std::sync::Arc<App>>,
+    started: &mut Option<Arc<App>>,
 ) -> Result<()> {
     let cache = cli.cache_dir.clone().unwrap_or_else(|| archive::default_cache(user));
     let cache = std::path::absolute(cache)?;
-    let installation = archive::install(cli.postgres, &cache, user).await?;
+    archive::install(cli.postgres, &cache, user).await?;
     if cli.fetch {
         return Ok(());
     }
     let api = TcpListener::bind(cli.listen).await.with_context(|| format!("listening on {}", cli.listen))?;
-    let front = TcpListener::bind(("127.0.0.1", cli.postgres_port))
-        .await
-        .with_context(|| format!("listening on port {}", cli.postgres_port))?;
-    let port = front.local_addr()?.port();
     let made = folder.insert(folder::make(user)?);
-    let certificates = tls::make(made.path(), user)?;
-    let cluster = Cluster::prepare(installation, made.path(), &certificates, user, &cli.settings)?;
-    let world = World::new(cli.postgres, cli.logical);
-    let api_key = cli.api_key.clone().unwrap_or_else(names::api_key);
-    let app = App::start(cluster, world, api_key, port).await?;
-    *started = Some(app.clone());
+    let certificates = tls::make(made.path(), &cli.names, user)?;
+    let mut world = World::new(cli.postgres, cli.logical);
+    if let Some(key) = &cli.api_key {
+        world.keys[0].secret.clone_from(key);
+    }
+    let lab = Lab {
+        folder: made.path().to_owned(),
+        cache,
+        certificates,
+        user,
+        settings: cli.settings.clone(),
+        last: AtomicU32::new(0),
+    };
+    let mut names = cli.names.clone();
+    if !cli.listen.ip().is_unspecified() {
+        names.push(cli.listen.ip().to_string());
+    }
+    let host = cli.names.first().map_or(HOST, String::as_str);
+    let app = App::new(lab, world, names, host, cli.listen.ip())?;
+    *started = Some(Arc::clone(&app));
+    app.start(cli.postgres_port).await?;
+    tokio::spawn(clock::run(Arc::clone(&app)));
 
-    tokio::spawn(front::serve(app.clone(), front, front::acceptor(&certificates)?));
     let base = format!("http://{}", api.local_addr()?);
-    announce(cli.env, &announcement(&app, &base, &certificates))?;
+    announce(cli.env, &announcement(&app, &base)?)?;
     server::serve(app, api).await
 }
 
-fn announcement(app: &App, base: &str, certificates: &tls::Certificates) -> Announcement {
+fn announcement(app: &App, base: &str) -> Result<Announcement> {
+    let superuser_dsn = app.first_compute()?.access.dsn(DATABASE);
     let world = app.world();
-    Announcement {
+    let branch = world.first_branch().context("no branch")?;
+    let endpoint = branch.read_write().context("no endpoint")?;
+    Ok(Announcement {
         api_url: format!("{base}{}", server::API),
-        api_key: app.api_key.clone(),
-        project_id: world.project_id.clone(),
-        branch_id: world.branch_id.clone(),
-        endpoint_id: world.endpoint.id.clone(),
-        host: tls::HOST.to_owned(),
-        port: app.port,
-        database: app::DATABASE.to_owned(),
+        api_key: world.keys[0].secret.clone(),
+        project_id: world.first.clone(),
+        branch_id: branch.id.clone(),
+        endpoint_id: endpoint.id.clone(),
+        host: app.host.clone(),
+        port: endpoint.ports.direct,
+        database: DATABASE.to_owned(),
         owner_role: app::OWNER.to_owned(),
-        superuser_dsn: app.access().dsn(app::DATABASE),
-        sslrootcert: certificates.authority.display().to_string(),
-        admin_url: format!("{base}/admin"),
-    }
+        superuser_dsn,
+        sslrootcert: app.lab.certificates.authority.display().to_string(),
+        admin_url: format!("{base}/admin/{}", app.admin_token),
+    })
 }
 
 fn announce(exports: bool, announcement: &Announcement) -> Result<()> {

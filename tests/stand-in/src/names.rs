@@ -1,6 +1,7 @@
 //! Ids, keys and passwords that look like Neon's, and how a name is written into a URL.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng;
@@ -52,9 +53,20 @@ pub(crate) fn api_key() -> String {
     format!("napi_{}", characters(MIXED, 64))
 }
 
+/// The secret part of the admin routes' address.
+pub(crate) fn admin_token() -> String {
+    characters(MIXED, 32)
+}
+
 /// A role's password: `npg_` and 12 characters.
 pub(crate) fn password() -> String {
     format!("npg_{}", characters(MIXED, 12))
+}
+
+/// A number that was not given before.
+pub(crate) fn number() -> i64 {
+    static LAST: AtomicI64 = AtomicI64::new(1_000_000);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// A version 4 UUID.

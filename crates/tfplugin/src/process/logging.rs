@@ -15,6 +15,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
 use super::About;
+use crate::printable;
 
 /// go-plugin takes longer lines for plain text. Some room is left for its own additions.
 const LINE_BYTES: usize = 60 * 1024;
@@ -31,7 +32,8 @@ pub(crate) fn start(about: &About) {
         let backtrace = Backtrace::capture();
         let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
         let place = panic.location().map(ToString::to_string);
-        write_stderr(&panic_report(panic.payload_as_str(), place.as_deref(), backtrace.as_deref()));
+        let report = panic_report(panic.payload_as_str(), place.as_deref(), backtrace.as_deref());
+        write_stderr(&printable::lines(&report, LINE_BYTES));
     }));
 }
 
@@ -126,8 +128,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Hclog {
             }
         }
         event.record(&mut Collect(&mut fields));
+        fields.values_mut().for_each(make_printable);
         let metadata = event.metadata();
         write_stderr(&line(Timestamp::now(), *metadata.level(), &module(metadata.target()), fields));
+    }
+}
+
+/// Terraform prints what it reads out of the JSON, so control characters are escaped once more here.
+fn make_printable(value: &mut Value) {
+    if let Value::String(text) = value {
+        *text = printable::lines(text, LINE_BYTES);
     }
 }
 
@@ -247,6 +257,14 @@ mod tests {
         let json: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["tf_rpc"], "x");
         assert!(json["@message"].as_str().unwrap().len() > 1000);
+    }
+
+    #[test]
+    fn fields_are_printable_and_hold_no_secret() {
+        crate::secrets::remember("a token that is logged");
+        let mut value = Value::from("\u{1b}[31m a token that is logged\n\u{9b}");
+        make_printable(&mut value);
+        assert_eq!(value, Value::from("\\u{1b}[31m (sensitive value)\n\\u{9b}"));
     }
 
     #[test]

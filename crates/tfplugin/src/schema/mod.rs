@@ -36,6 +36,7 @@ pub struct Schema {
     pub import_id: Option<&'static str>,
     /// What [`object_type`](Self::object_type) gives, made at its first use.
     object_type: OnceLock<Type>,
+    has_secrets: OnceLock<bool>,
 }
 
 /// A rule between top-level attributes of one configuration.
@@ -137,6 +138,7 @@ impl Schema {
             rules: Vec::new(),
             import_id: None,
             object_type: OnceLock::new(),
+            has_secrets: OnceLock::new(),
         }
     }
 
@@ -199,6 +201,18 @@ impl Schema {
     pub fn object_type(&self) -> &Type {
         self.object_type.get_or_init(|| Type::Object(object_type(&self.attributes)))
     }
+
+    /// Whether some attribute, at any depth, is sensitive or write-only.
+    pub(crate) fn has_secrets(&self) -> bool {
+        *self.has_secrets.get_or_init(|| has_secrets(&self.attributes))
+    }
+}
+
+/// Whether a value may hold something to be hidden.
+fn has_secrets(attributes: &BTreeMap<String, Attribute>) -> bool {
+    attributes
+        .values()
+        .any(|it| it.sensitive || it.write_only || matches!(&it.kind, Kind::Nested(_, inner) if has_secrets(inner)))
 }
 
 fn object_type(attributes: &BTreeMap<String, Attribute>) -> BTreeMap<String, Type> {

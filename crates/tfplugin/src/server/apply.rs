@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::erased::ErasedResource;
 use crate::model::fill;
 use crate::plan::null_write_only;
+use crate::private::Private;
 use crate::provider::Provider;
 use crate::schema::Schema;
 use crate::schema::timeouts::{Operation, duration_text};
@@ -74,9 +75,8 @@ impl<P: Provider> FrameworkServer<P> {
             (prior, Value::Null) => (Operation::Delete, prior),
             (_, planned) => (Operation::Update, planned),
         };
-        // What comes with a creation is of the object that it replaces.
-        let private = if operation == Operation::Create { &[] } else { request.planned_private.as_slice() };
-        let cx = self.context(data, operation.timeout(timed), private);
+        let private = Private::of_plan(&request.planned_private, operation == Operation::Create);
+        let cx = self.context(data, operation.timeout(timed), private).with_config(change.config.clone()).for_apply();
         let outcome = run(resource, &cx, operation, change).await;
         match encode(resource.schema(), &outcome.state, type_name) {
             Ok(state) => {

@@ -19,6 +19,7 @@ use crate::kinds::typed::{self, Origin};
 use crate::private::Private;
 use crate::provider::{Configured, Provider};
 use crate::schema::Schema;
+use crate::secrets;
 use crate::validate::presence;
 use crate::value::Value;
 use crate::value::codec;
@@ -116,9 +117,9 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// A context for one call.
-    pub(crate) fn context(&self, data: Arc<P::Data>, timeout: Duration, private: &[u8]) -> Context<P::Data> {
+    pub(crate) fn context(&self, data: Arc<P::Data>, timeout: Duration, private: Private) -> Context<P::Data> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).child_token();
-        Context::new(data, timeout, running, Private::decode(private))
+        Context::new(data, timeout, running, private)
     }
 
     async fn configure(&self, config: &Encoded, terraform_version: &str) -> Result<(), Diagnostics> {
@@ -148,7 +149,7 @@ fn no_such(what: &str, name: &str) -> Diagnostic {
 
 /// Reads a value of a schema.
 pub(crate) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &str) -> Result<Value, Diagnostic> {
-    codec::decode(schema.object_type(), value).map_err(|error| {
+    let decoded = codec::decode(schema.object_type(), value).map_err(|error| {
         Diagnostic::error(
             format!("Unreadable {what}"),
             format!(
@@ -157,11 +158,14 @@ pub(crate) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &s
             ),
         )
         .at(error.path.clone())
-    })
+    })?;
+    secrets::remember_values(schema, &decoded);
+    Ok(decoded)
 }
 
 /// Writes a value of a schema.
 pub(crate) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<Encoded, Diagnostic> {
+    secrets::remember_values(schema, value);
     codec::encode(schema.object_type(), value).map_err(|error| {
         Diagnostic::bug(format!("A value of `{type_name}` does not fit its schema: {error}.")).at(error.path.clone())
     })

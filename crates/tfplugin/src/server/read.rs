@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::fill;
 use crate::plan::with_defaults;
+use crate::private::Private;
 use crate::provider::Provider;
 use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
@@ -74,7 +75,7 @@ impl<P: Provider> FrameworkServer<P> {
             Access::NotYetKnown { .. } => return kept(self.tell_not_yet_known()),
             Access::Missing(problem) => return kept(problem.into()),
         };
-        let cx = self.context(data, Operation::Read.timeout(&prior), &request.private);
+        let cx = self.context(data, Operation::Read.timeout(&prior), Private::decode(&request.private));
         let found = within(&cx, resource.read(&cx, prior.clone())).await;
         let warnings = cx.take_warnings();
         let has_timeouts = schema.attributes.contains_key("timeouts");
@@ -121,7 +122,7 @@ impl<P: Provider> FrameworkServer<P> {
         presence(schema, &config)?;
         let wanted = with_defaults(schema, &config)?;
         let data = self.ready(&format!("Reading `{type_name}`"))?;
-        let cx = self.context(data, Operation::Read.timeout(&config), &[]);
+        let cx = self.context(data, Operation::Read.timeout(&config), Private::default());
         let found = within(&cx, source.read(&cx, wanted.clone())).await;
         warnings.extend(cx.take_warnings());
         let has_timeouts = schema.attributes.contains_key("timeouts");

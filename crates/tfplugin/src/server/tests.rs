@@ -1,11 +1,9 @@
 //! The toy provider walked through its whole life, call by call.
 
+mod stored;
 mod toy;
 
-use super::{
-    ApplyRequest, ClientCapabilities, Encoded, MoveRequest, PlanRequest, PluginServer, ReadRequest, StateResponse,
-    UpgradeRequest,
-};
+use super::{ApplyRequest, ClientCapabilities, Encoded, PlanRequest, PluginServer, ReadRequest, UpgradeRequest};
 use crate::diagnostic::Diagnostics;
 use crate::value::Value;
 use toy::{Client, decode, encode, timeouts, told, value};
@@ -313,65 +311,31 @@ async fn data_sources_have_defaults_and_echo_configuration() {
     assert_eq!(told(&unknown.diagnostics), ["Error  Configuration is not known yet"]);
 }
 
-async fn upgrade(version: i64, json: &str, has_flatmap: bool) -> StateResponse {
-    let server = Client::unconfigured().server;
-    let request =
-        UpgradeRequest { type_name: "toy_thing".into(), version, json: json.as_bytes().to_vec(), has_flatmap };
-    server.upgrade_resource_state(request).await
+/// A write-only value is in the configuration alone: neither plan nor state nor result have it.
+#[tokio::test]
+async fn a_handler_reads_write_only_values_from_the_configuration() {
+    let client = Client::new().await;
+    let wanted = value(&[("name", "a".into()), ("secret", "hunter22".into())]);
+    let plan = client.plan(&null(), &wanted).await;
+    let planned = decode(plan.planned_state);
+    assert_eq!(planned.get("secret"), Some(&null()));
+    let made = client.apply_config(&null(), &planned, &wanted, &plan.planned_private).await;
+    assert_eq!(made.private, br#"{"made":true,"secret_length":8}"#);
+    assert_eq!(decode(made.state), stored("a", 1));
 }
 
 #[tokio::test]
-async fn a_stored_state_is_filled_and_trimmed() {
-    let response = upgrade(1, r#"{"name":"a","size":2,"gone":[1]}"#, false).await;
-    assert_eq!(decode(response.state), value(&[("name", "a".into()), ("size", 2.into())]));
-    for (version, json, flatmap, summary) in [
-        (2, "{}", false, "Error  State has a newer version"),
-        (1, "", true, "Error  State is too old"),
-        (1, "{", false, "Error  Unreadable state"),
-        (0, "[]", false, "Error  Unreadable state"),
-        (1, r#"{"name":[]}"#, false, "Error name Unreadable state"),
-    ] {
-        let response = upgrade(version, json, flatmap).await;
-        assert_eq!((told(&response.diagnostics), response.state), (vec![summary.into()], None));
-    }
-}
-
-#[tokio::test]
-async fn a_state_of_an_older_version_is_upgraded() {
-    let response = upgrade(0, r#"{"title":"a","size":2,"colour":"red"}"#, false).await;
-    assert_eq!(decode(response.state), value(&[("name", "a".into()), ("size", 2.into())]));
-    for json in [r#"{"name":"a","forgotten":1}"#, r#"{"title":{}}"#] {
-        let response = upgrade(0, json, false).await;
-        let [told] = &told(&response.diagnostics)[..] else { panic!("{:?}", response.diagnostics) };
-        assert!(told.contains("Bug in the provider") && response.state.is_none(), "{told}");
-    }
-}
-
-#[tokio::test]
-async fn a_state_of_another_provider_becomes_ours() {
-    let server = Client::unconfigured().server;
-    let moved = async |address: &str, target: &str, json: &str| {
-        let request = MoveRequest {
-            provider_address: format!("registry.example.com/{address}"),
-            type_name: "box_item".into(),
-            schema_version: 3,
-            json: json.as_bytes().to_vec(),
-            has_flatmap: false,
-            target: target.into(),
-        };
-        server.move_resource_state(request).await
-    };
-    let response = moved("other/box", "toy_thing", r#"{"label":"a"}"#).await;
-    assert_eq!((decode(response.state), response.diagnostics), (config("a"), Diagnostics::none()));
-    for (address, target, json, summary) in [
-        ("else/box", "toy_thing", "{}", "Error  Resource cannot be moved to this type"),
-        ("other/box", "toy_thing", "{}", "Error  No label"),
-        ("other/box", "toy_thing", "[]", "Error  Unreadable state"),
-        ("other/box", "toy_none", "{}", "Error  Unknown resource type"),
-    ] {
-        let response = moved(address, target, json).await;
-        assert_eq!((told(&response.diagnostics), response.state), (vec![summary.into()], None));
-    }
+async fn what_the_check_of_a_plan_keeps_reaches_its_apply() {
+    let client = Client::new().await;
+    let plan = client.plan_with(&null(), &config("noted"), br#"{"of":"the old"}"#).await;
+    let made = client.apply(&null(), &decode(plan.planned_state), &plan.planned_private).await;
+    assert_eq!(made.private, br#"{"made":true,"noted":"create"}"#);
+    let destroy = client.plan_with(&stored("noted", 1), &null(), &made.private).await;
+    let gone = client.apply(&stored("noted", 1), &null(), &destroy.planned_private).await;
+    assert_eq!(told(&gone.diagnostics), ["Warning  Noted: other"], "written by the check of the destroy");
+    // A deposed object is destroyed with what its creation kept.
+    let deposed = client.apply(&stored("noted", 1), &null(), &made.private).await;
+    assert_eq!(told(&deposed.diagnostics), ["Warning  Noted: create"]);
 }
 
 #[tokio::test]

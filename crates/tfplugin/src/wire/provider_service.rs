@@ -290,7 +290,7 @@ impl Provider for ProviderService {
                     format!("`{}` has no resource identity. Import it by `id`.", request.type_name),
                 );
                 return import_resource_state::Response {
-                    diagnostics: vec![translate::diagnostic(refusal)],
+                    diagnostics: vec![translate::diagnostic(&refusal)],
                     ..import_resource_state::Response::default()
                 };
             }

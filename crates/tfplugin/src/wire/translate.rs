@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::printable;
 use crate::schema::{Attribute, Kind, Nesting, Rule, Schema, describe};
 use crate::server::{ClientCapabilities, Encoded};
 use crate::value::path::{AttributePath, Step};
@@ -37,28 +38,41 @@ pub(crate) fn server_capabilities() -> proto::ServerCapabilities {
     }
 }
 
-/// Messages for the wire, in their order.
+/// More messages than anybody reads make an answer that no terminal can show.
+const MOST_MESSAGES: usize = 200;
+
+/// Messages for the wire, in their order. What there is beyond the first two hundred is counted.
 pub(crate) fn diagnostics(all: Diagnostics) -> Vec<proto::Diagnostic> {
-    all.into_iter().map(diagnostic).collect()
+    let count = all.iter().count();
+    let has_errors = all.has_errors();
+    let mut shown: Vec<_> = all.into_iter().take(MOST_MESSAGES).map(|it| diagnostic(&it)).collect();
+    if count > MOST_MESSAGES {
+        let rest = format!("There are {} more messages, which are not shown.", count - MOST_MESSAGES);
+        let summary = "More messages are not shown";
+        // An error among those that are left out is still an error.
+        let severity = if has_errors { Severity::Error } else { Severity::Warning };
+        shown.push(diagnostic(&Diagnostic { severity, ..Diagnostic::error(summary, rest) }));
+    }
+    shown
 }
 
-/// One message for the wire.
-pub(crate) fn diagnostic(message: Diagnostic) -> proto::Diagnostic {
+/// One message for the wire: the only way by which text leaves the process towards the terminal.
+pub(crate) fn diagnostic(message: &Diagnostic) -> proto::Diagnostic {
     let severity = match message.severity {
         Severity::Error => proto::diagnostic::Severity::Error,
         Severity::Warning => proto::diagnostic::Severity::Warning,
     };
     proto::Diagnostic {
         severity: severity.into(),
-        summary: message.summary,
-        detail: message.detail,
+        summary: printable::line(&message.summary, printable::SUMMARY_BYTES),
+        detail: printable::lines(&message.detail, printable::DETAIL_BYTES),
         attribute: (!message.path.is_root()).then(|| path(&message.path)),
     }
 }
 
 /// The message on a panic in a handler.
 pub(crate) fn panicked(text: &str) -> proto::Diagnostic {
-    diagnostic(Diagnostic::bug(format_args!("The operation panicked: {text}")))
+    diagnostic(&Diagnostic::bug(format_args!("The operation panicked: {text}")))
 }
 
 /// A path for the wire.
@@ -151,10 +165,42 @@ mod tests {
     fn a_path_survives_and_the_root_is_absent() {
         let at = AttributePath::root().attribute("tables").index(2).attribute("tags").key("k");
         assert_eq!(path_text(&path(&at)), at.to_string());
-        let there = diagnostic(Diagnostic::error("s", "d").at(at));
+        let there = diagnostic(&Diagnostic::error("s", "d").at(at));
         assert_eq!(there.attribute.map(|it| it.steps.len()), Some(4));
-        let root = diagnostic(Diagnostic::warning("s", "d"));
+        let root = diagnostic(&Diagnostic::warning("s", "d"));
         assert_eq!((root.severity, root.attribute), (2, None));
+    }
+
+    #[test]
+    fn foreign_text_reaches_the_terminal_harmless() {
+        crate::secrets::remember("a key that the API repeats");
+        let sent = diagnostic(&Diagnostic::error(
+            "Table \u{1b}[2J\nx",
+            format!("said: a key that the API repeats\n\u{202e}{}", "y".repeat(1 << 20)),
+        ));
+        assert_eq!(sent.summary, "Table \\u{1b}[2J x");
+        assert!(sent.detail.starts_with("said: (sensitive value)\n\\u{202e}yyy"), "{}", &sent.detail[..80]);
+        assert!(sent.detail.ends_with(" more bytes)") && sent.detail.len() < 20_000);
+    }
+
+    #[test]
+    fn messages_without_end_are_counted() {
+        let many = |error_at: usize| -> Vec<proto::Diagnostic> {
+            diagnostics(
+                (0..500)
+                    .map(|it| {
+                        if it == error_at {
+                            Diagnostic::error(format!("{it}"), "")
+                        } else {
+                            Diagnostic::warning(format!("{it}"), "")
+                        }
+                    })
+                    .collect(),
+            )
+        };
+        let sent = many(usize::MAX);
+        assert_eq!((sent.len(), sent[200].severity, sent[200].detail.contains("300 more")), (201, 2, true));
+        assert_eq!(many(499)[200].severity, 1);
     }
 
     #[test]

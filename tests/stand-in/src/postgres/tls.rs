@@ -1,4 +1,4 @@
-//! A certificate authority of our own, and the server's certificate for `localhost` and `127.0.0.1`.
+//! A certificate authority of our own, and the server's certificate for this machine's own names and those given.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -25,8 +25,8 @@ pub(crate) struct Certificates {
     pub(crate) key: PathBuf,
 }
 
-/// Makes an authority and a server certificate in `folder`.
-pub(crate) fn make(folder: &Path, user: RunAs) -> Result<Certificates> {
+/// Makes an authority, and a server certificate for this machine and `names`, in `folder`.
+pub(crate) fn make(folder: &Path, names: &[String], user: RunAs) -> Result<Certificates> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -35,8 +35,9 @@ pub(crate) fn make(folder: &Path, user: RunAs) -> Result<Certificates> {
     let authority_pem = authority.self_signed(&authority_key)?.pem();
     let issuer = Issuer::new(authority, authority_key);
 
-    // rcgen turns the address into an IP entry by itself.
-    let mut server = CertificateParams::new(vec![HOST.to_owned(), "127.0.0.1".to_owned()])?;
+    let ours = [HOST, "*.localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    // rcgen turns addresses into IP entries by itself.
+    let mut server = CertificateParams::new(ours.iter().chain(names).cloned().collect::<Vec<_>>())?;
     server.distinguished_name.push(DnType::CommonName, HOST);
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     server.use_authority_key_identifier_extension = true;
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn the_key_is_closed_and_the_authority_open() {
         let folder = tempfile::tempdir().expect("temp dir");
-        let certificates = make(folder.path(), RunAs::choose()).expect("certificates");
+        let certificates = make(folder.path(), &["db".to_owned()], RunAs::choose()).expect("certificates");
         let mode = |path: &Path| fs::metadata(path).expect("file").permissions().mode() & 0o777;
         assert_eq!(mode(&certificates.key), 0o600);
         assert_eq!(mode(&certificates.authority) & 0o044, 0o044);

@@ -5,8 +5,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::names;
-
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -44,10 +42,20 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// The answer in Neon's shape (`GeneralError`).
+    pub(crate) fn answer(&self, request_id: &str) -> Response {
+        let body = json!({"request_id": request_id, "code": "", "message": self.message});
+        (self.status, Json(body)).into_response()
+    }
+}
+
+/// An empty answer that carries the refusal: the layer that knows the request's id writes it out.
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({"request_id": names::uuid(), "code": "", "message": self.message});
-        (self.status, Json(body)).into_response()
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
     }
 }
 

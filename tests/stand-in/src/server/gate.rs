@@ -13,12 +13,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::API;
 use super::answer::Refusal;
+use super::{API, known_keys};
 use crate::app::App;
 use crate::faults::{Action, Fate, Reset};
 use crate::journal::{self, Entry};
-use crate::names;
+use crate::world::{Key, KeyKind};
 
 /// Largest body that is read.
 const LARGEST: usize = 1 << 20;
@@ -35,6 +35,32 @@ impl<S: Sync> FromRequestParts<S> for Destined {
     }
 }
 
+/// The key that a call was made with.
+#[derive(Clone)]
+pub(crate) struct Caller(pub(crate) Key);
+
+impl Caller {
+    /// Refuses keys that are not a user's, as Neon does.
+    pub(crate) fn is_a_user(&self) -> Result<(), Refusal> {
+        if self.0.kind == KeyKind::Personal {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::NOT_FOUND, "not allowed for organization API keys"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get().cloned().ok_or_else(unauthorized)
+    }
+}
+
+fn unauthorized() -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "authentication failed")
+}
+
 /// The layer around all routes of the API.
 pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
@@ -44,7 +70,7 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
     // Nesting has cut the folder off already; a path that still has it came another way.
     let path = parts.uri.path().strip_prefix(API).unwrap_or(parts.uri.path()).to_owned();
     let method = parts.method.to_string();
-    let known = key_is_known(&parts.headers, &app.api_key);
+    let caller = sent_key(&parts.headers).and_then(|secret| app.world().key(secret));
     // A fault needs no key: the network and the proxies before the API know none.
     let fault = app.faults.lock().unwrap_or_else(PoisonError::into_inner).apply(&method, &path);
     let number = note(&app, &parts, &path, &body, fault.as_ref());
@@ -60,14 +86,21 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
         redirect(&folded, parts.uri.query())
     } else if let (Some(status), false) = (action.answer_status(), action.after_effect) {
         faulty(&action, status)
-    } else if !known {
-        Refusal::new(StatusCode::UNAUTHORIZED, "authentication failed").into_response()
     } else {
-        parts.extensions.insert(Destined(action.operation.unwrap_or_default()));
-        let done = next.run(Request::from_parts(parts, Body::from(body))).await;
-        match action.answer_status() {
-            Some(status) => faulty(&action, status),
-            None => done,
+        match caller {
+            None => unauthorized().into_response(),
+            Some(key) if project_of(&path).is_some_and(|project| !key.sees(project)) => {
+                Refusal::not_found("project").into_response()
+            }
+            Some(key) => {
+                parts.extensions.insert(Caller(key));
+                parts.extensions.insert(Destined(action.operation.unwrap_or_default()));
+                let done = next.run(Request::from_parts(parts, Body::from(body))).await;
+                match action.answer_status() {
+                    Some(status) => faulty(&action, status),
+                    None => done,
+                }
+            }
         }
     };
     if action.reset == Some(Reset::After) {
@@ -77,23 +110,27 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
     answer
 }
 
-fn key_is_known(headers: &HeaderMap, key: &str) -> bool {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .is_some_and(|sent| sent == key)
+fn sent_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// The project that a path is about.
+fn project_of(path: &str) -> Option<&str> {
+    let project = path.strip_prefix("/projects/")?.split('/').next()?;
+    (!matches!(project, "shared" | "auth")).then_some(project)
 }
 
 fn note(app: &App, parts: &Parts, path: &str, body: &Bytes, fault: Option<&Action>) -> u64 {
     let user_agent = parts.headers.get(header::USER_AGENT);
+    let body = journal::body(body);
     let entry = Entry {
         number: 0,
         method: parts.method.to_string(),
         path: path.to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         user_agent: user_agent.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
-        body: journal::body(body),
+        unknown: known_keys::unknown(parts.method.as_str(), path, &body),
+        body,
         status: None,
         fault: fault.cloned(),
     };
@@ -135,9 +172,6 @@ fn faulty(action: &Action, status: u16) -> Response {
             answer.headers_mut().insert(name, value);
         }
     }
-    if let Ok(id) = HeaderValue::try_from(names::uuid()) {
-        answer.headers_mut().entry("x-request-id").or_insert(id);
-    }
     answer
 }
 
@@ -162,15 +196,21 @@ mod tests {
     }
 
     #[test]
-    fn only_the_whole_key_is_known() {
+    fn the_key_is_the_bearers() {
         let with = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
-            key_is_known(&headers, "napi_x")
+            sent_key(&headers).map(str::to_owned)
         };
-        assert!(with("Bearer napi_x"));
-        assert!(!with("Bearer napi_xy"));
-        assert!(!with("napi_x"));
-        assert!(!key_is_known(&HeaderMap::new(), "napi_x"));
+        assert_eq!(with("Bearer napi_x").as_deref(), Some("napi_x"));
+        assert_eq!(with("napi_x"), None);
+        assert_eq!(sent_key(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_project_of_a_path() {
+        assert_eq!(project_of("/projects/p/branches"), Some("p"));
+        assert_eq!(project_of("/projects/shared"), None);
+        assert_eq!(project_of("/auth"), None);
     }
 }

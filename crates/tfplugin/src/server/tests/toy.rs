@@ -78,6 +78,7 @@ struct Model {
     size: Attr<i64>,
     owner: Attr<String>,
     keep: Attr<bool>,
+    secret: Attr<String>,
     id: Attr<String>,
     found: Attr<BTreeSet<String>>,
     parts: Attr<BTreeSet<Part>>,
@@ -101,6 +102,7 @@ impl Resource for Thing {
             .attribute("size", number().default(1).doc("Its size."))
             .attribute("owner", string().optional().replaces_if_set().doc("Its owner."))
             .attribute("keep", boolean().default(false).doc("Whether a delete leaves it where it is."))
+            .attribute("secret", string().optional().write_only().doc("What only the thing may know."))
             .attribute("id", string().computed().keeps_prior().doc("Its id."))
             .attribute(
                 "found",
@@ -149,6 +151,10 @@ impl Resource for Thing {
         match name.as_deref() {
             Some("refused") => Diagnostic::error("Refused", "").at(path!(name)).into(),
             Some("hangs") => std::future::pending().await,
+            Some("noted") => {
+                cx.set_private("noted", &plan.action_name());
+                Diagnostics::none()
+            }
             Some(_) => {
                 cx.warn(Diagnostic::warning("Checked", ""));
                 Diagnostics::none()
@@ -162,6 +168,9 @@ impl Resource for Thing {
         cx.data().lock().unwrap().insert(name.clone(), *plan.size.need(path!(size))?);
         let made = Model { id: Attr::Known(format!("id-{name}")), ..plan.clone() };
         cx.set_private("made", &true);
+        if let Some(secret) = cx.config::<Model>()?.secret.known() {
+            cx.set_private("secret_length", &secret.len());
+        }
         cx.warn(Diagnostic::warning("Made", ""));
         match name.as_str() {
             "breaks" => {
@@ -229,6 +238,9 @@ impl Resource for Thing {
 
     async fn delete(&self, cx: &Context<World>, state: Model) -> Result<(), Diagnostics> {
         let name = state.name.need(path!(name))?.clone();
+        if let Some(noted) = cx.private().get::<String>("noted") {
+            cx.warn(Diagnostic::warning(format!("Noted: {noted}"), ""));
+        }
         if name == "stays" {
             return Err(Diagnostic::error("Busy", "").into());
         }
@@ -241,6 +253,12 @@ impl Resource for Thing {
     fn import(id: &str) -> Result<Model, Diagnostics> {
         let [name] = import::parts(id, "<name>")?;
         Ok(Model { name: Attr::Known(name), ..Self::nulls()? })
+    }
+}
+
+impl Plan<Model> {
+    fn action_name(&self) -> &'static str {
+        if self.create().is_some() { "create" } else { "other" }
     }
 }
 
@@ -329,11 +347,21 @@ impl Client {
     }
 
     pub(crate) async fn apply(&self, prior: &Value, planned: &Value, private: &[u8]) -> StateResponse {
+        self.apply_config(prior, planned, planned, private).await
+    }
+
+    pub(crate) async fn apply_config(
+        &self,
+        prior: &Value,
+        planned: &Value,
+        config: &Value,
+        private: &[u8],
+    ) -> StateResponse {
         let request = ApplyRequest {
             type_name: "toy_thing".into(),
             prior_state: encode(prior),
             planned_state: encode(planned),
-            config: encode(planned),
+            config: encode(config),
             planned_private: private.to_vec(),
         };
         self.server.apply_resource_change(request).await

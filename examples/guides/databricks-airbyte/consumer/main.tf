@@ -1,0 +1,74 @@
+terraform {
+  required_providers {
+    airbyte = { source = "airbytehq/airbyte", version = "~> 1.3" }
+  }
+}
+
+resource "airbyte_source" "neon" {
+  name          = "neon"
+  workspace_id  = var.workspace_id
+  definition_id = "decd338e-5647-4c0b-adf4-da0e75f5a750" # source-postgres
+  configuration = jsonencode({
+    host     = var.connection.host
+    port     = var.connection.port
+    database = var.connection.database
+    schemas  = ["public"]
+    username = var.connection.username
+    password = var.connection.password
+    ssl_mode = {
+      mode = "require"
+    }
+    tunnel_method = {
+      tunnel_method = "NO_TUNNEL"
+    }
+    replication_method = {
+      method                               = "CDC"
+      plugin                               = "pgoutput"
+      replication_slot                     = var.slot_name
+      publication                          = var.publication_name
+      initial_waiting_seconds              = 300
+      lsn_commit_behaviour                 = "After loading Data in the destination"
+      heartbeat_action_query               = var.heartbeat_action_query
+      invalid_cdc_cursor_position_behavior = "Fail sync"
+    }
+  })
+}
+
+resource "airbyte_destination" "databricks" {
+  name          = "databricks"
+  workspace_id  = var.workspace_id
+  definition_id = "072d5540-f236-4294-ba7c-ade8fd918496" # destination-databricks
+  configuration = jsonencode({
+    accept_terms       = true
+    hostname           = var.hostname
+    http_path          = var.http_path
+    port               = "443"
+    database           = var.catalog
+    schema             = var.schema
+    purge_staging_data = true
+    authentication = {
+      auth_type             = "BASIC"
+      personal_access_token = var.personal_access_token
+    }
+  })
+}
+
+resource "airbyte_connection" "neon" {
+  name                 = "neon"
+  source_id            = airbyte_source.neon.source_id
+  destination_id       = airbyte_destination.databricks.destination_id
+  namespace_definition = "source"
+  status               = "active"
+
+  schedule = {
+    schedule_type = "manual"
+  }
+
+  configurations = {
+    streams = [for table in var.tables : {
+      name      = table
+      namespace = "public"
+      sync_mode = "incremental_deduped_history"
+    }]
+  }
+}

@@ -1,0 +1,73 @@
+terraform {
+  required_providers {
+    neonrep = { source = "neonrep/neonrep" }
+  }
+}
+
+provider "neonrep" {} # NEON_API_KEY
+
+variable "project_id" { type = string }
+
+variable "database" {
+  type    = string
+  default = "neondb"
+}
+
+resource "neonrep_logical_replication" "this" {
+  project_id = var.project_id
+}
+
+resource "neonrep_role" "decodable" {
+  project_id = neonrep_logical_replication.this.id
+  name       = "decodable"
+}
+
+resource "neonrep_grant" "decodable" {
+  project_id = neonrep_logical_replication.this.id
+  database   = var.database
+  role       = neonrep_role.decodable.name
+  schemas    = ["public"]
+}
+
+resource "neonrep_replica_identity" "playing_with_neon" {
+  project_id = neonrep_logical_replication.this.id
+  database   = var.database
+  table      = "playing_with_neon"
+  mode       = "full"
+}
+
+resource "neonrep_publication" "decodable" {
+  project_id = neonrep_logical_replication.this.id
+  database   = var.database
+  name       = "dbz_publication" # Decodable reads a publication of this name and no other
+  tables = [{
+    name                = "playing_with_neon"
+    replica_identity_id = neonrep_replica_identity.playing_with_neon.id
+  }]
+}
+
+data "neonrep_connection" "decodable" {
+  project_id       = var.project_id # plain values: a pending change of any resource named here would put off this read
+  database         = var.database
+  role_id          = neonrep_role.decodable.id
+  include_password = true
+}
+
+locals {
+  connection = {
+    host     = data.neonrep_connection.decodable.host
+    port     = data.neonrep_connection.decodable.port
+    database = var.database
+    username = neonrep_grant.decodable.role # grants come before the first read
+    password = data.neonrep_connection.decodable.password
+  }
+}
+
+output "connection" {
+  sensitive = true
+  value     = local.connection
+}
+
+output "publication_name" {
+  value = neonrep_publication.decodable.name
+}

@@ -1,0 +1,28 @@
+variable "connection" {
+  description = "Output `connection` of the example."
+  sensitive   = true
+  type = object({
+    host     = string
+    port     = number
+    database = string
+    username = string
+    password = string
+  })
+}
+
+variable "publication_name" {
+  description = "Output `publication_name` of the example."
+  type        = string
+}
+
+variable "cluster_name" {
+  description = "Cluster of Materialize that runs the source."
+  type        = string
+  default     = "quickstart"
+}
+
+variable "tables" {
+  description = "Tables of schema `public` to copy. Each must be in the publication."
+  type        = set(string)
+  default     = ["playing_with_neon"]
+}

@@ -1,0 +1,118 @@
+//! The client as reads and plan checks use it: an answer may be as old as this process, and is younger than its last change of
+//! the project.
+
+use std::sync::Arc;
+
+use super::branch::Branch;
+use super::budget::Budget;
+use super::client::Client;
+use super::connection_uri::ConnectionUri;
+use super::database::ApiDatabase;
+use super::endpoint::{Compute, Endpoint};
+use super::error::Error;
+use super::ids::{BranchId, ProjectId};
+use super::project::{Permission, Project};
+use super::role::ApiRole;
+
+/// Answers that may be shared. Create, update and delete call the client itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a>(&'a Client);
+
+impl Client {
+    /// Answers that may be shared.
+    pub fn shared(&self) -> Shared<'_> {
+        Shared(self)
+    }
+
+    /// What this key may do in the project; `None` if the API does not say. For a check before the first change.
+    pub async fn permission(&self, project: &ProjectId, budget: &Budget) -> Result<Option<Permission>, Error> {
+        Ok(self.shared().project(project, budget).await?.effective_project_permission.clone())
+    }
+}
+
+impl Shared<'_> {
+    /// The project.
+    pub async fn project(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Project>, Error> {
+        let load = || async { self.0.get_project(project, budget).await.map(Arc::new) };
+        self.0.cache().projects.get(self.0.now(project), (), budget, load).await
+    }
+
+    /// The project's default branch.
+    pub async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Branch>, Error> {
+        let load = || async { self.0.default_branch(project, budget).await.map(Arc::new) };
+        self.0.cache().default_branches.get(self.0.now(project), (), budget, load).await
+    }
+
+    /// A branch.
+    pub async fn branch(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<Arc<Branch>, Error> {
+        let load = || async { self.0.get_branch(project, branch, budget).await.map(Arc::new) };
+        self.0.cache().branches.get(self.0.now(project), branch.clone(), budget, load).await
+    }
+
+    /// The endpoints of a branch.
+    pub async fn endpoints(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        budget: &Budget,
+    ) -> Result<Arc<Vec<Endpoint>>, Error> {
+        let load = || async { self.0.list_endpoints(project, branch, budget).await.map(Arc::new) };
+        self.0.cache().endpoints.get(self.0.now(project), branch.clone(), budget, load).await
+    }
+
+    /// The read-write compute of a branch, or why there is none that can be used.
+    pub async fn compute(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<Compute, Error> {
+        Ok(Compute::of(self.endpoints(project, branch, budget).await?.to_vec()))
+    }
+
+    /// A role, from one list of all roles of the branch. `None` means gone, because the branch was read.
+    pub async fn role(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        name: &str,
+        budget: &Budget,
+    ) -> Result<Option<ApiRole>, Error> {
+        let load = || async { self.0.list_roles(project, branch, budget).await.map(Arc::new) };
+        let roles = self.0.cache().roles.get(self.0.now(project), branch.clone(), budget, load).await?;
+        Ok(roles.iter().find(|role| role.name == name).cloned())
+    }
+
+    /// A database.
+    pub async fn database(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        name: &str,
+        budget: &Budget,
+    ) -> Result<Arc<ApiDatabase>, Error> {
+        let load = || async { self.0.get_database(project, branch, name, budget).await.map(Arc::new) };
+        let key = (branch.clone(), name.to_owned());
+        self.0.cache().databases.get(self.0.now(project), key, budget, load).await
+    }
+
+    /// All databases of a branch, oldest first. One that was renamed keeps its `id`.
+    pub async fn databases(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        budget: &Budget,
+    ) -> Result<Arc<Vec<ApiDatabase>>, Error> {
+        let load = || async { self.0.list_databases(project, branch, budget).await.map(Arc::new) };
+        self.0.cache().all_databases.get(self.0.now(project), branch.clone(), budget, load).await
+    }
+
+    /// Host, port and password of a role for a database.
+    pub async fn connection_uri(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        database: &str,
+        role: &str,
+        budget: &Budget,
+    ) -> Result<Arc<ConnectionUri>, Error> {
+        let load = || async { self.0.connection_uri(project, branch, database, role, budget).await.map(Arc::new) };
+        let key = (branch.clone(), database.to_owned(), role.to_owned());
+        self.0.cache().uris.get(self.0.now(project), key, budget, load).await
+    }
+}

@@ -1,0 +1,57 @@
+//! What a plan says of a role: a password that changes or gets lost, and a protected branch.
+
+use tfplugin::{Attr, Diagnostics, Plan, path};
+
+use super::messages;
+use super::model::Model;
+use crate::checks::{branch_protected, password_cannot_be_known};
+use crate::handler::{Call, Context};
+use crate::neon::{BranchId, ProjectId};
+use crate::postgres::RoleName;
+
+pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
+    let Some(planned) = &plan.planned else { return Diagnostics::none() };
+    let mut said = Diagnostics::none();
+    let prior = plan.prior.as_ref().filter(|_| !plan.replaces());
+    if prior.is_some_and(|prior| planned.rotates(prior)) {
+        said.push(messages::rotates(planned));
+    }
+    let drops_the_only_copy = |prior: &Model| prior.store_password.is_true() && !planned.store_password.is_true();
+    let (Attr::Known(project), Attr::Known(name)) = (&planned.project_id, &planned.name) else { return said };
+    let call = Call::new(cx, format!("check role `{name}`"));
+    if prior.is_none_or(drops_the_only_copy) && planned.store_password == Attr::Known(false) {
+        said.extend(password(&call, project, name).await);
+    }
+    // A branch that is set from something unknown is not looked at.
+    let branch_is_unknown = plan.config.as_ref().is_none_or(|it| it.branch_id.is_unknown());
+    if prior.is_none() && !branch_is_unknown && !said.has_errors() {
+        said.extend(branch(&call, project, planned.branch_id.known(), name).await);
+    }
+    said
+}
+
+/// Nothing keeps the password of a project that does not store passwords.
+async fn password(call: &Call<'_>, project: &ProjectId, name: &RoleName) -> Diagnostics {
+    const CHECK: &crate::checks::Check = &password_cannot_be_known::CHECK;
+    if !call.policy().asks(CHECK) {
+        return Diagnostics::none();
+    }
+    match call.target().project(project, &call.budget()).await {
+        Ok(found) => {
+            let check = password_cannot_be_known::check(name, found.stores_passwords(), path!(store_password));
+            call.policy().admit(CHECK, check)
+        }
+        Err(error) => call.unseen(format!("project `{project}`")).told(&error),
+    }
+}
+
+async fn branch(call: &Call<'_>, project: &ProjectId, id: Option<&BranchId>, name: &RoleName) -> Diagnostics {
+    const CHECK: &crate::checks::Check = &branch_protected::CHECK;
+    if !call.policy().asks(CHECK) {
+        return Diagnostics::none();
+    }
+    match call.target().branch_of(project, id, &call.budget()).await {
+        Ok(found) => call.policy().admit(CHECK, branch_protected::check(name, &found, path!(branch_id))),
+        Err(error) => call.unseen(format!("the branch in project `{project}`")).told(&error),
+    }
+}

@@ -1,0 +1,86 @@
+//! Which layer may name which.
+
+use std::collections::BTreeMap;
+
+use super::{Named, module_path, root, sources};
+
+/// Layer → layers it may name; itself always.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("secret", &[]),
+    ("single_flight", &[]),
+    ("neon", &["secret", "single_flight"]),
+    ("postgres", &["secret"]),
+    ("target", &["neon", "postgres", "secret", "single_flight"]),
+    ("checks", &["neon", "postgres"]),
+    ("handler", &["checks", "target", "neon", "postgres", "secret"]),
+    ("destinations", &[]),
+    ("guides", &["destinations"]),
+    ("resources", &["handler", "checks", "target", "neon", "postgres", "secret"]),
+    ("data_sources", &["handler", "checks", "destinations", "target", "neon", "postgres", "secret"]),
+    ("ephemeral", &["handler", "target", "neon", "postgres", "secret"]),
+    ("functions", &["destinations"]),
+    (
+        "provider",
+        &[
+            "resources",
+            "data_sources",
+            "ephemeral",
+            "functions",
+            "handler",
+            "checks",
+            "target",
+            "neon",
+            "postgres",
+            "secret",
+        ],
+    ),
+];
+
+/// Layers that do not know Terraform at all.
+const WITHOUT_TERRAFORM: &[&str] = &["secret", "single_flight", "neon", "postgres"];
+
+#[test]
+fn layers_name_only_what_they_may() {
+    let allowed: BTreeMap<&str, &[&str]> = LAYERS.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (file, text) in sources("src") {
+        let module = module_path(&file);
+        let Some(layer) = module.first() else { continue };
+        let Some(may) = allowed.get(layer.as_str()) else {
+            wrong.push(format!("{}: `{layer}` is no layer of the table", file.display()));
+            continue;
+        };
+        if WITHOUT_TERRAFORM.contains(&layer.as_str()) && text.contains("tfplugin::") {
+            wrong.push(format!("{}: names `tfplugin`", file.display()));
+        }
+        for named in Named::of(&file, &text) {
+            let other = named[0].as_str();
+            if other == layer || !allowed.contains_key(other) {
+                continue; // a macro of the crate's root, or the layer itself
+            }
+            if !may.contains(&other) {
+                wrong.push(format!("{}: names `{}`", file.display(), named.join("::")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn resources_do_not_name_one_another() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources("src") {
+        let module = module_path(&file);
+        let (Some(layer), Some(unit)) = (module.first(), module.get(1)) else { continue };
+        if layer != "resources" && layer != "data_sources" {
+            continue;
+        }
+        for named in Named::of(&file, &text) {
+            let Some(other) = named.get(1).filter(|other| named[0] == *layer && *other != unit) else { continue };
+            if root().join(format!("src/{layer}/{other}/page.md")).is_file() {
+                wrong.push(format!("{}: names `{}`; what two share is below them", file.display(), named.join("::")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,86 @@
+//! What belongs to a resource, to a data source and to a check.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::{Named, prose, root, sources};
+
+/// The files of a resource's folder: a newcomer finds "create" in the same place in each.
+const OF_A_RESOURCE: &[&str] =
+    &["mod.rs", "page.md", "model.rs", "plan.rs", "apply.rs", "check.rs", "messages.rs", "tests.rs"];
+
+#[test]
+fn resources_have_one_shape() {
+    let mut wrong = Vec::new();
+    for name in prose("src/resources") {
+        for entry in fs::read_dir(root().join(format!("src/resources/{name}"))).expect("a folder").flatten() {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            if !OF_A_RESOURCE.contains(&file.as_str()) {
+                wrong.push(format!("src/resources/{name}/{file} is none of {}", OF_A_RESOURCE.join(", ")));
+            }
+        }
+    }
+    for entry in fs::read_dir(root().join("src/resources")).expect("a folder").flatten() {
+        if entry.path().is_file() && entry.file_name() != "mod.rs" {
+            wrong.push(format!("{} is in no resource's folder", entry.path().display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_resource_has_all_its_parts() {
+    let mut missing = Vec::new();
+    let mut want = |path: String| {
+        if !root().join(&path).is_file() {
+            missing.push(path);
+        }
+    };
+    let resources = prose("src/resources");
+    assert!(!resources.is_empty(), "no resource has prose: nothing was looked at");
+    for name in &resources {
+        want(format!("src/resources/{name}/mod.rs"));
+        want(format!("examples/resources/neonrep_{name}/resource.tf"));
+        want(format!("examples/resources/neonrep_{name}/import.sh"));
+        want(format!("examples/resources/neonrep_{name}/import-by-string-id.tf"));
+        want(format!("docs/resources/{name}.md"));
+        want(format!("tests/it/acceptance/{name}.rs"));
+    }
+    for name in &prose("src/data_sources") {
+        want(format!("src/data_sources/{name}/mod.rs"));
+        want(format!("examples/data-sources/neonrep_{name}/data-source.tf"));
+        want(format!("docs/data-sources/{name}.md"));
+    }
+    assert!(missing.is_empty(), "missing: {}", missing.join(", "));
+}
+
+#[test]
+fn each_check_is_in_the_table_and_has_a_caller() {
+    /// Files of `src/checks` that are not checks.
+    const FRAME: &[&str] = &["mod", "check", "policy"];
+    let all = sources("src");
+    let files = all.iter().filter(|(file, _)| file.parent() == Some(Path::new("src/checks")));
+    let stems = files.filter_map(|(file, _)| Some(file.file_stem()?.to_string_lossy().into_owned()));
+    let checks: Vec<String> = stems.filter(|it| !FRAME.contains(&it.as_str())).collect();
+    assert!(!checks.is_empty(), "no checks found: nothing was looked at");
+    let outside = all.iter().filter(|(file, _)| !file.starts_with("src/checks") || file.ends_with("facts.rs"));
+    let named_outside: Vec<_> = outside.map(|(file, text)| Named::of(file, text)).collect();
+    let mut wrong = Vec::new();
+    for check in checks {
+        if !neonrep::CHECKS.iter().any(|row| row.id == check) {
+            wrong.push(format!("`{check}` has no row of that id in CHECKS"));
+        }
+        let names_it =
+            |named: &BTreeSet<Vec<String>>| named.iter().any(|it| it.len() > 1 && it[0] == "checks" && it[1] == check);
+        if !named_outside.iter().any(names_it) {
+            wrong.push(format!("`{check}` has no caller"));
+        }
+    }
+    for row in neonrep::CHECKS {
+        if !root().join(format!("src/checks/{}.rs", row.id)).is_file() {
+            wrong.push(format!("`{}` has no file of its own", row.id));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,191 @@
+//! The modules `consumer/` of the guides use only arguments that their providers have, and the pages call them rightly.
+//!
+//! Those providers are not needed here. `terraform validate` would not be enough: it accepts any key in a map and in
+//! `jsonencode`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hcl::expr::{Expression, ObjectKey};
+use hcl::structure::{Block, Body, Structure};
+
+use super::consumer_arguments::{RESOURCES, Resource};
+
+/// Arguments that every resource takes.
+const META: &[&str] = &["for_each", "count", "depends_on", "lifecycle", "provider"];
+
+fn guides() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/guides")
+}
+
+/// Guides that have a module for their consumer, and what its files say.
+fn modules() -> BTreeMap<String, Body> {
+    let mut found = BTreeMap::new();
+    for guide in fs::read_dir(guides()).expect("the guides").flatten() {
+        let folder = guide.path().join("consumer");
+        let Ok(files) = fs::read_dir(&folder) else { continue };
+        let mut structures = Vec::new();
+        for file in files.flatten().map(|it| it.path()) {
+            let text = fs::read_to_string(&file).expect("text");
+            let body = hcl::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            structures.extend(body);
+        }
+        found.insert(guide.file_name().to_string_lossy().into_owned(), Body::from_iter(structures));
+    }
+    found
+}
+
+fn label(block: &Block, at: usize) -> &str {
+    block.labels().get(at).map_or("", |it| it.as_str())
+}
+
+fn blocks<'a>(body: &'a Body, kind: &'a str) -> impl Iterator<Item = &'a Block> {
+    body.blocks().filter(move |it| it.identifier() == kind)
+}
+
+/// Paths of all arguments in a body, through blocks, objects, lists and function calls.
+fn paths(body: &Body, above: &str, found: &mut BTreeSet<String>) {
+    for it in body {
+        match it {
+            Structure::Attribute(it) => {
+                let path = below(above, it.key());
+                expression(it.expr(), &path, found);
+                found.insert(path);
+            }
+            Structure::Block(it) if it.identifier() == "dynamic" => {
+                let path = below(above, label(it, 0));
+                blocks(it.body(), "content").for_each(|content| paths(content.body(), &path, found));
+                found.insert(path);
+            }
+            Structure::Block(it) => {
+                let path = below(above, it.identifier());
+                paths(it.body(), &path, found);
+                found.insert(path);
+            }
+        }
+    }
+}
+
+fn expression(it: &Expression, above: &str, found: &mut BTreeSet<String>) {
+    match it {
+        Expression::Object(object) => {
+            for (key, value) in object {
+                let key = match key {
+                    ObjectKey::Identifier(it) => it.to_string(),
+                    ObjectKey::Expression(Expression::String(it)) => it.clone(),
+                    other => panic!("a key that is computed: {other}"),
+                };
+                let path = below(above, &key);
+                expression(value, &path, found);
+                found.insert(path);
+            }
+        }
+        Expression::Array(items) => items.iter().for_each(|it| expression(it, above, found)),
+        Expression::FuncCall(call) => call.args.iter().for_each(|it| expression(it, above, found)),
+        Expression::ForExpr(it) => expression(&it.value_expr, above, found),
+        Expression::Parenthesis(it) => expression(it, above, found),
+        _ => {}
+    }
+}
+
+fn below(above: &str, name: &str) -> String {
+    if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") }
+}
+
+/// What is wrong with the arguments of one resource.
+fn wrong(used: &BTreeSet<String>, resource: &Resource) -> Vec<String> {
+    let known: BTreeSet<&str> = resource.arguments.iter().map(|it| it.trim_end_matches('!')).collect();
+    let unknown = used.iter().filter(|it| !known.contains(it.as_str()) && !META.contains(&it.as_str()));
+    let mut found: Vec<String> = unknown.map(|it| format!("{}.{it} is no argument", resource.name)).collect();
+    for required in resource.arguments.iter().filter_map(|it| it.strip_suffix('!')) {
+        // The longest known path above it: names of connector options have dots.
+        let parent = known.iter().filter(|it| required.strip_prefix(**it).is_some_and(|rest| rest.starts_with('.')));
+        let parent = parent.max_by_key(|it| it.len());
+        if parent.is_none_or(|it| used.contains(*it)) && !used.contains(required) {
+            found.push(format!("{}.{required} is not set", resource.name));
+        }
+    }
+    found
+}
+
+#[test]
+fn consumers_use_arguments_that_their_providers_have() {
+    let mut found = Vec::new();
+    let mut used_types = BTreeSet::new();
+    for (guide, body) in modules() {
+        for block in body.blocks() {
+            assert!(
+                matches!(block.identifier(), "terraform" | "variable" | "resource" | "output"),
+                "{guide}: a block `{}`, which nobody looks at",
+                block.identifier()
+            );
+        }
+        for block in blocks(&body, "resource") {
+            let kind = label(block, 0).to_owned();
+            let Some(resource) = RESOURCES.iter().find(|it| it.name == kind) else {
+                found.push(format!("{guide}: {kind} is not in the table"));
+                continue;
+            };
+            let mut used = BTreeSet::new();
+            paths(block.body(), "", &mut used);
+            found.extend(wrong(&used, resource).into_iter().map(|it| format!("{guide}: {it}")));
+            used_types.insert(kind);
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let table: BTreeSet<String> = RESOURCES.iter().map(|it| it.name.to_owned()).collect();
+    assert_eq!(used_types, table, "the table holds what the modules use");
+}
+
+/// The call that a page shows: `module "…" { … }`.
+fn call(guide: &str) -> Option<Block> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/guides/{guide}.md"));
+    let page = fs::read_to_string(page).unwrap_or_default();
+    let code = page.split("```terraform\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let bodies = code.filter_map(|it| hcl::parse(it).ok());
+    bodies.flat_map(Body::into_blocks).find(|it| it.identifier() == "module")
+}
+
+#[test]
+fn pages_call_the_modules_with_what_they_take() {
+    let modules = modules();
+    assert!(modules.contains_key("databricks-lakeflow"), "no modules were found");
+    for (guide, body) in &modules {
+        let call = call(guide).unwrap_or_else(|| panic!("docs/guides/{guide}.md shows no call of the module"));
+        let given: BTreeSet<&str> =
+            call.body().attributes().map(hcl::Attribute::key).filter(|it| *it != "source").collect();
+        let names = |all: bool| {
+            let variables = blocks(body, "variable");
+            let wanted = variables.filter(|it| all || it.body().attributes().all(|one| one.key() != "default"));
+            wanted.map(|it| label(it, 0)).collect::<BTreeSet<&str>>()
+        };
+        assert!(given.is_subset(&names(true)), "{guide}: {given:?} of {:?}", names(true));
+        assert!(given.is_superset(&names(false)), "{guide}: {given:?}, needed {:?}", names(false));
+        let source = call.body().attributes().find(|it| it.key() == "source").map(|it| it.expr().to_string());
+        assert_eq!(source.as_deref(), Some("\"./consumer\""), "{guide}");
+    }
+}
+
+#[test]
+fn paths_go_through_blocks_objects_and_calls() {
+    let text = r#"
+        a = jsonencode({ b = { "c.d" = 1 } })
+        e { f = [for x in y : { g = x }] }
+        dynamic "h" {
+          for_each = z
+          content {
+            i { j = 1 }
+          }
+        }
+    "#;
+    let mut found = BTreeSet::new();
+    paths(&hcl::parse(text).expect("a body"), "", &mut found);
+    let expected = ["a", "a.b", "a.b.c.d", "e", "e.f", "e.f.g", "h", "h.i", "h.i.j"];
+    assert_eq!(found, expected.map(str::to_owned).into());
+    let resource = Resource { name: "r", arguments: &["a!", "a.b", "a.b.c.d!", "e", "h!", "k!"] };
+    assert_eq!(
+        wrong(&["a", "a.b", "e", "x"].map(str::to_owned).into(), &resource),
+        ["r.x is no argument", "r.a.b.c.d is not set", "r.h is not set", "r.k is not set"]
+    );
+}
