@@ -55,13 +55,15 @@ pub fn known_id(id: &str) -> Result<(), String> {
 
 /// Facts as tests of the checks need them.
 #[cfg(test)]
-mod samples {
+pub(crate) mod samples {
+    use std::collections::BTreeSet;
+
     use crate::postgres::replica_identity::Mode;
     use crate::postgres::table::{Kind, Table};
     use crate::postgres::{PublicationName, RoleName, TableName};
 
     /// An ordinary table of `public` with a primary key.
-    pub(super) fn table(name: &str) -> Table {
+    pub(crate) fn table(name: &str) -> Table {
         // Any number that a name does not share with another.
         let oid = 20_000 + name.bytes().fold(0, |sum, byte| (sum * 31 + u32::from(byte)) % 9_000);
         Table {
@@ -84,7 +86,7 @@ mod samples {
     }
 
     /// A publication's name.
-    pub(super) fn publication() -> PublicationName {
+    pub(crate) fn publication() -> PublicationName {
         PublicationName::parse("p").unwrap()
     }
 }

@@ -358,7 +358,7 @@ fn key(db: &Db<'_>, role: &RoleName, entry: &Entry) -> NaturalKey {
 
 /// Whether another instance of this process granted or adopted it.
 fn is_of_another(db: &Db<'_>, role: &RoleName, entry: &Entry) -> bool {
-    let own: Option<Nonce> = db.call().nonce();
+    let own = db.call().nonce();
     db.call().target().natural_keys().is_held_by_another(&key(db, role, entry), own.as_ref())
 }
 

@@ -7,6 +7,7 @@ use tfplugin::{Attr, Diagnostic};
 
 use super::model::Scope;
 use super::*;
+use crate::checks::samples;
 use crate::postgres::grant::Entry;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::replica_identity::Mode;
@@ -26,23 +27,7 @@ fn schema(name: &str) -> SchemaName {
 }
 
 fn relation(oid: u32, name: &str, owner: &str, of_extension: bool) -> Table {
-    Table {
-        oid,
-        name: TableName::parse("public", name).unwrap(),
-        kind: Kind::Table,
-        owner: role(owner),
-        is_permanent: true,
-        has_primary_key: true,
-        identity: Mode::Default,
-        key_columns: std::collections::BTreeSet::new(),
-        identity_index_valid: false,
-        identity_index_columns: std::collections::BTreeSet::new(),
-        generated: std::collections::BTreeMap::new(),
-        inherited_by: std::collections::BTreeSet::new(),
-        partition_of: None,
-        row_security: false,
-        of_extension,
-    }
+    Table { oid, owner: role(owner), of_extension, ..samples::table(name) }
 }
 
 /// Three tables: of the writer, of somebody whom it may act for, of somebody else; and one of an extension.

@@ -5,6 +5,7 @@ use tfplugin::path;
 
 use super::model::Original;
 use super::*;
+use crate::checks::samples;
 use crate::postgres::RoleName;
 use crate::postgres::TableName;
 use crate::postgres::replica_identity::Mode;
@@ -18,21 +19,10 @@ const ID: &str = "shiny-wind-028834/br-aged-salad-637688/neondb/my%2Fschema/a.b"
 
 fn found(identity: Mode) -> Table {
     Table {
-        oid: 20_000,
         name: TableName::parse("my/schema", "a.b").unwrap(),
-        kind: Kind::Table,
-        owner: RoleName::parse("owner").unwrap(),
-        is_permanent: true,
-        has_primary_key: true,
         identity,
-        key_columns: std::collections::BTreeSet::new(),
         identity_index_valid: true,
-        identity_index_columns: std::collections::BTreeSet::new(),
-        generated: std::collections::BTreeMap::new(),
-        inherited_by: std::collections::BTreeSet::new(),
-        partition_of: None,
-        row_security: false,
-        of_extension: false,
+        ..samples::table("a")
     }
 }
 
