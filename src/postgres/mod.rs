@@ -21,6 +21,7 @@ pub mod readiness;
 pub mod replica_identity;
 pub mod role;
 pub mod row;
+pub mod savepoint;
 pub mod session;
 pub mod session_settings;
 pub mod settings;
