@@ -91,9 +91,23 @@ fn any_project_id() -> Attribute {
 
 /// `branch_id`
 pub(crate) fn branch_id() -> Attribute {
-    string().optional().computed().keeps_prior().replaces_if_set().parsed_by(BranchId::parse).doc(
-        "ID of the branch, such as `br-aged-salad-637688`. Defaults to the default branch of the project at creation.",
+    string().optional().computed().keeps_prior().replaces_if_set().parsed_by(branch).doc(
+        "ID of the branch, such as `br-aged-salad-637688`. Defaults to the default branch of the project at creation. An object \
+         stays on its branch, also when the default branch of the project changes.",
     )
+}
+
+/// The ID of a branch as a configuration gives it. A name in its place is told apart: it would be taken for a branch that
+/// does not exist. The error is a sentence without its period.
+pub(crate) fn branch(text: &str) -> Result<BranchId, String> {
+    let id = BranchId::parse(text);
+    match id {
+        Ok(id) if text.starts_with("br-") => Ok(id),
+        _ => Err(format!(
+            "`{text}` is not the ID of a branch. An ID begins with `br-`, as in `br-aged-salad-637688`; the Neon console and \
+             `neon branches list` show it beside the name of the branch"
+        )),
+    }
 }
 
 /// The attributes of a database object.
@@ -116,6 +130,15 @@ pub(crate) fn connect_as() -> Attribute {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_branch_is_named_by_its_id_and_not_by_its_name() {
+        assert!(branch("br-aged-salad-637688").is_ok());
+        for name in ["main", "production", "Main", "br_a", "my branch", ""] {
+            let wrong = branch(name).unwrap_err();
+            assert!(wrong.contains(&format!("`{name}`")) && wrong.contains("begins with `br-`"), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_server_is_named_by_the_provider_or_by_the_resource() {

@@ -7,7 +7,7 @@ use tfplugin::{AttributePath, Diagnostic, Diagnostics, Resource, identity, model
 use super::context::Context;
 use super::explain;
 use crate::checks::Policy;
-use crate::neon::Budget;
+use crate::neon::{Budget, Permission, Project, ProjectId};
 use crate::postgres::{self, marks::Nonce};
 use crate::target::{Error, ObjectId, Server, ServerLocation, Target};
 
@@ -89,6 +89,18 @@ impl<'a> Call<'a> {
     /// Forgets an object that was deleted.
     pub(crate) fn release(&self, id: &impl ObjectId) {
         self.target().natural_keys().forget(&id.natural_key());
+    }
+
+    /// The error for a key that may only read the project: said at plan, before anything of the run is changed.
+    pub(crate) fn may_change(&self, project: &Project) -> Option<Diagnostic> {
+        let allowed = project.effective_project_permission.as_ref().is_none_or(Permission::may_change);
+        (!allowed).then(|| explain::read_only(&self.doing, &project.id))
+    }
+
+    /// Refuses a change through the Neon API that the key may not make, before the first request that changes something.
+    pub(crate) async fn insist_on_change(&self, project: &ProjectId) -> Result<(), Diagnostics> {
+        let found = self.target().project(project, &self.budget()).await.map_err(|error| self.failed(&error))?;
+        self.may_change(&found).map_or(Ok(()), |refused| Err(refused.into()))
     }
 
     /// Fails a transaction's next attempt once the user has interrupted the run: a lock may take many attempts.

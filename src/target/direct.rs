@@ -26,6 +26,6 @@ impl Entrance {
         if *role == self.user {
             return Ok(self.password.clone());
         }
-        Err(Error::NoPassword { role: role.to_string() })
+        Err(Error::NoPassword { role: role.to_string(), source: None })
     }
 }

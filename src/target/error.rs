@@ -38,11 +38,12 @@ pub(crate) enum Error {
         /// The host.
         host: String,
     },
-    /// The project stores no passwords, so none can be had for a login.
-    #[error("the project stores no passwords, so the provider cannot log in as `{role}`")]
+    /// Nobody has the password of a role, so the provider cannot log in as it.
+    #[error("the password of role `{role}` is not available")]
     NoPassword {
-        /// Whose.
         role: String,
+        /// What the API answered: the project may not store passwords, the role may have none.
+        source: Option<neon::Error>,
     },
     /// The read-write endpoint is missing or disabled: no connection can wake it.
     #[error("{what}")]

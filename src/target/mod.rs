@@ -66,6 +66,7 @@ struct Inner {
     pool: Pool,
     tls: Tls,
     root_certificates: Option<String>,
+    root_certificates_file: Option<String>,
     snapshots: Snapshots,
     unreachable: Mutex<BTreeMap<Database, Error>>,
     natural_keys: NaturalKeys,
@@ -91,6 +92,7 @@ pub(crate) enum WrongSettings {
 impl Target {
     /// Checks the settings. Nothing is sent.
     pub(crate) fn new(settings: Settings) -> Result<Self, WrongSettings> {
+        let root_certificates_file = settings.sslrootcert.clone();
         let (roots, root_certificates) = match settings.sslrootcert {
             None => (Roots::System, None),
             Some(path) => {
@@ -122,6 +124,7 @@ impl Target {
             pool,
             tls,
             root_certificates,
+            root_certificates_file,
             snapshots: Snapshots::default(),
             unreachable: Mutex::default(),
             natural_keys: NaturalKeys::default(),
@@ -150,6 +153,11 @@ impl Target {
     /// The PEM text that is trusted instead of the system's roots.
     pub(crate) fn root_certificates(&self) -> Option<&str> {
         self.0.root_certificates.as_deref()
+    }
+
+    /// The file that holds them.
+    pub(crate) fn root_certificates_file(&self) -> Option<&str> {
+        self.0.root_certificates_file.as_deref()
     }
 
     /// The server that a location resolves to; only a default branch is looked up.

@@ -64,7 +64,9 @@ impl Entrance {
     ) -> Result<Login, Error> {
         let Some(given) = self.role_passwords.get(role.as_str()) else {
             let uri = self.connection_uri(branch, database, role, budget).await?;
-            let Some(password) = &uri.password else { return Err(Error::NoPassword { role: role.to_string() }) };
+            let Some(password) = &uri.password else {
+                return Err(Error::NoPassword { role: role.to_string(), source: None });
+            };
             return Ok(Login { host: uri.host.clone(), port: uri.port, password: password.clone() });
         };
         let (host, port) = self.host(branch, database, role, budget).await?;
@@ -104,7 +106,7 @@ impl Entrance {
             .connection_uri(&branch.project, &branch.id, database.as_str(), role.as_str(), budget)
             .await
             .map_err(|error| match error.kind() {
-                neon::Kind::PasswordsNotStored => Error::NoPassword { role: role.to_string() },
+                neon::Kind::PasswordsNotStored => Error::NoPassword { role: role.to_string(), source: Some(error) },
                 _ => error.into(),
             })?;
         if neon::is_pooler_host(&uri.host) {

@@ -10,21 +10,32 @@ use crate::neon::{BranchId, ProjectId};
 use crate::postgres::RoleName;
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-    let Some(planned) = &plan.planned else { return Diagnostics::none() };
-    let mut said = Diagnostics::none();
-    let prior = plan.prior.as_ref().filter(|_| !plan.replaces());
-    if prior.is_some_and(|prior| planned.rotates(prior)) {
+    // What is replaced is planned once more, as a new object: that plan is checked.
+    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
+    let (prior, mut said) = (plan.prior.as_ref(), Diagnostics::none());
+    let (Attr::Known(project), Attr::Known(name)) = (&planned.project_id, &planned.name) else { return said };
+    let rotates = prior.is_some_and(|prior| planned.rotates(prior));
+    if rotates {
         said.push(messages::rotates(planned));
     }
+    let doing = if prior.is_none() { "create" } else { "change" };
+    let call = Call::new(cx, format!("{doing} role `{name}`"));
+    if call.policy().is_off() {
+        return said;
+    }
+    if prior.is_none() || rotates {
+        match call.target().project(project, &call.budget()).await {
+            Ok(found) => said.extend(call.may_change(&found).map_or_else(Diagnostics::none, Into::into)),
+            Err(error) => return said + call.unseen(format!("project `{project}`")).told(&error),
+        }
+    }
     let drops_the_only_copy = |prior: &Model| prior.store_password.is_true() && !planned.store_password.is_true();
-    let (Attr::Known(project), Attr::Known(name)) = (&planned.project_id, &planned.name) else { return said };
-    let call = Call::new(cx, format!("check role `{name}`"));
     if prior.is_none_or(drops_the_only_copy) && planned.store_password == Attr::Known(false) {
         said.extend(password(&call, project, name).await);
     }
     // A branch that is set from something unknown is not looked at.
     let branch_is_unknown = plan.config.as_ref().is_none_or(|it| it.branch_id.is_unknown());
-    if prior.is_none() && !branch_is_unknown && !said.has_errors() {
+    if prior.is_none() && !branch_is_unknown {
         said.extend(branch(&call, project, planned.branch_id.known(), name).await);
     }
     said
