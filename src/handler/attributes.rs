@@ -5,13 +5,18 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
-use crate::target::{DatabaseLocation, ServerLocation};
+use crate::target::{DatabaseLocation, Server, ServerLocation};
 
 /// A model with the three attributes of a location.
 pub(crate) trait Located {
     fn project_id(&self) -> &Attr<ProjectId>;
     fn branch_id(&self) -> &Attr<BranchId>;
     fn database(&self) -> &Attr<DatabaseName>;
+
+    /// The role of `connect_as`, which may read where the default role cannot log in.
+    fn connect_as(&self) -> Option<&RoleName> {
+        None
+    }
 
     /// Where the object is. An unknown branch is one that is not chosen yet, as at creation.
     fn location(&self, is_direct: bool) -> Result<DatabaseLocation, Diagnostics> {
@@ -22,9 +27,9 @@ pub(crate) trait Located {
     }
 }
 
-/// Implements [`Located`] for a model with fields of these names.
+/// Implements [`Located`] for a model with fields of these names; `connect_as` where it has that one too.
 macro_rules! located {
-    ($model:ty) => {
+    ($model:ty $(, $connect_as:ident)?) => {
         impl $crate::handler::Located for $model {
             fn project_id(&self) -> &tfplugin::Attr<$crate::neon::ProjectId> {
                 &self.project_id
@@ -37,6 +42,10 @@ macro_rules! located {
             fn database(&self) -> &tfplugin::Attr<$crate::postgres::DatabaseName> {
                 &self.database
             }
+
+            $(fn connect_as(&self) -> Option<&$crate::postgres::RoleName> {
+                self.$connect_as.known()
+            })?
         }
     };
 }
@@ -70,6 +79,11 @@ pub(crate) fn server(
         project: project_id.need(path!(project_id))?.clone(),
         branch: branch_id.known().cloned(),
     })
+}
+
+/// The branch that a state names.
+pub(crate) fn server_of(project_id: &Attr<ProjectId>, branch_id: &Attr<BranchId>) -> Option<Server> {
+    Some(Server::neon(project_id.known()?.clone(), branch_id.known()?.clone()))
 }
 
 /// `project_id` of what exists on Neon only.
@@ -123,7 +137,7 @@ pub(crate) fn location() -> [(&'static str, Attribute); 3] {
 pub(crate) fn connect_as() -> Attribute {
     string().optional().parsed_by(RoleName::parse).doc(
         "Role to make changes as. The Neon API, or the provider's `role_passwords`, must have its password. Defaults to the \
-         owner of the database.",
+         owner of the database. Reads always use the owner, and this role where the owner cannot log in.",
     )
 }
 

@@ -33,13 +33,13 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
             "The provider needs the direct host. Check the pooling settings of the endpoint.".to_owned(),
             AttributePath::root(),
         ),
-        Error::NoPassword { role, source } => (
-            match source {
-                Some(answer) => format!("The password of role `{role}` is not available: {answer}."),
-                None => format!("The password of role `{role}` is not available."),
-            },
-            format!("Add the password to the provider's `role_passwords`, as in `role_passwords = {{ {role} = var.password }}`."),
-            path!(project_id),
+        Error::NoPassword { role, why } => (
+            format!("The password of role `{role}` is not available: {}.", why.trim_end_matches('.')),
+            format!(
+                "Add the password to the provider's `role_passwords`, as in `role_passwords = {{ {role} = var.password }}`, or set \
+                 `connect_as` to a role that can log in."
+            ),
+            AttributePath::root(),
         ),
         Error::NoCompute { what } => (
             format!("{}.", sentence(what)),
@@ -218,11 +218,14 @@ mod tests {
             ),
             (Error::PooledHost { host: "ep-x-pooler.neon.tech".to_owned() }, &["ep-x-pooler.neon.tech", "direct host"]),
             (
-                Error::NoPassword {
-                    role: "owner".to_owned(),
-                    source: Some(neon::Error::new(neon::Kind::Rejected, "no")),
-                },
-                &["project_id|", "`owner`", "not available: no.", "role_passwords"],
+                Error::NoPassword { role: "owner".to_owned(), why: "the API says so.".to_owned() },
+                &[
+                    "`owner`",
+                    "not available: the API says so.
+",
+                    "role_passwords",
+                    "connect_as",
+                ],
             ),
             (
                 Error::NoCompute { what: "the compute is disabled".to_owned() },

@@ -39,11 +39,11 @@ pub(crate) enum Error {
         host: String,
     },
     /// Nobody has the password of a role, so the provider cannot log in as it.
-    #[error("the password of role `{role}` is not available")]
+    #[error("the password of role `{role}` is not available: {why}")]
     NoPassword {
         role: String,
-        /// What the API answered: the project may not store passwords, the role may have none.
-        source: Option<neon::Error>,
+        /// A clause: the project does not store passwords, the role has none, or what the API answered.
+        why: String,
     },
     /// The read-write endpoint is missing or disabled: no connection can wake it.
     #[error("{what}")]
@@ -84,6 +84,17 @@ impl Error {
         match self {
             Self::NoPassword { .. } => true,
             Self::Neon(error) => error.kind() == neon::Kind::PasswordsNotStored,
+            _ => false,
+        }
+    }
+
+    /// Whether the role cannot log in, although the database is there: nobody has its password, the API does not know it,
+    /// or the server rejects it.
+    pub(super) fn is_of_the_login(&self) -> bool {
+        match self {
+            Self::NoPassword { .. } => true,
+            Self::Neon(error) => matches!(error.kind(), neon::Kind::NotFound | neon::Kind::PasswordsNotStored),
+            Self::Postgres(error) => error.kind() == postgres::Kind::AuthFailed,
             _ => false,
         }
     }

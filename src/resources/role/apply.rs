@@ -201,6 +201,7 @@ pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &Ro
 /// Deletes the role, unless it was adopted, belongs to another resource, owns something, or holds what cannot be revoked.
 pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Result<(), Diagnostics> {
     if state.adopted.is_true() {
+        call.leaves(id);
         call.cx().warn(messages::kept_adopted(&id.name));
         return Ok(());
     }

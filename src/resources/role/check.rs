@@ -1,17 +1,29 @@
 //! What a plan says of a role: a password that changes or gets lost, and a protected branch.
 
-use tfplugin::{Attr, Diagnostics, Plan, path};
+use std::sync::Arc;
+
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, path};
 
 use super::messages;
 use super::model::Model;
 use crate::checks::{branch_protected, password_cannot_be_known};
 use crate::handler::{Call, Context};
-use crate::neon::{BranchId, ProjectId};
+use crate::neon::{self, BranchId, ProjectId};
 use crate::postgres::RoleName;
+use crate::target::{Error, RoleId, Server};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
+    if let (None, Some(Attr::Known(id))) = (&plan.planned, plan.prior.as_ref().map(|it| &it.id)) {
+        Call::new(cx, "delete the role").plan_destroy(id);
+    }
+    let Some(planned) = &plan.planned else { return Diagnostics::none() };
     // What is replaced is planned once more, as a new object: that plan is checked.
-    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
+    if plan.replaces() {
+        if let Some(id) = plan.prior.as_ref().and_then(|prior| planned.in_place_of(prior, plan.config.as_ref())) {
+            Call::new(cx, "replace the role").replaces(&id);
+        }
+        return Diagnostics::none();
+    }
     let (prior, mut said) = (plan.prior.as_ref(), Diagnostics::none());
     let (Attr::Known(project), Attr::Known(name)) = (&planned.project_id, &planned.name) else { return said };
     let rotates = prior.is_some_and(|prior| planned.rotates(prior));
@@ -41,6 +53,26 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     said
 }
 
+/// The branch of a new role: the one that is named, that of the role it replaces, or the default branch.
+async fn planned_branch(
+    call: &Call<'_>,
+    project: &ProjectId,
+    named: Option<&BranchId>,
+    name: &RoleName,
+) -> Result<(Arc<neon::Branch>, Option<Diagnostic>), Error> {
+    let found = call.target().branch_of(project, named, &call.budget()).await?;
+    if named.is_some() {
+        return Ok((found, None));
+    }
+    let default = Server::neon(project.clone(), found.id.clone());
+    match call.stays(default.clone(), |server| RoleId { server, name: name.clone() }) {
+        Server::Neon(stays) if stays.id != found.id => {
+            Ok((call.target().branch_of(project, Some(&stays.id), &call.budget()).await?, None))
+        }
+        _ => Ok((found, call.on_two_branches(&default))),
+    }
+}
+
 /// Nothing keeps the password of a project that does not store passwords.
 async fn password(call: &Call<'_>, project: &ProjectId, name: &RoleName) -> Diagnostics {
     const CHECK: &crate::checks::Check = &password_cannot_be_known::CHECK;
@@ -56,13 +88,13 @@ async fn password(call: &Call<'_>, project: &ProjectId, name: &RoleName) -> Diag
     }
 }
 
-async fn branch(call: &Call<'_>, project: &ProjectId, id: Option<&BranchId>, name: &RoleName) -> Diagnostics {
+async fn branch(call: &Call<'_>, project: &ProjectId, named: Option<&BranchId>, name: &RoleName) -> Diagnostics {
     const CHECK: &crate::checks::Check = &branch_protected::CHECK;
-    if !call.policy().asks(CHECK) {
-        return Diagnostics::none();
-    }
-    match call.target().branch_of(project, id, &call.budget()).await {
-        Ok(found) => call.policy().admit(CHECK, branch_protected::check(name, &found, path!(branch_id))),
+    match planned_branch(call, project, named, name).await {
+        Ok((found, warning)) => {
+            let check = branch_protected::check(name, &found, path!(branch_id));
+            call.policy().admit(CHECK, check) + warning.map_or_else(Diagnostics::none, Into::into)
+        }
         Err(error) => call.unseen(format!("the branch in project `{project}`")).told(&error),
     }
 }
