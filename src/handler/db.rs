@@ -15,7 +15,7 @@ use crate::postgres::publication::Publication;
 use crate::postgres::slot::Slot;
 use crate::postgres::table::Table;
 use crate::postgres::{self, Connection, PublicationName, RoleName, SlotName, TableName};
-use crate::target::{Company, Database, Error};
+use crate::target::{Company, Database, DatabaseLocation, Error, ObjectId};
 
 /// A database that a call works on.
 pub(crate) struct Db<'a> {
@@ -27,8 +27,37 @@ impl Call<'_> {
     /// The database that three attributes name. Only a default branch is looked up.
     pub(crate) async fn database(&self, model: &impl Located) -> Result<Db<'_>, Diagnostics> {
         let location = model.location(self.target().is_direct())?;
-        let at = self.target().database(&location, &self.budget()).await.map_err(|error| self.failed(&error))?;
+        let at = self.resolved(&location, model.connect_as()).await.map_err(|error| self.failed(&error))?;
         Ok(Db { call: self, at })
+    }
+
+    /// The database of an object to be created, which replaces another one perhaps. `id` is what the object will be called.
+    pub(crate) async fn new_database<T: ObjectId>(
+        &self,
+        plan: &impl Located,
+        id: impl Fn(Database) -> T,
+    ) -> Result<Db<'_>, Diagnostics> {
+        let mut db = self.database(plan).await?;
+        let name = db.at.name.clone();
+        db.at.server =
+            self.settled(db.at.server, plan.branch_id(), |server| id(Database { server, name: name.clone() }));
+        if let Some(role) = plan.connect_as() {
+            self.target().offer_reader(&db.at, role);
+        }
+        Ok(db)
+    }
+
+    /// The database of a location. `connect_as` reads where the default role cannot log in.
+    pub(crate) async fn resolved(
+        &self,
+        location: &DatabaseLocation,
+        connect_as: Option<&RoleName>,
+    ) -> Result<Database, Error> {
+        let at = self.target().database(location, &self.budget()).await?;
+        if let Some(role) = connect_as {
+            self.target().offer_reader(&at, role);
+        }
+        Ok(at)
     }
 
     /// A database that is resolved already, such as that of an id.

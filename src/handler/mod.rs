@@ -8,6 +8,7 @@ mod call;
 mod context;
 mod db;
 pub(crate) mod explain;
+mod instances;
 mod transaction;
 mod unseen;
 pub(crate) mod words;

@@ -21,6 +21,12 @@ pub(crate) trait ObjectId: fmt::Display + FromStr<Err = String> {
 
     /// What one object can have only one of, whatever Terraform calls it.
     fn natural_key(&self) -> NaturalKey;
+
+    /// The same on whichever branch of the project: what an object and the one that replaces it have in common.
+    fn key_on_any_branch(&self) -> NaturalKey;
+
+    /// Where the object is.
+    fn server(&self) -> &Server;
 }
 
 macro_rules! object_id {
@@ -37,6 +43,15 @@ macro_rules! object_id {
 
             fn natural_key(&self) -> NaturalKey {
                 NaturalKey::new($kind, self.key_parts())
+            }
+
+            fn key_on_any_branch(&self) -> NaturalKey {
+                let parts = self.key_parts();
+                NaturalKey::new($kind, parts.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, part)| *part))
+            }
+
+            fn server(&self) -> &Server {
+                self.on()
             }
         }
 
@@ -127,6 +142,10 @@ impl Database {
 }
 
 impl RoleId {
+    fn on(&self) -> &Server {
+        &self.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.server.parts()[..], &[self.name.as_str()]].concat()
     }
@@ -142,6 +161,10 @@ impl RoleId {
 }
 
 impl PublicationId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.name.as_str()]].concat()
     }
@@ -160,6 +183,10 @@ impl PublicationId {
 }
 
 impl SlotId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.name.as_str()]].concat()
     }
@@ -176,6 +203,10 @@ impl SlotId {
 }
 
 impl GrantId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.role.as_str()]].concat()
     }
@@ -233,6 +264,10 @@ impl FromStr for GrantImport {
 }
 
 impl ReplicaIdentityId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.table.schema.as_str(), self.table.name()]].concat()
     }
@@ -295,6 +330,16 @@ mod tests {
         for members in ["", "a,", ",a", "a.", ".a", "a%", "a..b"] {
             assert!(format!("p/br-a/d/r/{members}").parse::<GrantImport>().is_err(), "{members}");
         }
+    }
+
+    #[test]
+    fn a_replacement_has_the_same_key_on_any_branch() {
+        let key = |text: &str| text.parse::<PublicationId>().unwrap().key_on_any_branch();
+        assert_eq!(key("p/br-a/d/s"), key("p/br-b/d/s"));
+        for other in ["q/br-a/d/s", "p/br-a/e/s", "p/br-a/d/t"] {
+            assert_ne!(key("p/br-a/d/s"), key(other));
+        }
+        assert_ne!(key("p/br-a/d/s"), "p/br-a/d/s".parse::<SlotId>().unwrap().key_on_any_branch());
     }
 
     #[test]

@@ -64,11 +64,26 @@ impl Entrance {
     ) -> Result<Login, Error> {
         let Some(given) = self.role_passwords.get(role.as_str()) else {
             let uri = self.connection_uri(branch, database, role, budget).await?;
-            let Some(password) = &uri.password else { return Err(Error::NoPassword { role: role.to_string() }) };
+            let Some(password) = &uri.password else {
+                return Err(Error::NoPassword {
+                    role: role.to_string(),
+                    why: self.why_no_password(branch, budget).await,
+                });
+            };
             return Ok(Login { host: uri.host.clone(), port: uri.port, password: password.clone() });
         };
         let (host, port) = self.host(branch, database, role, budget).await?;
         Ok(Login { host, port, password: given.clone() })
+    }
+
+    /// Why the API names no password in a connection URI: it does not say so itself.
+    async fn why_no_password(&self, branch: &Branch, budget: &Budget) -> String {
+        let stored = self.client.shared().project(&branch.project, budget).await.map(|it| it.stores_passwords());
+        match stored {
+            Ok(false) => "the project does not store passwords".to_owned(),
+            Ok(true) => "the Neon API has none, because the role was created with SQL or may not log in".to_owned(),
+            Err(_) => "the Neon API gives none".to_owned(),
+        }
     }
 
     /// Direct host and port, for a role that is known to be there.
@@ -104,7 +119,7 @@ impl Entrance {
             .connection_uri(&branch.project, &branch.id, database.as_str(), role.as_str(), budget)
             .await
             .map_err(|error| match error.kind() {
-                neon::Kind::PasswordsNotStored => Error::NoPassword { role: role.to_string() },
+                neon::Kind::PasswordsNotStored => Error::NoPassword { role: role.to_string(), why: error.to_string() },
                 _ => error.into(),
             })?;
         if neon::is_pooler_host(&uri.host) {

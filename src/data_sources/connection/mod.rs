@@ -49,7 +49,7 @@ impl DataSource for Connection {
             .attribute("project_id", string().required().parsed_by(ProjectId::parse).doc("ID of the Neon project."))
             .attribute(
                 "branch_id",
-                string().optional().computed().parsed_by(BranchId::parse).doc(
+                string().optional().computed().parsed_by(attributes::branch).doc(
                     "ID of the branch. Defaults to the branch of `role_id`, then to the default branch of the project.",
                 ),
             )
@@ -92,7 +92,10 @@ impl DataSource for Connection {
             )
             .attribute(
                 "uri",
-                string().computed().sensitive().doc("Connection URI. Null unless `include_password = true`."),
+                string().computed().sensitive().doc(
+                    "Connection URI in the form that Neon gives, with `sslmode=require` and `channel_binding=require`. Null unless \
+                     `include_password = true`.",
+                ),
             )
             .rule(Rule::ExactlyOneOf(vec!["role_id", "username"]))
     }
@@ -121,7 +124,8 @@ impl DataSource for Connection {
         let (host, port) = call.target().host(db.at(), &call.budget()).await.map_err(|error| call.failed(&error))?;
         let role = config.role()?.clone();
         let password = if config.include_password.is_true() { password(&db, &config, &role).await? } else { None };
-        let uri = password.as_ref().map(|password| uri(&role, password, &host, port, &db.at().name));
+        let roots = call.target().root_certificates_file();
+        let uri = password.as_ref().map(|password| uri(&role, password, &host, port, &db.at().name, roots));
         Ok(Model {
             branch_id: db.at().server.branch_id().cloned().into(),
             username: role.into(),
@@ -196,11 +200,21 @@ fn not_stored(role: &RoleName, project: Option<&ProjectId>) -> Diagnostic {
     Diagnostic::error(format!("Password of role `{role}` cannot be read"), detail).at(path!(include_password))
 }
 
-fn uri(role: &RoleName, password: &Secret, host: &str, port: u16, database: &DatabaseName) -> Secret {
+/// In Neon's own form, which libpq accepts on any system: `verify-full` needs a file of root certificates, which libpq
+/// does not look for elsewhere before version 16 (manual, 32.19.1).
+fn uri(
+    role: &RoleName,
+    password: &Secret,
+    host: &str,
+    port: u16,
+    database: &DatabaseName,
+    roots: Option<&str>,
+) -> Secret {
     let escaped = |text| utf8_percent_encode(text, ESCAPED);
     let host = neon::host_in_uri(host);
+    let roots = roots.map(|file| format!("&sslrootcert={}", escaped(file))).unwrap_or_default();
     Secret::new(format!(
-        "postgresql://{}:{}@{host}:{port}/{}?sslmode={SSLMODE}",
+        "postgresql://{}:{}@{host}:{port}/{}?sslmode=require&channel_binding=require{roots}",
         escaped(role.as_str()),
         escaped(password.expose()),
         escaped(database.as_str())
@@ -255,10 +269,15 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_escapes_what_it_is_made_of() {
+    fn a_uri_escapes_what_it_is_made_of_and_has_the_form_that_neon_gives() {
         let role = RoleName::parse("a@b").unwrap();
         let database = DatabaseName::parse("d/1?").unwrap();
-        let uri = uri(&role, &Secret::new("p:w@/%"), "ep-x.neon.tech", 5432, &database);
-        assert_eq!(uri.expose(), "postgresql://a%40b:p%3Aw%40%2F%25@ep-x.neon.tech:5432/d%2F1%3F?sslmode=verify-full");
+        let of = |host, roots| uri(&role, &Secret::new("p:w@/%"), host, 5432, &database, roots);
+        assert_eq!(
+            of("ep-x.neon.tech", None).expose(),
+            "postgresql://a%40b:p%3Aw%40%2F%25@ep-x.neon.tech:5432/d%2F1%3F?sslmode=require&channel_binding=require"
+        );
+        assert!(of("ep-x.neon.tech", Some("/my roots.pem")).expose().ends_with("&sslrootcert=%2Fmy%20roots.pem"));
+        assert!(of("::1", None).expose().contains("@[::1]:5432/"));
     }
 }

@@ -37,7 +37,7 @@ async fn facts(
     connect_as: Option<&RoleName>,
 ) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
-    let at = target.database(location, &budget).await?;
+    let at = call.resolved(location, connect_as).await?;
     let held = target.holdings(&at, &scope.role, &budget).await?.unwrap_or_default();
     let facts = Facts::shared(call, &at, connect_as).await?;
     let absent = tables_exist::check(&facts.tables, &scope.tables, &path!(tables));

@@ -35,7 +35,7 @@ pub(crate) struct Model {
     pub(super) timeouts: Attr<Timeouts>,
 }
 
-located!(Model);
+located!(Model, connect_as);
 
 /// One element of `tables`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

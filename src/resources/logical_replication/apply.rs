@@ -16,6 +16,7 @@ pub(super) async fn enable(call: &Call<'_>, plan: &Model, project: &ProjectId) -
     let model = plan.clone().observed();
     let found = target.project_now(project, &budget).await.map_err(failed)?;
     if !found.logical_replication() {
+        call.insist_on_change(project).await?;
         let client = target.neon().map_err(failed)?;
         let enabling = client.enable_logical_replication(project, &budget).await;
         let enabling = enabling.map_err(|error| failed(error.into()))?;

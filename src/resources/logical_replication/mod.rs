@@ -10,7 +10,7 @@ use tfplugin::schema::{single, string};
 use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Timeouts, path};
 
 use crate::checks::logical_replication_is_one_way;
-use crate::handler::{Call, Context, Data, import_as, nulls};
+use crate::handler::{Call, Context, Data, attributes, import_as, nulls};
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::DatabaseName;
 
@@ -59,7 +59,7 @@ impl Resource for LogicalReplication {
                         "branch_id",
                         string()
                             .optional()
-                            .parsed_by(BranchId::parse)
+                            .parsed_by(attributes::branch)
                             .doc("ID of the branch. Defaults to the default branch of the project."),
                     ),
                 ])
@@ -80,20 +80,30 @@ impl Resource for LogicalReplication {
 
     async fn check_plan(&self, cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         const CHECK: &crate::checks::Check = &logical_replication_is_one_way::CHECK;
-        let Some(project) = plan.create().and_then(|it| it.project_id.known()) else { return Diagnostics::none() };
-        let call = Call::new(cx, format!("check project `{project}`"));
+        let Some(planned) = plan.create() else { return Diagnostics::none() };
+        let Attr::Known(project) = &planned.project_id else { return Diagnostics::none() };
+        let call = Call::new(cx, format!("enable logical replication for project `{project}`"));
         call.target().remember_to_be_enabled(project);
-        if !call.policy().asks(CHECK) {
+        if call.policy().is_off() {
             return Diagnostics::none();
         }
-        match call.target().project(project, &call.budget()).await {
-            Ok(found) => {
-                let enabled = found.logical_replication();
-                let warning = logical_replication_is_one_way::check(project, enabled, path!(project_id));
-                call.policy().admit(CHECK, [warning])
-            }
-            Err(error) => call.unseen(format!("project `{project}`")).told(&error),
+        let found = match call.target().project(project, &call.budget()).await {
+            Ok(found) => found,
+            Err(error) => return call.unseen(format!("project `{project}`")).told(&error),
+        };
+        let enabled = found.logical_replication();
+        let warning = logical_replication_is_one_way::check(project, enabled, path!(project_id));
+        let mut said = call.policy().admit(CHECK, [warning]);
+        if !enabled {
+            said.extend(call.may_change(&found).map_or_else(Diagnostics::none, Into::into));
         }
+        // A branch that does not exist is told before anything else of the run depends on the setting.
+        if let Some(branch) = planned.verify.known().and_then(|it| it.branch_id.known())
+            && let Err(error) = call.target().branch_of(project, Some(branch), &call.budget()).await
+        {
+            said.extend(call.unseen(format!("branch `{branch}`")).told(&error));
+        }
+        said
     }
 
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {

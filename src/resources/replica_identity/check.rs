@@ -38,7 +38,7 @@ async fn facts(
     planned: &Model,
 ) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
-    let at = target.database(location, &budget).await?;
+    let at = call.resolved(location, planned.connect_as.known()).await?;
     let names = BTreeSet::from([table.clone()]);
     let tables = target.tables_named(&at, &names, &budget).await?;
     let mut found = policy.admit(&tables_exist::CHECK, tables_exist::check(&tables, &names, &path!(table)));

@@ -29,7 +29,7 @@ pub(crate) struct Model {
     pub(super) timeouts: Attr<Timeouts>,
 }
 
-located!(Model);
+located!(Model, connect_as);
 
 /// `mode`, without the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,12 +1,16 @@
 //! Creates, rotates and deletes a role through the Neon API.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use tfplugin::Diagnostics;
 
 use super::messages;
 use super::model::{Found, Model};
 use crate::handler::{Call, removed_with_its_container};
 use crate::neon::{self, Client, Kind, RoleCreation};
-use crate::postgres::role::{self, Dependants};
+use crate::postgres::role::{self, Dependants, ForeignGrant, Tie};
+use crate::postgres::{self, Connection, DatabaseName};
 use crate::secret::Secret;
 use crate::target::{self, Branch, Database, Error, RoleId};
 
@@ -61,21 +65,73 @@ impl<'a> Api<'a> {
         }
     }
 
-    /// What is tied to the role in all databases, seen from the first one of the branch.
-    async fn dependants(&self) -> Result<Vec<Dependants>, Error> {
-        let budget = self.call.budget();
-        let databases = self.client.list_databases(&self.branch.project, &self.branch.id, &budget).await?;
-        let Some(first) = databases.into_iter().next() else { return Ok(Vec::new()) };
-        let at = Database { server: self.id.server.clone(), name: target::database_name(&first.name)? };
-        let mut session = self.call.target().connect(&at, &budget, "looking for what a role owns").await?;
-        let name = &self.id.name;
-        Ok(session.read(|it| async move { role::dependants(&it, name).await }).await?)
+    /// What is tied to the role in all databases. The shared catalogue names it from any database that can be entered; what
+    /// another grantor granted is looked up in the database itself. `None` if the branch has no database.
+    async fn ties(&self) -> Result<Option<Ties>, Error> {
+        let databases = self.client.list_databases(&self.branch.project, &self.branch.id, &self.call.budget()).await;
+        let databases = match databases {
+            Ok(databases) => databases,
+            Err(error) => return Err(self.absent(error).await),
+        };
+        let mut closed = None;
+        for database in databases {
+            let name = &self.id.name;
+            let at = Database { server: self.id.server.clone(), name: target::database_name(&database.name)? };
+            let dependants = match self.look(&at, |it| async move { role::dependants(&it, name).await }).await {
+                Ok(dependants) => dependants,
+                Err(error) => {
+                    tracing::info!(%at, %error, "looking for what the role owns in the next database");
+                    closed.get_or_insert(error);
+                    continue;
+                }
+            };
+            let mut foreign = BTreeSet::new();
+            let held = dependants.iter().filter(|it| it.tie == Tie::Privilege);
+            let places: BTreeSet<DatabaseName> =
+                held.map(|it| it.database.clone().unwrap_or(at.name.clone())).collect();
+            for place in places {
+                let at = Database { name: place, ..at.clone() };
+                match self.look(&at, |it| async move { role::foreign_grants(&it, name).await }).await {
+                    Ok(found) => foreign.extend(found.into_iter().map(|grant| (at.name.clone(), grant))),
+                    Err(error) => tracing::info!(%at, %error, "cannot see by whom the role's privileges were granted"),
+                }
+            }
+            return Ok(Some(Ties { dependants, foreign }));
+        }
+        closed.map_or(Ok(None), Err)
     }
+
+    async fn look<T, W, F>(&self, at: &Database, reads: W) -> Result<T, Error>
+    where
+        W: Fn(Arc<Connection>) -> F,
+        F: Future<Output = postgres::Result<T>>,
+    {
+        let mut session = self.call.target().connect(at, &self.call.budget(), "looking for what a role owns").await?;
+        Ok(session.read(reads).await?)
+    }
+
+    /// Whether the API knows the role.
+    async fn is_there(&self) -> Result<bool, Diagnostics> {
+        match self.client.get_role(&self.branch.project, &self.branch.id, self.name(), &self.call.budget()).await {
+            Ok(_) => Ok(true),
+            Err(error) => match self.absent(error).await {
+                Error::Neon(error) if error.is_not_found() => Ok(false),
+                other => Err(self.call.failed(&other)),
+            },
+        }
+    }
+}
+
+/// What would be lost with a role, or prevents deleting it.
+struct Ties {
+    dependants: Vec<Dependants>,
+    foreign: BTreeSet<(DatabaseName, ForeignGrant)>,
 }
 
 /// Creates the role, or adopts one. What was begun is in the state before its operations are awaited.
 pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result<Found, Diagnostics> {
     let api = Api::of(call, id)?;
+    call.insist_on_change(&api.branch.project).await?;
     let created = api.client.create_role(&api.branch.project, &api.branch.id, api.name(), &call.budget()).await;
     let created = match created {
         Ok(created) => created,
@@ -129,6 +185,7 @@ pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &Ro
     if !plan.rotates(prior) {
         return Ok(Found { adopted: false, password: api.password(plan, None).await });
     }
+    call.insist_on_change(&api.branch.project).await?;
     let reset = api.client.reset_password(&api.branch.project, &api.branch.id, api.name(), &call.budget()).await;
     let pending = match reset {
         Ok(pending) => pending,
@@ -141,9 +198,10 @@ pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &Ro
     Ok(Found { adopted: false, password: api.password(plan, role.password.as_ref()).await })
 }
 
-/// Deletes the role, unless it was adopted, belongs to another resource, or owns something.
+/// Deletes the role, unless it was adopted, belongs to another resource, owns something, or holds what cannot be revoked.
 pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Result<(), Diagnostics> {
     if state.adopted.is_true() {
+        call.leaves(id);
         call.cx().warn(messages::kept_adopted(&id.name));
         return Ok(());
     }
@@ -152,16 +210,26 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
         return Ok(());
     }
     let api = Api::of(call, id)?;
-    match api.dependants().await {
-        Ok(found) => {
-            if !state.force_destroy.is_true() {
-                messages::owns(&id.name, &found).map_or(Ok(()), Err)?;
-            }
-            messages::loses(&id.name, &found).into_iter().for_each(|it| call.cx().warn(it));
+    let force = state.force_destroy.is_true();
+    let ties = match api.ties().await {
+        Ok(ties) => ties,
+        Err(error) if error.is_gone() || matches!(error, Error::ProjectNotFound { .. }) => {
+            return removed_with_its_container(call, &error).await;
         }
-        // No way in: the API decides.
-        Err(error) => tracing::info!(role = %id.name, %error, "cannot see what the role owns before it is deleted"),
+        Err(error) if force => {
+            tracing::info!(role = %id.name, %error, "what the role owns is not known before it is deleted");
+            None
+        }
+        Err(error) if api.is_there().await? => return Err(messages::cannot_look(call.doing(), &error).into()),
+        Err(_) => None,
+    };
+    if let Some(ties) = &ties {
+        messages::held_from_others(&id.name, &ties.foreign).map_or(Ok(()), Err)?;
+        if !force {
+            messages::owns(&id.name, &ties.dependants).map_or(Ok(()), Err)?;
+        }
     }
+    call.insist_on_change(&api.branch.project).await?;
     let deleted = match api.client.delete_role(&api.branch.project, &api.branch.id, api.name(), &call.budget()).await {
         Ok(Some(pending)) => pending.wait(&call.budget()).await.map_err(Error::from),
         Ok(None) => Ok(()),
@@ -179,5 +247,8 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
         Err(error) => removed_with_its_container(call, &error).await?,
     }
     call.release(id);
+    if let Some(ties) = ties {
+        messages::lost(&id.name, &ties.dependants).into_iter().for_each(|it| call.cx().warn(it));
+    }
     Ok(())
 }

@@ -1,13 +1,15 @@
 //! Diagnostics of `neonrep_role`.
 
+use std::collections::BTreeSet;
+
 use tfplugin::{Diagnostic, Diagnostics, identity, path};
 
 use super::model::Model;
 use crate::handler::{explain, words};
 use crate::neon::{self, Kind};
-use crate::postgres::RoleName;
-use crate::postgres::role::{Dependants, Tie};
-use crate::target::{ObjectId as _, RoleId};
+use crate::postgres::role::{Dependants, ForeignGrant, Tie};
+use crate::postgres::{DatabaseName, RoleName};
+use crate::target::{Error, ObjectId as _, RoleId};
 
 pub(super) fn bad_import(wrong: &str) -> Diagnostics {
     identity::bad_id(&words::sentence(wrong), RoleId::FORM)
@@ -96,15 +98,62 @@ pub(super) fn owns(name: &RoleName, found: &[Dependants]) -> Option<Diagnostics>
     })
 }
 
-/// Privileges that end with the role.
-pub(super) fn loses(name: &RoleName, found: &[Dependants]) -> Option<Diagnostic> {
-    let lines = lines(found, Tie::Privilege);
-    (!lines.is_empty()).then(|| {
-        Diagnostic::warning(
+/// Privileges that Postgres leaves when Neon releases what the role holds, so that the role cannot be dropped.
+pub(super) fn held_from_others(name: &RoleName, held: &BTreeSet<(DatabaseName, ForeignGrant)>) -> Option<Diagnostics> {
+    const SHOWN: usize = 10;
+    let (_, first) = held.first()?;
+    let mut lines: Vec<String> = held
+        .iter()
+        .take(SHOWN)
+        .map(|(database, grant)| format!("- in database `{database}`, as role `{}`: {};", grant.grantor, grant.revoke))
+        .collect();
+    if held.len() > SHOWN {
+        lines.push(format!("- {} more", held.len() - SHOWN));
+    }
+    let detail = format!(
+        "Another role than the owner granted it privileges, for example `{}` on {}. Postgres does not revoke these when the role \
+         is dropped, so the drop would fail. Nothing was changed.\n\nLet each grantor revoke its grants, then destroy again:\n{}",
+        first.grantor,
+        first.object,
+        lines.join("\n")
+    );
+    Some(
+        Diagnostic::error(format!("Role `{name}` holds privileges from other grantors"), detail).at(path!(name)).into(),
+    )
+}
+
+/// What the role owns is not known, because no database can be entered.
+pub(super) fn cannot_look(doing: &str, error: &Error) -> Diagnostic {
+    let why = explain::target(doing, error);
+    let detail = format!(
+        "The provider looks for objects that the role owns before it deletes the role, and could not connect to any database of \
+         the branch. Nothing was changed. {}\n\nTo delete the role without looking, set `force_destroy = true`, apply, and \
+         destroy again: Neon then gives what the role owns to the owner of the database.",
+        why.detail
+    );
+    Diagnostic::error(why.summary, detail).at(path!(force_destroy))
+}
+
+/// Privileges and row security policies that were removed with the role.
+pub(super) fn lost(name: &RoleName, found: &[Dependants]) -> Vec<Diagnostic> {
+    [
+        (
+            Tie::Privilege,
             format!("Privileges were removed with role `{name}`"),
-            format!("The role held privileges on:\n{}", lines.join("\n")),
-        )
+            "The role held privileges, default privileges included, on:",
+        ),
+        (
+            Tie::Policy,
+            format!("Row security policies no longer name role `{name}`"),
+            "A policy that applied to this role alone was dropped with it, others no longer apply to it:",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(tie, summary, detail)| {
+        let lines = lines(found, tie);
+        (!lines.is_empty()).then(|| Diagnostic::warning(summary, format!("{detail}\n{}", lines.join("\n"))))
     })
+    .collect()
 }
 
 /// One line per database: how many objects, and the first of them.

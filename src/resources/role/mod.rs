@@ -92,7 +92,7 @@ impl Resource for Role {
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?;
         let call = Call::new(cx, format!("create role `{name}`"));
-        let id = plan.located(&call).await?;
+        let id = plan.new_located(&call).await?;
         let found = apply::create(&call, &plan, &id).await?;
         Ok(plan.observed(id, found))
     }
@@ -101,8 +101,9 @@ impl Resource for Role {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("read role `{name}`"));
         let id = state.located(&call).await?;
-        let found = apply::read(&call, &state, &id).await?;
-        Ok(found.map(|found| state.observed(id, found)))
+        let Some(found) = apply::read(&call, &state, &id).await? else { return Ok(None) };
+        call.sees(&id)?;
+        Ok(Some(state.observed(id, found)))
     }
 
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {

@@ -43,6 +43,23 @@ impl Model {
         Ok(RoleId { server: call.server(&server).await?, name: self.name.need(path!(name))?.clone() })
     }
 
+    /// The id of a role to be created, which replaces another one perhaps.
+    pub(super) async fn new_located(&self, call: &Call<'_>) -> Result<RoleId, Diagnostics> {
+        let id = self.located(call).await?;
+        let name = id.name.clone();
+        let server = call.settled(id.server, &self.branch_id, |server| RoleId { server, name: name.clone() });
+        Ok(RoleId { server, name })
+    }
+
+    /// What a replacement is called on the branch of the object that it replaces; `None` where the configuration names the
+    /// branch, or the project is another one.
+    pub(super) fn in_place_of(&self, prior: &Self, config: Option<&Self>) -> Option<RoleId> {
+        let branch_is_free = config.is_some_and(|config| config.branch_id.is_null());
+        let server = attributes::server_of(&prior.project_id, &prior.branch_id)?;
+        (branch_is_free && self.project_id == prior.project_id)
+            .then(|| Some(RoleId { server, name: self.name.known()?.clone() }))?
+    }
+
     /// The state as the server has it.
     pub(super) fn observed(self, id: RoleId, found: Found) -> Self {
         let password = match (self.store_password.is_true(), found.password) {

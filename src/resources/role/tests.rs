@@ -7,7 +7,7 @@ use tfplugin::kinds::erased;
 use super::model::{Found, role_name};
 use super::*;
 use crate::postgres::DatabaseName;
-use crate::postgres::role::{Dependants, Tie};
+use crate::postgres::role::{Dependants, ForeignGrant, Tie};
 use crate::secret::Secret;
 
 fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
@@ -171,9 +171,36 @@ fn what_is_owned_is_listed_and_privileges_do_not_prevent_a_delete() {
 }
 
 #[test]
-fn privileges_are_a_warning() {
+fn privileges_and_policies_are_told_after_the_delete() {
     let name = "r".parse().unwrap();
-    assert_eq!(messages::loses(&name, &[tied(Some("a"), Tie::Owner, 1, &[])]), None);
-    let warning = messages::loses(&name, &[tied(Some("a"), Tie::Privilege, 1, &["table public.t"])]).unwrap();
-    assert!(warning.detail.ends_with("- in database `a`: 1 object: table public.t"), "{}", warning.detail);
+    assert_eq!(messages::lost(&name, &[tied(Some("a"), Tie::Owner, 1, &[])]), []);
+    let all = [
+        tied(Some("a"), Tie::Privilege, 1, &["table public.t"]),
+        tied(Some("a"), Tie::Policy, 1, &["policy p on public.t"]),
+    ];
+    let warnings = messages::lost(&name, &all);
+    let ends: Vec<_> = warnings.iter().map(|it| it.detail.lines().last().unwrap()).collect();
+    assert_eq!(
+        ends,
+        ["- in database `a`: 1 object: table public.t", "- in database `a`: 1 object: policy p on public.t"]
+    );
+}
+
+#[test]
+fn privileges_of_another_grantor_are_named_with_what_revokes_them() {
+    let name = "r".parse().unwrap();
+    assert_eq!(messages::held_from_others(&name, &[].into()), None);
+    let grant = |table: &str| ForeignGrant {
+        object: format!("TABLE s.{table}"),
+        grantor: "g".parse().unwrap(),
+        revoke: format!("REVOKE SELECT ON TABLE s.{table} FROM r"),
+    };
+    let detail = |tables: &[String]| {
+        let all = tables.iter().map(|it| ("d".parse().unwrap(), grant(it))).collect();
+        messages::held_from_others(&name, &all).unwrap().iter().next().unwrap().detail.clone()
+    };
+    let one = detail(&["t".to_owned()]);
+    assert!(one.ends_with("\n- in database `d`, as role `g`: REVOKE SELECT ON TABLE s.t FROM r;"), "{one}");
+    let many = detail(&(10..22).map(|it| format!("t{it}")).collect::<Vec<_>>());
+    assert!(many.ends_with("\n- 2 more"), "{many}");
 }

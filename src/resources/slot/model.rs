@@ -32,7 +32,7 @@ pub(crate) struct Model {
     pub(super) timeouts: Attr<Timeouts>,
 }
 
-located!(Model);
+located!(Model, connect_as);
 
 /// Whether a slot can still serve its consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -197,7 +197,19 @@ variable "project_id" { type = string }
     workspace.apply();
     let password = workspace.attributes(ADDRESS)["password"].as_str().expect("a password").to_owned();
     assert!(stand_in.sql_as("reader", &password, "SELECT 1").is_ok());
-    // What it owns cannot be looked at: the API decides.
+    // No database can be entered, so what it owns is not known.
+    let error = workspace.try_destroy(&[]).expect_failure().error();
+    for part in ["does not store passwords", "force_destroy = true"] {
+        assert!(error.text().contains(part), "{part}: {error:?}");
+    }
+    assert!(exists(&stand_in, "reader"));
+    workspace.write(&role(
+        r"
+  store_password = true
+  force_destroy  = true
+",
+    ));
+    workspace.apply();
     workspace.destroy();
     assert!(!exists(&stand_in, "reader"));
 }

@@ -72,3 +72,13 @@ fn a_project_that_is_not_there_never_empties_the_state() {
     assert_eq!(kept, Some(made));
     said.insist_error("project_id", "-refresh=false");
 }
+
+#[test]
+fn a_branch_to_verify_on_is_looked_for_before_it_is_enabled() {
+    let stand_in = StandIn::start(17);
+    let core = Core::new(&stand_in);
+    let on = |branch: &str| json!({ "project_id": stand_in.ready.project_id, "verify": { "branch_id": branch } });
+    core.plan(TYPE, None, &on("main")).expect_err("a name").insist_error("verify.branch_id", "`main`");
+    core.plan(TYPE, None, &on("br-nowhere-1")).expect("a plan").messages.insist_warning("br-nowhere-1");
+    core.plan(TYPE, None, &on(&stand_in.ready.branch_id)).expect("a plan").messages.insist_no_error();
+}
