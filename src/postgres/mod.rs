@@ -14,6 +14,7 @@ pub mod pool;
 pub mod privilege;
 pub mod publication;
 pub mod replica_identity;
+mod replication;
 pub mod role;
 pub mod row;
 pub mod session;

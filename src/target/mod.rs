@@ -5,6 +5,7 @@
 //!
 //! [`neon`](self::neon) and [`direct`] alone know how to get in; everything else takes a [`Database`] whole.
 
+mod beside;
 mod database;
 pub(crate) mod direct;
 mod error;
