@@ -19,6 +19,7 @@ pub mod publication;
 pub mod publisher;
 pub mod readiness;
 pub mod replica_identity;
+mod replication;
 pub mod role;
 pub mod row;
 pub mod savepoint;
