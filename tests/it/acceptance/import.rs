@@ -1,4 +1,4 @@
-//! Import of everything that the guide makes: managed from then on, and nothing is replaced by it.
+//! Import of everything that the guide creates. It is managed afterwards, and nothing is replaced.
 
 use serde_json::Value;
 
@@ -44,7 +44,14 @@ const ADOPTED: [&str; 1] = ["neonrep_publication.this [\"update\"]"];
 fn imports(names: &Names, stand_in: &StandIn) -> String {
     let block = |address: &&str| {
         let id = super::whole::hcl(&names.id(stand_in, address));
-        format!("import {{\n  to = {address}\n  id = {id}\n}}\n")
+        format!(
+            r"
+import {{
+  to = {address}
+  id = {id}
+}}
+"
+        )
     };
     let blocks: Vec<String> = ADDRESSES.iter().map(block).collect();
     blocks.concat()
@@ -70,8 +77,8 @@ fn by_the_command(names: &Names) {
     }
     assert_eq!(actions(&second.plan_json()), ADOPTED);
     second.apply();
-    assert_eq!(oids(&stand_in, names.database), before, "something was made anew");
-    // Managed like what was made here; the identity is kept, for what was before is not known.
+    assert_eq!(oids(&stand_in, names.database), before, "something was recreated");
+    // Imported objects are managed like created ones. The replica identity is kept, because the previous one is not known.
     let destroyed = second.destroy();
     destroyed.insist_warning(names.table);
     assert_eq!(oids(&stand_in, names.database), Vec::<String>::new());
@@ -102,7 +109,7 @@ fn everything_is_imported_by_blocks() {
         assert_eq!(actions(&second.plan_json()), ADOPTED);
         second.apply();
         assert_eq!(second.addresses(), ADDRESSES);
-        assert_eq!(oids(&stand_in, names.database), before, "something was made anew");
+        assert_eq!(oids(&stand_in, names.database), before, "something was recreated");
         second.destroy();
     }
 }
