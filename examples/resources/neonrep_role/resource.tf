@@ -6,6 +6,6 @@ resource "neonrep_role" "databricks" {
   project_id = neonrep_logical_replication.this.id
   name       = "databricks_replication"
 
-  # Another value gives the role a new password; the consumer has to connect anew with it.
+  # A changed value gives the role a new password. The consumer then needs that password.
   rotate_when_changed = { quarter = "2026-4" }
 }
