@@ -60,7 +60,7 @@ fn found(text: &str, words: &[(&str, &str)]) -> Vec<(usize, String)> {
 }
 
 /// Files that a user reads as they are.
-fn pages() -> BTreeMap<String, String> {
+pub(super) fn pages() -> BTreeMap<String, String> {
     let mut pages = BTreeMap::new();
     let mut folders = vec![root().join("docs"), root().join("examples"), root().join("src"), root().join("crates")];
     for file in [
@@ -78,7 +78,7 @@ fn pages() -> BTreeMap<String, String> {
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|it| it.path()) {
             if path.is_dir() {
-                if !path.ends_with("target") {
+                if !path.join("CACHEDIR.TAG").is_file() {
                     folders.push(path);
                 }
             } else if path.extension().is_some_and(|it| it == "md" || it == "tf") {
