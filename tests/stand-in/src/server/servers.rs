@@ -111,8 +111,8 @@ pub(crate) async fn set(State(app): State<Arc<App>>, Query(wanted): Query<Wanted
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
-        let set = passing::set(&client, &name, value.as_deref()).await;
-        set.map_err(|error| Refusal::bad_request(format!("{error:#}")))?;
+        let changed = passing::set(&client, &name, value.as_deref()).await;
+        changed.map_err(|error| Refusal::bad_request(format!("{error:#}")))?;
     }
     nothing()
 }
