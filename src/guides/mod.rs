@@ -4,6 +4,7 @@ mod texts;
 
 use std::fmt::Write as _;
 
+use crate::checks::readiness;
 use crate::destinations::sources::{self, Replication, Restart, Source};
 use crate::destinations::{
     self, AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Severity, Slot, Status, Versions, ViaRoot,
@@ -55,6 +56,9 @@ const CHECKS: &str = r"
 ## Checks of each destination
 
 An error means that the consumer does not work or loses data. A warning means that it works with a loss that you should know of.
+
+| check | rule |
+|---|---|
 ";
 
 pub use texts::text;
@@ -110,6 +114,9 @@ pub fn destinations() -> String {
         page.push_str(&source(it));
     }
     page.push_str(CHECKS);
+    for (id, rule) in readiness::rules() {
+        let _ = writeln!(page, "| `{id}` | {rule} |");
+    }
     for it in destinations::ALL {
         page.push_str(&checks(it));
     }

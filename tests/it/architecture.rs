@@ -10,7 +10,7 @@ use syn::visit::Visit;
 const LAYERS: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("destinations", &[]),
-    ("guides", &["destinations"]),
+    ("guides", &["destinations", "checks"]),
     ("functions", &[]),
     ("neon", &["secret"]),
     ("postgres", &["secret"]),
