@@ -255,7 +255,7 @@ mod tests {
             (with("clickpipes", |it| (it.slot, it.server.max_slot_wal) = (Seen::NotAsked, 204_800)), vec![]),
             (
                 with("estuary", |it| {
-                    (it.slot, it.server.long_transactions) = (Seen::NotAsked, vec!["process 7".into()])
+                    (it.slot, it.server.long_transactions) = (Seen::NotAsked, vec!["process 7".into()]);
                 }),
                 vec!["long_transaction"],
             ),
