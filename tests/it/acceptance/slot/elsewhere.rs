@@ -21,12 +21,14 @@ fn renamed(arguments: &str) -> (StandIn, Workspace) {
 }
 
 fn rename(stand_in: &StandIn, old: &str, new: &str) {
-    stand_in.sql_in("aside", &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'"));
+    stand_in
+        .sql_in("aside", &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'"));
     stand_in.sql_in("aside", &format!("ALTER DATABASE {old} RENAME TO {new}"));
 }
 
 fn slots(stand_in: &StandIn) -> String {
-    stand_in.value_in("aside", "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'slot_one'")
+    let rows = stand_in.sql_in("aside", "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'slot_one'");
+    rows[0][0].clone().unwrap_or_default()
 }
 
 #[test]
