@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 /// A secret text. It has no `Display` and no serde, its `Debug` is stars, its own memory is wiped when it is dropped,
@@ -48,6 +49,34 @@ impl From<String> for Secret {
     }
 }
 
+/// A secret that the user asked to have in the state: the only kind that serde sees. Its attribute is sensitive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredSecret(Secret);
+
+impl StoredSecret {
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+impl From<Secret> for StoredSecret {
+    fn from(secret: Secret) -> Self {
+        Self(secret)
+    }
+}
+
+impl Serialize for StoredSecret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for StoredSecret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +86,6 @@ mod tests {
         let secret = Secret::new("hunter2");
         assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");
         assert_eq!(secret.expose(), "hunter2");
+        assert!(!format!("{:?}", StoredSecret::from(secret)).contains("hunter2"));
     }
 }

@@ -4,26 +4,23 @@ use tfplugin::{AttributePath, Diagnostic};
 
 use super::check::{Check, Level};
 use crate::neon::Branch;
+use crate::postgres::RoleName;
 
-/// The rule.
 pub const CHECK: Check = Check {
     id: "branch_protected",
     level: Level::Warning,
-    rule: "Child branches of a protected branch give its roles passwords of their own.",
+    rule: "The branch of a new role is not protected: child branches of a protected branch give its roles new passwords.",
 };
 
-/// Speaks when a role is made on a protected branch.
-pub fn check(role: &str, branch: &Branch, at: AttributePath) -> Option<Diagnostic> {
+/// Speaks when a role is created on a protected branch.
+pub(crate) fn check(role: &RoleName, branch: &Branch, at: AttributePath) -> Option<Diagnostic> {
     branch.protected.then(|| {
-        CHECK.warning(
-            "Branch is protected",
-            format!(
-                "Role `{role}` is made on the protected branch `{}` ({}). Child branches that are made of it give the role \
-                 another password: a consumer of a child branch needs the one of that branch.",
-                branch.name, branch.id
-            ),
-            at,
-        )
+        let detail = format!(
+            "Role `{role}` is created on the protected branch `{}` ({}). Each child branch of it gives the role a new password. A \
+             consumer of a child branch needs the password of that branch.",
+            branch.name, branch.id
+        );
+        CHECK.warning("Branch is protected", detail, at)
     })
 }
 
@@ -37,8 +34,9 @@ mod tests {
         let branch = |protected: bool| -> Branch {
             serde_json::from_value(serde_json::json!({ "id": "br-a", "name": "main", "protected": protected })).unwrap()
         };
-        assert!(check("r", &branch(false), path!(branch_id)).is_none());
-        let warning = check("r", &branch(true), path!(branch_id)).unwrap();
+        let found = |protected| check(&"r".parse().unwrap(), &branch(protected), path!(branch_id));
+        assert!(found(false).is_none());
+        let warning = found(true).unwrap();
         assert!(warning.detail.contains("`main` (br-a)"), "{}", warning.detail);
     }
 }

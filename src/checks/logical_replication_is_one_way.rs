@@ -1,35 +1,34 @@
-//! Enabling logical replication restarts computes, cannot be undone, and makes the compute stay awake for a consumer.
+//! Enabling logical replication restarts computes, cannot be undone, and lets a consumer keep the compute awake.
 
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::check::{Check, Level};
 use crate::neon::ProjectId;
 
-/// The rule.
 pub const CHECK: Check = Check {
     id: "logical_replication_is_one_way",
     level: Level::Warning,
-    rule: "Enabling logical replication restarts the project's computes and cannot be undone; where it is on already, it is \
-           taken over.",
+    rule: "Enabling logical replication restarts the project's computes and cannot be undone. Where it is already enabled, it \
+           is adopted.",
 };
 
-/// Speaks on every creation: `on` is what the project's setting says now.
-pub fn check(project: &ProjectId, on: bool, at: AttributePath) -> Diagnostic {
-    const AWAKE: &str = "A connected consumer keeps the compute awake, so that it does not scale to zero any more.";
-    let (summary, detail) = if on {
+/// Speaks on every creation: `enabled` is what the project's setting says now.
+pub(crate) fn check(project: &ProjectId, enabled: bool, at: AttributePath) -> Diagnostic {
+    const AWAKE: &str = "A connected consumer keeps the compute awake, so it no longer scales to zero.";
+    let (summary, detail) = if enabled {
         (
-            "Logical replication is on already",
+            "Logical replication is already enabled",
             format!(
-                "Project `{project}` has logical replication on: it is taken over as it is. If a compute still runs with \
-                 `wal_level = replica`, that one is restarted, which drops its connections. {AWAKE}"
+                "Project `{project}` has logical replication enabled, and it is adopted. If a compute still runs with `wal_level = \
+                 replica`, that compute is restarted, which closes its connections. {AWAKE}"
             ),
         )
     } else {
         (
-            "Logical replication cannot be turned off again",
+            "Logical replication cannot be disabled",
             format!(
-                "Enabling it for project `{project}` restarts all its computes, which drops their connections, and cannot be \
-                 undone. {AWAKE}"
+                "Enabling it for project `{project}` restarts all computes of the project, which closes their connections, and \
+                 cannot be undone. {AWAKE}"
             ),
         )
     };
@@ -45,8 +44,8 @@ mod tests {
     #[test]
     fn both_cases_warn_and_say_what_happens() {
         let project = ProjectId::parse("p").unwrap();
-        for (on, says, not) in [(false, "cannot be undone", "taken over"), (true, "taken over", "restarts all")] {
-            let warning = check(&project, on, path!(project_id));
+        for (enabled, says, not) in [(false, "cannot be undone", "adopted"), (true, "adopted", "restarts all")] {
+            let warning = check(&project, enabled, path!(project_id));
             assert_eq!(warning.severity, Severity::Warning);
             assert!(warning.detail.contains(says) && !warning.detail.contains(not), "{}", warning.detail);
             assert!(warning.detail.contains("awake") && warning.detail.contains(CHECK.id), "{}", warning.detail);

@@ -1,28 +1,27 @@
-//! Logical replication is on: without it no slot can be made.
+//! Logical replication is enabled: without it no slot can be created.
 
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::check::{Check, Level};
 use crate::postgres::settings::Settings;
 
-/// The rule.
 pub const CHECK: Check = Check {
     id: "logical_replication_on",
     level: Level::Warning,
-    rule: "Logical replication is on (`wal_level` is `logical`), or the same run enables it.",
+    rule: "Logical replication is enabled (`wal_level` is `logical`), or the same run enables it.",
 };
 
-/// Judges the server's settings.
-pub fn check(settings: &Settings, at: &AttributePath) -> Option<Diagnostic> {
+/// Checks the server's settings.
+pub(crate) fn check(settings: &Settings, at: &AttributePath) -> Option<Diagnostic> {
     if settings.is_logical() {
         return None;
     }
     let detail = format!(
-        "`wal_level` is `{}` now, and a slot needs `logical`.\n\nA `neonrep_logical_replication` in the same run enables it; \
-         take `project_id` from its `id`, so that it comes first.",
+        "`wal_level` is `{}`, and a slot needs `logical`.\n\nIf this configuration has a `neonrep_logical_replication`, set \
+         `project_id = neonrep_logical_replication.<name>.id`, so that Terraform enables it first.",
         settings.wal_level
     );
-    Some(CHECK.warning("Logical replication is off", detail, at.clone()))
+    Some(CHECK.warning("Logical replication is disabled", detail, at.clone()))
 }
 
 #[cfg(test)]

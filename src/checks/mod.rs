@@ -15,6 +15,7 @@ pub mod partitioned_without_root;
 pub mod password_cannot_be_known;
 pub mod publication_exists;
 pub mod publication_replaced_behind_slot;
+pub mod readiness;
 pub mod slot_has_consumer;
 pub mod slots_nearly_used_up;
 pub mod supported_by_server;
@@ -59,13 +60,15 @@ pub fn known_id(id: &str) -> Result<(), String> {
 
 /// Facts as tests of the checks need them.
 #[cfg(test)]
-mod samples {
+pub(crate) mod samples {
+    use std::collections::BTreeSet;
+
     use crate::postgres::replica_identity::Mode;
     use crate::postgres::table::{Kind, Table};
     use crate::postgres::{PublicationName, RoleName, TableName};
 
     /// An ordinary table of `public` with a primary key.
-    pub(super) fn table(name: &str) -> Table {
+    pub(crate) fn table(name: &str) -> Table {
         // Any number that a name does not share with another.
         let oid = 20_000 + name.bytes().fold(0, |sum, byte| (sum * 31 + u32::from(byte)) % 9_000);
         Table {
@@ -76,7 +79,11 @@ mod samples {
             is_permanent: true,
             has_primary_key: true,
             identity: Mode::Default,
+            key_columns: [crate::postgres::ColumnName::parse("id").unwrap()].into(),
             identity_index_valid: false,
+            identity_index_columns: std::collections::BTreeSet::new(),
+            generated: std::collections::BTreeMap::new(),
+            inherited_by: std::collections::BTreeSet::new(),
             partition_of: None,
             row_security: false,
             of_extension: false,
@@ -84,7 +91,7 @@ mod samples {
     }
 
     /// A publication's name.
-    pub(super) fn publication() -> PublicationName {
+    pub(crate) fn publication() -> PublicationName {
         PublicationName::parse("p").unwrap()
     }
 }

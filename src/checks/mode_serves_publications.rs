@@ -3,8 +3,10 @@
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::check::{Check, Level};
-use crate::postgres::replica_identity::{Mode, Publisher};
-use crate::postgres::{PublicationName, TableName};
+use crate::postgres::identity::{self, TableFacts};
+use crate::postgres::publisher::Publisher;
+use crate::postgres::replica_identity::Mode;
+use crate::postgres::{PublicationName, ServerVersion, TableName};
 
 /// The rule.
 pub const CHECK: Check = Check {
@@ -13,14 +15,14 @@ pub const CHECK: Check = Check {
     rule: "A replica identity that is set can be used by each publication of the table; the apply refuses it otherwise.",
 };
 
-/// Publications of the table that could not use the mode, each with why.
+/// Publications of the table that could not use its identity, each with why.
 pub fn unserved<'a>(
+    version: ServerVersion,
+    table: &TableFacts,
     publishers: &'a [Publisher],
-    mode: &Mode,
-    has_primary_key: bool,
-    index_valid: bool,
 ) -> Vec<(&'a PublicationName, &'static str)> {
-    publishers.iter().filter_map(|it| Some((&it.name, it.why_not(mode, has_primary_key, index_valid)?))).collect()
+    let why = |it: &Publisher| identity::problem(version, table, &it.published_as).map(|it| it.reason());
+    publishers.iter().filter_map(|it| Some((&it.name, why(it)?))).collect()
 }
 
 /// The unserved publications in a sentence.
@@ -53,17 +55,24 @@ pub fn check(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::samples;
     use super::*;
+    use crate::postgres::RoleName;
+    use crate::postgres::identity::PublishedAs;
     use crate::postgres::publication::Operation;
+    use crate::postgres::table::Table;
 
     #[test]
     fn only_modes_that_identify_rows_serve_updates() {
         let publishers = |publish: &[Operation]| {
             vec![Publisher {
                 name: PublicationName::parse("p").unwrap(),
-                publish: publish.iter().copied().collect(),
-                has_columns: false,
-                has_filter: false,
+                oid: 20_000,
+                owner: RoleName::parse("o").unwrap(),
+                published_as: PublishedAs::whole(publish.iter().copied()),
+                filter: None,
             }]
         };
         let table = TableName::parse("public", "t").unwrap();
@@ -75,7 +84,8 @@ mod tests {
             (Mode::Default, true, &Operation::ALL[..], false),
         ] {
             let publishers = publishers(publish);
-            let unserved = unserved(&publishers, &mode, has_key, false);
+            let facts = Table { has_primary_key: has_key, ..samples::table("t") }.facts_as(&mode, &BTreeSet::new());
+            let unserved = unserved(ServerVersion::from_num(170_000), &facts, &publishers);
             let found = check(&table, &mode, &unserved, &AttributePath::root());
             assert_eq!(found.is_some(), warned, "{mode:?} {has_key} {publish:?}");
         }

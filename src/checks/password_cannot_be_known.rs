@@ -1,30 +1,26 @@
-//! A role whose password nobody can look up: Neon shows it once, when the role is made, and the state does not keep it.
+//! A role whose password nobody can look up: Neon shows it once, when the role is created, and the state does not keep it.
 
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::check::{Check, Level};
+use crate::postgres::RoleName;
 
-/// The rule.
 pub const CHECK: Check = Check {
     id: "password_cannot_be_known",
     level: Level::Error,
-    rule: "In a project that does not store passwords, a role's password is shown once: it goes into the state or is lost.",
+    rule: "In a project that does not store passwords, `store_password` is set: Neon shows a new password only once.",
 };
 
-/// `stores_passwords` is the project's setting, `store_password` the role's argument.
-pub fn check(role: &str, stores_passwords: bool, store_password: bool, at: AttributePath) -> Option<Diagnostic> {
-    if stores_passwords || store_password {
+/// Speaks of a role whose password the state does not keep. `stores_passwords` is the project's setting.
+pub(crate) fn check(role: &RoleName, stores_passwords: bool, at: AttributePath) -> Option<Diagnostic> {
+    if stores_passwords {
         return None;
     }
-    Some(CHECK.error(
-        "Password could not be known",
-        format!(
-            "The project does not store passwords: that of role `{role}` is shown once, and without `store_password = true` \
-             nothing keeps it.\n\nSet `store_password = true`, which puts it into the state, or switch the storing of passwords \
-             on for the project."
-        ),
-        at,
-    ))
+    let detail = format!(
+        "The project does not store passwords. Neon shows the password of role `{role}` once, when it is set, and nothing keeps \
+         it.\n\nSet `store_password = true` to keep it in the state, or enable the storage of passwords in the project."
+    );
+    Some(CHECK.error("Password cannot be known later", detail, at))
 }
 
 #[cfg(test)]
@@ -33,12 +29,10 @@ mod tests {
     use tfplugin::path;
 
     #[test]
-    fn only_a_password_that_nobody_keeps_is_refused() {
-        for (project_stores, state_stores, refused) in
-            [(false, false, true), (false, true, false), (true, false, false), (true, true, false)]
-        {
-            let found = check("r", project_stores, state_stores, path!(store_password));
-            assert_eq!(found.is_some(), refused, "{project_stores} {state_stores}");
-        }
+    fn only_a_project_that_stores_no_passwords_is_refused() {
+        let found = |stores| check(&"r".parse().unwrap(), stores, path!(store_password));
+        assert_eq!(found(true), None);
+        let error = found(false).unwrap();
+        assert!(error.detail.contains("`r`") && error.path == path!(store_password), "{error:?}");
     }
 }

@@ -1,10 +1,13 @@
 //! The data sources, one line each.
 
+mod connection;
+
 use tfplugin::ErasedDataSource;
+use tfplugin::kinds::erased::data_source;
 
 use crate::handler::Data;
 
 /// All data sources.
 pub(crate) fn all() -> Vec<Box<dyn ErasedDataSource<Data>>> {
-    vec![]
+    vec![data_source(connection::Connection)]
 }

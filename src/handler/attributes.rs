@@ -5,13 +5,18 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
-use crate::target::{DatabaseLocation, ServerLocation};
+use crate::target::{DatabaseLocation, Server, ServerLocation};
 
 /// A model with the three attributes of a location.
 pub(crate) trait Located {
     fn project_id(&self) -> &Attr<ProjectId>;
     fn branch_id(&self) -> &Attr<BranchId>;
     fn database(&self) -> &Attr<DatabaseName>;
+
+    /// The role of `connect_as`, which may read where the default role cannot log in.
+    fn connect_as(&self) -> Option<&RoleName> {
+        None
+    }
 
     /// Where the object is. An unknown branch is one that is not chosen yet, as at creation.
     fn location(&self, is_direct: bool) -> Result<DatabaseLocation, Diagnostics> {
@@ -22,9 +27,9 @@ pub(crate) trait Located {
     }
 }
 
-/// Implements [`Located`] for a model with fields of these names.
+/// Implements [`Located`] for a model with fields of these names; `connect_as` where it has that one too.
 macro_rules! located {
-    ($model:ty) => {
+    ($model:ty $(, $connect_as:ident)?) => {
         impl $crate::handler::Located for $model {
             fn project_id(&self) -> &tfplugin::Attr<$crate::neon::ProjectId> {
                 &self.project_id
@@ -37,6 +42,10 @@ macro_rules! located {
             fn database(&self) -> &tfplugin::Attr<$crate::postgres::DatabaseName> {
                 &self.database
             }
+
+            $(fn connect_as(&self) -> Option<&$crate::postgres::RoleName> {
+                self.$connect_as.known()
+            })?
         }
     };
 }
@@ -72,6 +81,11 @@ pub(crate) fn server(
     })
 }
 
+/// The branch that a state names.
+pub(crate) fn server_of(project_id: &Attr<ProjectId>, branch_id: &Attr<BranchId>) -> Option<Server> {
+    Some(Server::neon(project_id.known()?.clone(), branch_id.known()?.clone()))
+}
+
 /// `project_id` of what exists on Neon only.
 pub(crate) fn project_id() -> Attribute {
     any_project_id().required()
@@ -91,9 +105,23 @@ fn any_project_id() -> Attribute {
 
 /// `branch_id`
 pub(crate) fn branch_id() -> Attribute {
-    string().optional().computed().keeps_prior().replaces_if_set().parsed_by(BranchId::parse).doc(
-        "ID of the branch, such as `br-aged-salad-637688`. Defaults to the default branch of the project at creation.",
+    string().optional().computed().keeps_prior().replaces_if_set().parsed_by(branch).doc(
+        "ID of the branch, such as `br-aged-salad-637688`. Defaults to the default branch of the project at creation. An object \
+         stays on its branch, also when the default branch of the project changes.",
     )
+}
+
+/// The ID of a branch as a configuration gives it. A name in its place is told apart: it would be taken for a branch that
+/// does not exist. The error is a sentence without its period.
+pub(crate) fn branch(text: &str) -> Result<BranchId, String> {
+    let id = BranchId::parse(text);
+    match id {
+        Ok(id) if text.starts_with("br-") => Ok(id),
+        _ => Err(format!(
+            "`{text}` is not the ID of a branch. An ID begins with `br-`, as in `br-aged-salad-637688`; the Neon console and \
+             `neon branches list` show it beside the name of the branch"
+        )),
+    }
 }
 
 /// The attributes of a database object.
@@ -109,13 +137,22 @@ pub(crate) fn location() -> [(&'static str, Attribute); 3] {
 pub(crate) fn connect_as() -> Attribute {
     string().optional().parsed_by(RoleName::parse).doc(
         "Role to make changes as. The Neon API, or the provider's `role_passwords`, must have its password. Defaults to the \
-         owner of the database.",
+         owner of the database. Reads always use the owner, and this role where the owner cannot log in.",
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_branch_is_named_by_its_id_and_not_by_its_name() {
+        assert!(branch("br-aged-salad-637688").is_ok());
+        for name in ["main", "production", "Main", "br_a", "my branch", ""] {
+            let wrong = branch(name).unwrap_err();
+            assert!(wrong.contains(&format!("`{name}`")) && wrong.contains("begins with `br-`"), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_server_is_named_by_the_provider_or_by_the_resource() {

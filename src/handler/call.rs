@@ -7,12 +7,9 @@ use tfplugin::{AttributePath, Diagnostic, Diagnostics, Resource, identity, model
 use super::context::Context;
 use super::explain;
 use crate::checks::Policy;
-use crate::neon::Budget;
+use crate::neon::{Budget, Permission, Project, ProjectId};
 use crate::postgres;
-use crate::target::{Error, Nonce, ObjectId, Server, ServerLocation, Target};
-
-/// In private state: the nonce of this instance.
-const INSTANCE: &str = "instance";
+use crate::target::{Error, ObjectId, Server, ServerLocation, Target};
 
 /// A handler's call. `doing` completes the sentence "Cannot …", as in "create publication `p`".
 pub(crate) struct Call<'a> {
@@ -62,29 +59,16 @@ impl<'a> Call<'a> {
         self.target().server(location, &self.budget()).await.map_err(|error| self.failed(&error))
     }
 
-    /// Records that this instance has created or adopted an object, in private state and for the rest of the process. Call
-    /// it before the lock that orders the work is released.
-    pub(crate) fn claim(&self, id: &impl ObjectId) -> Nonce {
-        let nonce = self.nonce().unwrap_or_else(Nonce::random);
-        self.cx.set_private(INSTANCE, &nonce);
-        self.target().natural_keys().remember(id.natural_key(), nonce.clone());
-        nonce
+    /// The error for a key that may only read the project: said at plan, before anything of the run is changed.
+    pub(crate) fn may_change(&self, project: &Project) -> Option<Diagnostic> {
+        let allowed = project.effective_project_permission.as_ref().is_none_or(Permission::may_change);
+        (!allowed).then(|| explain::read_only(&self.doing, &project.id))
     }
 
-    /// The nonce of this instance; none in states of versions before 0.2.
-    pub(crate) fn nonce(&self) -> Option<Nonce> {
-        self.cx.private().get(INSTANCE)
-    }
-
-    /// Whether another instance has created or adopted the object in this process, so that a delete must leave it alone
-    /// (`create_before_destroy`).
-    pub(crate) fn is_held_by_another(&self, id: &impl ObjectId) -> bool {
-        self.target().natural_keys().is_held_by_another(&id.natural_key(), self.nonce().as_ref())
-    }
-
-    /// Forgets an object that was deleted.
-    pub(crate) fn release(&self, id: &impl ObjectId) {
-        self.target().natural_keys().forget(&id.natural_key());
+    /// Refuses a change through the Neon API that the key may not make, before the first request that changes something.
+    pub(crate) async fn insist_on_change(&self, project: &ProjectId) -> Result<(), Diagnostics> {
+        let found = self.target().project(project, &self.budget()).await.map_err(|error| self.failed(&error))?;
+        self.may_change(&found).map_or(Ok(()), |refused| Err(refused.into()))
     }
 
     /// Fails a transaction's next attempt once the user has interrupted the run: a lock may take many attempts.

@@ -15,7 +15,7 @@ use crate::postgres::publication::Publication;
 use crate::postgres::slot::Slot;
 use crate::postgres::table::Table;
 use crate::postgres::{self, Connection, PublicationName, RoleName, SlotName, TableName};
-use crate::target::{Company, Database, Error};
+use crate::target::{Company, Database, DatabaseLocation, Error, ObjectId};
 
 /// A database that a call works on.
 pub(crate) struct Db<'a> {
@@ -27,8 +27,37 @@ impl Call<'_> {
     /// The database that three attributes name. Only a default branch is looked up.
     pub(crate) async fn database(&self, model: &impl Located) -> Result<Db<'_>, Diagnostics> {
         let location = model.location(self.target().is_direct())?;
-        let at = self.target().database(&location, &self.budget()).await.map_err(|error| self.failed(&error))?;
+        let at = self.resolved(&location, model.connect_as()).await.map_err(|error| self.failed(&error))?;
         Ok(Db { call: self, at })
+    }
+
+    /// The database of an object to be created, which replaces another one perhaps. `id` is what the object will be called.
+    pub(crate) async fn new_database<T: ObjectId>(
+        &self,
+        plan: &impl Located,
+        id: impl Fn(Database) -> T,
+    ) -> Result<Db<'_>, Diagnostics> {
+        let mut db = self.database(plan).await?;
+        let name = db.at.name.clone();
+        db.at.server =
+            self.settled(db.at.server, plan.branch_id(), |server| id(Database { server, name: name.clone() }));
+        if let Some(role) = plan.connect_as() {
+            self.target().offer_reader(&db.at, role);
+        }
+        Ok(db)
+    }
+
+    /// The database of a location. `connect_as` reads where the default role cannot log in.
+    pub(crate) async fn resolved(
+        &self,
+        location: &DatabaseLocation,
+        connect_as: Option<&RoleName>,
+    ) -> Result<Database, Error> {
+        let at = self.target().database(location, &self.budget()).await?;
+        if let Some(role) = connect_as {
+            self.target().offer_reader(&at, role);
+        }
+        Ok(at)
     }
 
     /// A database that is resolved already, such as that of an id.
@@ -49,7 +78,7 @@ impl<'a> Db<'a> {
     /// A publication; `None` when it, or what held it, is gone.
     pub(crate) async fn publication(&self, name: &PublicationName) -> Result<Option<Publication>, Diagnostics> {
         let found = self.call.target().publication(&self.at, name, &self.call.budget()).await;
-        self.unless_gone(found.transpose())
+        self.unless_gone(found)
     }
 
     /// A table or the like; `None` when it, or what held it, is gone.
@@ -57,23 +86,22 @@ impl<'a> Db<'a> {
         let names = BTreeSet::from([name.clone()]);
         let found = self.call.target().tables_named(&self.at, &names, &self.call.budget()).await;
         let found = found.map(|tables| tables.get(name).cloned());
-        self.unless_gone(found.transpose())
+        self.unless_gone(found)
     }
 
     /// What a role holds; `None` when it, or the database, is gone.
     pub(crate) async fn holdings(&self, role: &RoleName) -> Result<Option<Holdings>, Diagnostics> {
         let found = self.call.target().holdings(&self.at, role, &self.call.budget()).await;
-        self.unless_gone(found.transpose())
+        self.unless_gone(found)
     }
 
     /// The rule of gone or unknown: gone is what is absent while its container was read, or whose container is absent
     /// while *its* container was read. Everything else is an error, which keeps the state.
-    fn unless_gone<T>(&self, found: Option<Result<T, Error>>) -> Result<Option<T>, Diagnostics> {
+    pub(crate) fn unless_gone<T>(&self, found: Result<Option<T>, Error>) -> Result<Option<T>, Diagnostics> {
         match found {
-            None => Ok(None),
-            Some(Ok(found)) => Ok(Some(found)),
-            Some(Err(error)) if error.is_gone() => Ok(None),
-            Some(Err(error)) => Err(self.call.failed(&error)),
+            Ok(found) => Ok(found),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(self.call.failed(&error)),
         }
     }
 

@@ -5,6 +5,7 @@
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, path};
 
 use super::words::sentence;
+use crate::neon::ProjectId;
 use crate::target::{Container, Error, WrongSettings};
 use crate::{neon, postgres};
 
@@ -32,10 +33,13 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
             "The provider needs the direct host. Check the pooling settings of the endpoint.".to_owned(),
             AttributePath::root(),
         ),
-        Error::NoPassword { role } => (
-            format!("The password of role `{role}` is not available: the project does not store passwords, or the role was created with SQL."),
-            format!("Add the password to the provider's `role_passwords`, as in `role_passwords = {{ {role} = var.password }}`."),
-            path!(project_id),
+        Error::NoPassword { role, why } => (
+            format!("The password of role `{role}` is not available: {}.", why.trim_end_matches('.')),
+            format!(
+                "Add the password to the provider's `role_passwords`, as in `role_passwords = {{ {role} = var.password }}`, or set \
+                 `connect_as` to a role that can log in."
+            ),
+            AttributePath::root(),
         ),
         Error::NoCompute { what } => (
             format!("{}.", sentence(what)),
@@ -56,6 +60,15 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
         Error::Postgres(error) => return postgres(doing, error),
     };
     Diagnostic::error(format!("Cannot {doing}"), format!("{answered}\n\n{advice}")).at(at)
+}
+
+/// A key that may only read.
+pub(crate) fn read_only(doing: &str, project: &ProjectId) -> Diagnostic {
+    let detail = format!(
+        "The API key may only read project `{project}` (its permission is `VIEWER`), so the Neon API would refuse the change.\n\nSet \
+         `api_key`, or the environment variable `NEON_API_KEY`, to a key that may change this project."
+    );
+    Diagnostic::error(format!("Cannot {doing}"), detail).at(path!(project_id))
 }
 
 /// The same for Neon's API alone.
@@ -180,7 +193,7 @@ pub(crate) fn settings(wrong: &WrongSettings) -> Diagnostics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::neon::{BranchId, ProjectId};
+    use crate::neon::BranchId;
     use crate::target::Branch;
 
     /// Summary, detail and path in one text.
@@ -205,8 +218,14 @@ mod tests {
             ),
             (Error::PooledHost { host: "ep-x-pooler.neon.tech".to_owned() }, &["ep-x-pooler.neon.tech", "direct host"]),
             (
-                Error::NoPassword { role: "owner".to_owned() },
-                &["project_id|", "`owner`", "does not store passwords", "role_passwords"],
+                Error::NoPassword { role: "owner".to_owned(), why: "the API says so.".to_owned() },
+                &[
+                    "`owner`",
+                    "not available: the API says so.
+",
+                    "role_passwords",
+                    "connect_as",
+                ],
             ),
             (
                 Error::NoCompute { what: "the compute is disabled".to_owned() },

@@ -8,13 +8,14 @@ mod call;
 mod context;
 mod db;
 pub(crate) mod explain;
+mod instances;
 mod transaction;
 mod unseen;
 pub(crate) mod words;
 
 pub(crate) use attributes::Located;
-pub(crate) use call::{Call, import, nulls};
+pub(crate) use call::{Call, import, import_as, nulls};
 pub(crate) use context::Context;
 pub use context::Data;
-pub(crate) use db::Db;
+pub(crate) use db::{Db, removed_with_its_container};
 pub(crate) use transaction::Stop;

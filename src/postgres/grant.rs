@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::names::{DatabaseName, RoleName, SchemaName, TableName};
-use super::privilege::{Holdings, TablePrivilege};
+use super::privilege::{Grantors, Holdings, TablePrivilege};
 use super::sql::{List, Statement};
 use super::table::Tables;
 use crate::sql;
@@ -163,6 +163,38 @@ pub fn holds(held: &Holdings, entry: &Entry) -> bool {
         Entry::Future { owner, schema, privilege } => {
             future(&(owner.clone(), Some(schema.clone())), privilege) || future(&(owner.clone(), None), privilege)
         }
+    }
+}
+
+/// Who granted that to the role. Empty for default privileges: only their owner can.
+pub fn grantors(held: &Holdings, entry: &Entry) -> Grantors {
+    let found = match entry {
+        Entry::Connect(_) => Some(&held.connect),
+        Entry::Usage(schema) => held.usage.get(schema),
+        Entry::Table(table, privilege) => held.tables.get(table).and_then(|it| it.get(privilege)),
+        Entry::Future { .. } => None,
+    };
+    found.cloned().unwrap_or_default()
+}
+
+impl Holdings {
+    /// What is held, except CONNECT and default privileges that belong to no schema.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let usage = self.usage.keys().cloned().map(Entry::Usage);
+        let tables = self
+            .tables
+            .iter()
+            .flat_map(|(table, held)| held.keys().map(move |privilege| Entry::Table(table.clone(), *privilege)));
+        let future = self.future.iter().flat_map(|((owner, schema), held)| {
+            schema.iter().flat_map(move |schema| {
+                held.iter().map(move |privilege| Entry::Future {
+                    owner: owner.clone(),
+                    schema: schema.clone(),
+                    privilege: *privilege,
+                })
+            })
+        });
+        usage.chain(tables).chain(future)
     }
 }
 

@@ -1,54 +1,187 @@
 //! Marks in the COMMENT of a publication: the one place on the server where something of ours can be kept with it.
+//!
+//! Whoever owns the publication can write them too. So a mark carries a nonce that the writer also keeps for itself: only a mark whose
+//! nonce is known proves anything. Marks of the first version had none.
 
 use std::collections::BTreeSet;
+use std::fmt;
+
+use rustls::crypto::aws_lc_rs;
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Kind, Result};
+
+/// A number that nobody can guess, as 32 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Nonce(String);
+
+impl Nonce {
+    const DIGITS: usize = 32;
+
+    /// A new one. Error: `Other`, if the system has no random numbers.
+    pub fn random() -> Result<Self> {
+        let mut bytes = [0_u8; Self::DIGITS / 2];
+        aws_lc_rs::default_provider()
+            .secure_random
+            .fill(&mut bytes)
+            .map_err(|_| Error::new(Kind::Other, "the system has no random numbers"))?;
+        Ok(Self(bytes.iter().map(|it| format!("{it:02x}")).collect()))
+    }
+
+    /// From its digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        (text.len() == Self::DIGITS && text.chars().all(is_digit)).then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Nonce {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| "not a nonce".to_owned())
+    }
+}
+
+impl From<Nonce> for String {
+    fn from(nonce: Nonce) -> Self {
+        nonce.0
+    }
+}
 
 /// What we write into a publication's COMMENT, on lines of their own below the user's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
-    /// The user's text.
-    pub text: String,
-    /// Oids of the publications that this one continues: `neonrep: continues 16390, 16401`.
-    pub continues: BTreeSet<u32>,
-    /// It was there before and taken over, so it is never dropped: `neonrep: adopted`.
-    pub adopted: bool,
+    /// Oids of the publications that this one continues: `neonrep: continues 16390 <nonce>`; `neonrep: continues 16390, 16401` before.
+    pub continues: BTreeSet<(u32, Option<Nonce>)>,
+    /// It existed before and was adopted, so it is never dropped: `neonrep: adopted <nonce>`; `neonrep: adopted` before.
+    pub adopted: BTreeSet<Option<Nonce>>,
 }
 
 impl Marks {
-    const CONTINUES: &'static str = "neonrep: continues ";
-    const ADOPTED: &'static str = "neonrep: adopted";
+    /// How each mark begins.
+    pub(super) const PREFIX: &'static str = "neonrep: ";
 
-    /// Tells marks and text apart; a line that only looks like a mark is text.
-    pub fn parse(comment: &str) -> Self {
+    /// Marks of these lines; what is no mark is left out.
+    pub fn of_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
         let mut marks = Self::default();
-        let mut text = Vec::new();
-        for line in comment.split('\n') {
-            let oids: Option<Vec<u32>> = line
-                .strip_prefix(Self::CONTINUES)
-                .and_then(|list| list.split(',').map(|oid| oid.trim().parse().ok()).collect());
-            match oids {
-                Some(oids) => marks.continues.extend(oids),
-                None if line == Self::ADOPTED => marks.adopted = true,
-                None => text.push(line),
-            }
+        for line in lines {
+            marks.read(line);
         }
-        marks.text = text.join("\n");
         marks
     }
 
-    /// The comment; `None` if there is nothing to say.
+    /// Whether it is marked as adopted, by whomever.
+    pub fn is_adopted(&self) -> bool {
+        !self.adopted.is_empty()
+    }
+
+    /// Whether it is marked as adopted by the owner of that nonce.
+    pub fn is_adopted_by(&self, nonce: &Nonce) -> bool {
+        self.adopted.contains(&Some(nonce.clone()))
+    }
+
+    /// Whether it is marked to continue the publication of that oid, by whomever.
+    pub fn continues(&self, oid: u32) -> bool {
+        self.continues.iter().any(|(continued, _)| *continued == oid)
+    }
+
+    /// Whether the owner of one of these nonces has marked it to continue the publication of that oid. An oid that is continued by a
+    /// publication which is itself continued has a mark of its own.
+    pub fn is_proved_to_continue<'a>(&self, oid: u32, nonces: impl IntoIterator<Item = &'a Nonce>) -> bool {
+        nonces.into_iter().any(|nonce| self.continues.contains(&(oid, Some(nonce.clone()))))
+    }
+
+    /// Takes the line if it is a mark.
+    fn read(&mut self, line: &str) -> bool {
+        let Some(mark) = line.strip_prefix(Self::PREFIX) else { return false };
+        if mark == "adopted" {
+            self.adopted.insert(None);
+            return true;
+        }
+        if let Some(nonce) = mark.strip_prefix("adopted ").and_then(Nonce::parse) {
+            self.adopted.insert(Some(nonce));
+            return true;
+        }
+        let Some(list) = mark.strip_prefix("continues ") else { return false };
+        if let Some((oid, nonce)) = list.split_once(' ')
+            && let (Ok(oid), Some(nonce)) = (oid.parse(), Nonce::parse(nonce))
+        {
+            self.continues.insert((oid, Some(nonce)));
+            return true;
+        }
+        let oids: Option<Vec<u32>> = list.split(',').map(|oid| oid.trim().parse().ok()).collect();
+        self.continues.extend(oids.iter().flatten().map(|oid| (*oid, None)));
+        oids.is_some()
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for nonce in &self.adopted {
+            lines.push(format!("{}adopted{}", Self::PREFIX, blank_and(nonce.as_ref())));
+        }
+        let old: Vec<_> =
+            self.continues.iter().filter(|(_, nonce)| nonce.is_none()).map(|(oid, _)| oid.to_string()).collect();
+        if !old.is_empty() {
+            lines.push(format!("{}continues {}", Self::PREFIX, old.join(", ")));
+        }
+        for (oid, nonce) in self.continues.iter().filter(|(_, nonce)| nonce.is_some()) {
+            lines.push(format!("{}continues {oid}{}", Self::PREFIX, blank_and(nonce.as_ref())));
+        }
+        lines
+    }
+}
+
+fn blank_and(nonce: Option<&Nonce>) -> String {
+    nonce.map_or_else(String::new, |it| format!(" {it}"))
+}
+
+/// A comment: the user's text, and below it our marks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comment {
+    /// The user's text.
+    pub text: String,
+    /// Our marks.
+    pub marks: Marks,
+}
+
+impl Comment {
+    /// Tells marks and text apart; a line that only looks like a mark is text.
+    pub fn parse(comment: &str) -> Self {
+        let mut marks = Marks::default();
+        let text: Vec<&str> = comment.split('\n').filter(|line| !marks.read(line)).collect();
+        Self { text: text.join("\n"), marks }
+    }
+
+    /// The whole comment; `None` if it is empty.
     pub fn render(&self) -> Option<String> {
         let mut lines = Vec::new();
         if !self.text.is_empty() {
             lines.push(self.text.clone());
         }
-        if self.adopted {
-            lines.push(Self::ADOPTED.to_owned());
-        }
-        if !self.continues.is_empty() {
-            let oids: Vec<_> = self.continues.iter().map(u32::to_string).collect();
-            lines.push(format!("{}{}", Self::CONTINUES, oids.join(", ")));
-        }
+        lines.extend(self.marks.lines());
         (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// The same with one more mark of adoption.
+    #[must_use]
+    pub fn adopted(mut self, nonce: Option<Nonce>) -> Self {
+        self.marks.adopted.insert(nonce);
+        self
+    }
+
+    /// The same for a publication that now continues the one of that oid.
+    #[must_use]
+    pub fn continuing(mut self, oid: u32, nonce: Option<Nonce>) -> Self {
+        self.marks.continues.insert((oid, nonce));
+        self
     }
 }
 
@@ -56,16 +189,49 @@ impl Marks {
 mod tests {
     use super::*;
 
+    const A: &str = "0123456789abcdef0123456789abcdef";
+
+    fn nonce() -> Nonce {
+        Nonce::parse(A).unwrap()
+    }
+
     #[test]
     fn marks_survive_and_text_is_left_alone() {
-        for comment in ["", "text", "two\nlines", "neonrep: adopted", "text\nneonrep: adopted\nneonrep: continues 1, 2"]
-        {
-            assert_eq!(Marks::parse(comment).render().unwrap_or_default(), comment);
+        for comment in [
+            "",
+            "text",
+            "two\nlines",
+            "neonrep: adopted",
+            "text\nneonrep: adopted\nneonrep: continues 1, 2",
+            &format!("text\nneonrep: adopted\nneonrep: adopted {A}\nneonrep: continues 1\nneonrep: continues 7 {A}"),
+        ] {
+            assert_eq!(Comment::parse(comment).render().unwrap_or_default(), comment);
         }
-        let marks = Marks::parse("a\nneonrep: continues 5,7\nb\nneonrep: continues 6");
-        assert_eq!(marks, Marks { text: "a\nb".into(), continues: [5, 6, 7].into(), adopted: false });
-        let no_mark = "neonrep: continues the good work\nneonrep: adopted by me";
-        assert_eq!(Marks::parse(no_mark).text, no_mark);
-        assert_eq!(Marks::default().render(), None);
+        let read = Comment::parse("a\nneonrep: continues 5,7\nb\nneonrep: continues 6");
+        assert_eq!(read.text, "a\nb");
+        assert_eq!(read.marks.continues, [(5, None), (6, None), (7, None)].into());
+        let no_mark = "neonrep: continues the good work\nneonrep: adopted by me\nneonrep: continues 5 abc";
+        assert_eq!(Comment::parse(no_mark), Comment { text: no_mark.to_owned(), marks: Marks::default() });
+        assert_eq!(Comment::default().render(), None);
+    }
+
+    #[test]
+    fn a_mark_proves_something_by_its_nonce_alone() {
+        let comment = Comment::default().continuing(5, None).adopted(None);
+        assert!(comment.marks.is_adopted() && comment.marks.continues(5));
+        assert!(!comment.marks.is_adopted_by(&nonce()) && !comment.marks.is_proved_to_continue(5, [&nonce()]));
+        let comment = comment.continuing(5, Some(nonce())).adopted(Some(nonce()));
+        assert!(comment.marks.is_adopted_by(&nonce()) && comment.marks.is_proved_to_continue(5, [&nonce()]));
+        assert!(!comment.marks.is_proved_to_continue(6, [&nonce()]));
+    }
+
+    #[test]
+    fn nonces_differ() {
+        let (one, other) = (Nonce::random().unwrap(), Nonce::random().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(Nonce::parse(&one.to_string()), Some(one));
+        for wrong in ["", "abc", &A.to_uppercase(), &format!("{A}0")] {
+            assert_eq!(Nonce::parse(wrong), None, "{wrong}");
+        }
     }
 }

@@ -3,20 +3,26 @@
 //! No Terraform words and nothing of Neon's API. Per object one file: the value, pure functions that yield statements
 //! (`create`, `alter`, `drop`), `read` by name and `read_all` for a snapshot of the family. Only `connection` talks.
 
+pub mod acl;
 pub mod blocker;
 pub mod connection;
 pub mod database;
 pub mod error;
 pub mod grant;
+pub mod identity;
 pub mod marks;
+pub mod membership;
 pub mod names;
 pub mod pool;
 pub mod privilege;
 pub mod publication;
+pub mod publisher;
+pub mod readiness;
 pub mod replica_identity;
 mod replication;
 pub mod role;
 pub mod row;
+pub mod savepoint;
 pub mod session;
 pub mod session_settings;
 pub mod settings;
@@ -31,7 +37,8 @@ pub mod walsender;
 pub use connection::{Address, Connection, Notice};
 pub use error::{Error, Kind, Result};
 pub use names::{
-    DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName, TableName,
+    ColumnName, DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName,
+    TableName,
 };
 pub use pool::{Pool, PoolSettings};
 pub use row::{Param, Row};

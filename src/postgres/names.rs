@@ -140,6 +140,10 @@ name!(
     IndexName, "index", identifier
 );
 name!(
+    /// Name of a column, within its table.
+    ColumnName, "column", identifier
+);
+name!(
     /// Name of a replication slot: `[a-z0-9_]{1,63}` (`ReplicationSlotValidateName`), unique in the whole cluster.
     SlotName, "replication slot", slot
 );

@@ -11,24 +11,32 @@ use super::names::{RoleName, SchemaName, TableName};
 use super::row::{Param, Row};
 use super::sql::{Fragment, Keyword};
 
-/// A privilege on a table (manual, 5.8).
+/// A privilege on a table (manual, 5.8). The aliases are words of private state that versions before 0.2 wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TablePrivilege {
     /// SELECT
+    #[serde(rename = "SELECT", alias = "Select")]
     Select,
     /// INSERT
+    #[serde(rename = "INSERT", alias = "Insert")]
     Insert,
     /// UPDATE
+    #[serde(rename = "UPDATE", alias = "Update")]
     Update,
     /// DELETE
+    #[serde(rename = "DELETE", alias = "Delete")]
     Delete,
     /// TRUNCATE
+    #[serde(rename = "TRUNCATE", alias = "Truncate")]
     Truncate,
     /// REFERENCES
+    #[serde(rename = "REFERENCES", alias = "References")]
     References,
     /// TRIGGER
+    #[serde(rename = "TRIGGER", alias = "Trigger")]
     Trigger,
     /// MAINTAIN (17+)
+    #[serde(rename = "MAINTAIN", alias = "Maintain")]
     Maintain,
 }
 

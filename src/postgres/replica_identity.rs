@@ -1,13 +1,13 @@
 //! Replica identity: what of an old row an UPDATE or DELETE sends along, so that the subscriber finds it (manual, ALTER TABLE).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Connection;
 use super::error::{Error, Kind, Result};
-use super::names::{IndexName, PublicationName, TableName};
-use super::publication::Operation;
+use super::names::{ColumnName, IndexName, TableName};
 use super::row::Param;
 use super::sql::Statement;
+use super::table::key_columns;
 use crate::sql;
 
 /// The four modes (`pg_class.relreplident`).
@@ -87,6 +87,8 @@ pub struct Index {
     pub expressions: bool,
     /// Each key column is NOT NULL.
     pub not_null: bool,
+    /// Its key columns; none for expressions.
+    pub columns: BTreeSet<ColumnName>,
 }
 
 impl Index {
@@ -110,14 +112,18 @@ impl Index {
     }
 }
 
-const INDEXES: &str = "
-SELECT ic.relname::text AS name, i.indisunique, i.indimmediate, i.indpred IS NOT NULL AS partial, i.indisvalid AND i.indislive AS valid,
+const INDEXES: &str = concat!(
+    "
+SELECT ",
+    key_columns!(),
+    " AS columns, ic.relname::text AS name, i.indisunique, i.indimmediate, i.indpred IS NOT NULL AS partial, i.indisvalid AND i.indislive AS valid,
        0 = ANY (i.indkey) AS expressions,
        NOT EXISTS (SELECT FROM generate_series(0, i.indnkeyatts - 1) AS k
                    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] WHERE NOT a.attnotnull) AS not_null
 FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
 WHERE i.indrelid = $1
-ORDER BY 1";
+ORDER BY ic.relname"
+);
 
 /// Indexes of the table of that oid.
 pub async fn indexes(connection: &Connection, table: u32) -> Result<BTreeMap<IndexName, Index>> {
@@ -131,80 +137,9 @@ pub async fn indexes(connection: &Connection, table: u32) -> Result<BTreeMap<Ind
                 valid: row.get("valid")?,
                 expressions: row.get("expressions")?,
                 not_null: row.get("not_null")?,
+                columns: row.parse_set("columns", ColumnName::parse)?,
             };
             Ok((row.parse("name", IndexName::parse)?, index))
-        })
-        .collect()
-}
-
-/// A publication that sends changes of a table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publisher {
-    /// Its name.
-    pub name: PublicationName,
-    /// What it publishes.
-    pub publish: std::collections::BTreeSet<Operation>,
-    /// It sends some columns of the table only (15+): these must cover the identity, so FULL does not work.
-    pub has_columns: bool,
-    /// It has a row filter on the table (15+): its columns must be part of the identity.
-    pub has_filter: bool,
-}
-
-impl Publisher {
-    /// Why the table cannot get that mode while this publication sends its changes; `None` if it can. Without the columns of filters
-    /// and lists, which the server checks at the next UPDATE.
-    pub fn why_not(&self, mode: &Mode, has_primary_key: bool, index_valid: bool) -> Option<&'static str> {
-        if !self.publish.iter().any(|it| it.needs_identity()) {
-            None
-        } else if !mode.identifies_rows(has_primary_key, index_valid) {
-            Some("it publishes updates or deletes, which would then fail")
-        } else if *mode == Mode::Full && self.has_columns {
-            Some("it publishes some columns of the table only, and updates would then fail")
-        } else {
-            None
-        }
-    }
-}
-
-// A partition is published with what it is a partition of.
-macro_rules! publishers {
-    ($member:literal, $schemas:literal) => {
-        concat!(
-            "
-WITH up AS (SELECT $1::oid AS relid UNION SELECT relid::oid FROM pg_partition_ancestors($1))
-SELECT p.pubname::text AS name, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, m.has_columns, m.has_filter
-FROM pg_publication p
-     CROSS JOIN LATERAL (SELECT count(*) > 0 AS listed, ",
-            $member,
-            " FROM pg_publication_rel r JOIN up ON up.relid = r.prrelid WHERE r.prpubid = p.oid) m
-WHERE p.puballtables OR m.listed",
-            $schemas,
-            "
-ORDER BY 1"
-        )
-    };
-}
-
-const PUBLISHERS_14: &str = publishers!("false AS has_columns, false AS has_filter", "");
-const PUBLISHERS_15: &str = publishers!(
-    "coalesce(bool_or(r.prattrs IS NOT NULL), false) AS has_columns, coalesce(bool_or(r.prqual IS NOT NULL), false) AS has_filter",
-    "
-      OR EXISTS (SELECT FROM pg_publication_namespace s JOIN pg_class c ON c.relnamespace = s.pnnspid JOIN up ON up.relid = c.oid
-                 WHERE s.pnpubid = p.oid)"
-);
-
-/// Publications that send changes of the table of that oid: listed, by its schema, as a partition, or all tables.
-pub async fn publishers(connection: &Connection, table: u32) -> Result<Vec<Publisher>> {
-    let query = if connection.version().has_publication_filters() { PUBLISHERS_15 } else { PUBLISHERS_14 };
-    let rows = connection.fetch(query, &[Param::Oid(table)]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Publisher {
-                name: row.parse("name", PublicationName::parse)?,
-                publish: Operation::of_row(row)?,
-                has_columns: row.get("has_columns")?,
-                has_filter: row.get("has_filter")?,
-            })
         })
         .collect()
 }
@@ -234,27 +169,18 @@ mod tests {
 
     #[test]
     fn the_first_reason_against_an_index_is_given() {
-        let good =
-            Index { unique: true, immediate: true, partial: false, valid: true, expressions: false, not_null: true };
+        let good = Index {
+            unique: true,
+            immediate: true,
+            partial: false,
+            valid: true,
+            expressions: false,
+            not_null: true,
+            columns: BTreeSet::new(),
+        };
         assert_eq!(good.why_unsuitable(), None);
         assert_eq!(Index { unique: false, not_null: false, ..good.clone() }.why_unsuitable(), Some("it is not unique"));
         assert_eq!(Index { not_null: false, ..good.clone() }.why_unsuitable(), Some("one of its columns may be null"));
         assert_eq!(Index { partial: true, ..good }.why_unsuitable(), Some("it is partial"));
-    }
-
-    #[test]
-    fn a_publication_of_inserts_takes_any_mode() {
-        let inserts = Publisher {
-            name: PublicationName::parse("p").unwrap(),
-            publish: [Operation::Insert, Operation::Truncate].into(),
-            has_columns: true,
-            has_filter: false,
-        };
-        assert_eq!(inserts.why_not(&Mode::Nothing, false, false), None);
-        let updates = Publisher { publish: [Operation::Update].into(), ..inserts };
-        assert!(updates.why_not(&Mode::Nothing, true, false).is_some());
-        assert!(updates.why_not(&Mode::Default, false, false).is_some());
-        assert!(updates.why_not(&Mode::Full, false, false).is_some_and(|it| it.contains("columns")));
-        assert_eq!(updates.why_not(&Mode::Default, true, false), None);
     }
 }

@@ -65,6 +65,8 @@ pub enum Tie {
     Owner,
     /// It is named in the object's ACL, default privileges included.
     Privilege,
+    /// A row security policy applies to it by name: `DROP OWNED` removes it there.
+    Policy,
 }
 
 /// Objects of one database that are tied to a role.
@@ -89,7 +91,7 @@ FROM pg_shdepend s
      JOIN pg_roles r ON r.oid = s.refobjid AND s.refclassid = 'pg_authid'::regclass
      LEFT JOIN pg_database d ON d.oid = s.dbid
      LEFT JOIN LATERAL pg_identify_object(s.classid, s.objid, s.objsubid) o ON s.dbid = 0 OR d.datname = current_database()
-WHERE r.rolname = $1 AND s.deptype IN ('o', 'a')
+WHERE r.rolname = $1 AND s.deptype IN ('o', 'a', 'r')
 GROUP BY 1, 2
 ORDER BY 1 NULLS FIRST, 2";
 
@@ -100,9 +102,64 @@ pub async fn dependants(connection: &Connection, name: &RoleName) -> Result<Vec<
         .map(|row| {
             Ok(Dependants {
                 database: row.parse_optional("database", DatabaseName::parse)?,
-                tie: if row.get::<&str>("deptype")? == "o" { Tie::Owner } else { Tie::Privilege },
+                tie: match row.get::<&str>("deptype")? {
+                    "o" => Tie::Owner,
+                    "r" => Tie::Policy,
+                    _ => Tie::Privilege,
+                },
                 count: u64::try_from(row.get::<i64>("count")?).unwrap_or_default(),
                 first: row.get("first")?,
+            })
+        })
+        .collect()
+}
+
+/// Privileges that prevent dropping a role: `DROP OWNED` revokes what the owner of an object granted, and leaves what
+/// another role granted by its grant option.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ForeignGrant {
+    /// As in `TABLE s.t`, quoted.
+    pub object: String,
+    pub grantor: RoleName,
+    /// The statement that revokes it, for the grantor to run.
+    pub revoke: String,
+}
+
+// Tables of `public` are left out: Neon revokes there as each grantor (`pre_drop_role_revoke_privileges.sql` in
+// `compute_tools/src/sql` of neondatabase/neon).
+const FOREIGN_GRANTS: &str = "
+WITH held AS (
+    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, format('%I.%I', n.nspname, c.relname) AS object,
+           '' AS columns, c.relowner AS owner, c.relacl AS acl, n.nspname = 'public' AND c.relkind <> 'S' AS is_revoked
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relacl IS NOT NULL
+    UNION ALL
+    SELECT 'TABLE', format('%I.%I', n.nspname, c.relname), format(' (%I)', a.attname), c.relowner, a.attacl, n.nspname = 'public'
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE a.attacl IS NOT NULL
+    UNION ALL
+    SELECT 'SCHEMA', quote_ident(nspname), '', nspowner, nspacl, false FROM pg_namespace WHERE nspacl IS NOT NULL
+    UNION ALL
+    SELECT 'ROUTINE', oid::regprocedure::text, '', proowner, proacl, false FROM pg_proc WHERE proacl IS NOT NULL
+    UNION ALL
+    SELECT 'DATABASE', quote_ident(datname), '', datdba, datacl, false FROM pg_database WHERE datacl IS NOT NULL
+)
+SELECT h.kind || ' ' || h.object AS object, pg_get_userbyid(a.grantor)::text AS grantor,
+       format('REVOKE %s ON %s %s FROM %I', string_agg(a.privilege_type || h.columns, ', ' ORDER BY a.privilege_type, h.columns),
+              h.kind, h.object, r.rolname) AS revoke
+FROM held h CROSS JOIN LATERAL aclexplode(h.acl) a JOIN pg_roles r ON r.oid = a.grantee
+WHERE r.rolname = $1 AND a.grantor <> h.owner AND h.owner <> r.oid AND NOT h.is_revoked
+GROUP BY h.kind, h.object, a.grantor, r.rolname
+ORDER BY 1, 2";
+
+/// Privileges of the role in the connected database that another role than the owner granted.
+pub async fn foreign_grants(connection: &Connection, name: &RoleName) -> Result<Vec<ForeignGrant>> {
+    let rows = connection.fetch(FOREIGN_GRANTS, &[Param::Text(name.as_str())]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(ForeignGrant {
+                object: row.get("object")?,
+                grantor: row.parse("grantor", RoleName::parse)?,
+                revoke: row.get("revoke")?,
             })
         })
         .collect()

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Connection;
 use super::error::{Error, Kind as ErrorKind, Result};
-use super::names::{IndexName, RoleName, SchemaName, TableName};
+use super::identity::{Generated, Identity, TableFacts};
+use super::names::{ColumnName, IndexName, RoleName, SchemaName, TableName};
 use super::replica_identity::Mode;
 use super::row::{Param, Row};
 
@@ -35,7 +36,7 @@ impl Kind {
         }
     }
 
-    fn of(relkind: &str) -> Result<Self> {
+    pub(super) fn of(relkind: &str) -> Result<Self> {
         Ok(match relkind {
             "r" => Self::Table,
             "p" => Self::Partitioned,
@@ -65,8 +66,16 @@ pub struct Table {
     pub has_primary_key: bool,
     /// Replica identity; an index that was dropped reads as `Index(None)`.
     pub identity: Mode,
-    /// With an index as identity: whether it is there and valid.
+    /// Key columns of that primary key.
+    pub key_columns: BTreeSet<ColumnName>,
+    /// With an index as identity: whether it exists and is valid.
     pub identity_index_valid: bool,
+    /// Key columns of that index.
+    pub identity_index_columns: BTreeSet<ColumnName>,
+    /// Its generated columns.
+    pub generated: BTreeMap<ColumnName, Generated>,
+    /// Tables that inherit from it, partitions left out. They are not published with it.
+    pub inherited_by: BTreeSet<TableName>,
     /// For a partition: oid of the table that it is a direct part of.
     pub partition_of: Option<u32>,
     /// Row security is on.
@@ -84,6 +93,23 @@ impl Table {
             Mode::Nothing => false,
             Mode::Index(_) => self.identity_index_valid,
         }
+    }
+
+    /// What counts for publishing its updates and deletes as it is.
+    pub fn facts(&self) -> TableFacts {
+        self.facts_as(&self.identity, &self.identity_index_columns)
+    }
+
+    /// The same in another mode; `index_columns` are the key columns of its index, none if that index cannot serve.
+    pub fn facts_as(&self, mode: &Mode, index_columns: &BTreeSet<ColumnName>) -> TableFacts {
+        let key = |columns: &BTreeSet<ColumnName>| Identity::Columns(columns.clone());
+        let identity = match mode {
+            Mode::Default if self.has_primary_key => key(&self.key_columns),
+            Mode::Full => Identity::Full,
+            Mode::Index(_) if !index_columns.is_empty() => key(index_columns),
+            Mode::Default | Mode::Nothing | Mode::Index(_) => Identity::Nothing,
+        };
+        TableFacts { identity, generated: self.generated.clone() }
     }
 
     /// Why it cannot be listed in a publication; `None` if it can (`is_publishable_class`, SQLSTATE 22023).
@@ -159,6 +185,15 @@ impl FromIterator<Table> for Tables {
     }
 }
 
+/// Names of the key columns of the index `i`.
+macro_rules! key_columns {
+    () => {
+        "ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS at
+               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[at])"
+    };
+}
+pub(super) use key_columns;
+
 macro_rules! select_tables {
     ($with:literal, $which:literal) => {
         concat!(
@@ -167,15 +202,26 @@ macro_rules! select_tables {
 SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
        pg_get_userbyid(c.relowner)::text AS owner, c.relpersistence = 'p' AS is_permanent, c.relreplident::text AS identity,
        c.relrowsecurity AS row_security,
-       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND i.indisvalid) AS has_primary_key,
-       x.name AS identity_index, coalesce(x.valid, false) AS identity_index_valid,
+       k.columns IS NOT NULL AS has_primary_key, k.columns AS key_columns,
+       x.name AS identity_index, coalesce(x.valid, false) AS identity_index_valid, x.columns AS identity_index_columns,
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 's' AND NOT a.attisdropped) AS stored,
+       ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attgenerated = 'v' AND NOT a.attisdropped) AS computed,
+       h.schemas AS child_schemas, h.names AS child_names,
        CASE WHEN c.relispartition THEN (SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid = c.oid LIMIT 1) END AS partition_of,
        EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') AS of_extension
 FROM pg_class c
      JOIN pg_namespace n ON n.oid = c.relnamespace
-     LEFT JOIN LATERAL (SELECT ic.relname::text AS name, i.indisvalid AND i.indislive AS valid
-                        FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
+     LEFT JOIN LATERAL (SELECT ",
+            key_columns!(),
+            " AS columns FROM pg_index i
+                        WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND i.indisvalid LIMIT 1) k ON true
+     LEFT JOIN LATERAL (SELECT ic.relname::text AS name, i.indisvalid AND i.indislive AS valid, ",
+            key_columns!(),
+            " AS columns FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
                         WHERE i.indrelid = c.oid AND i.indisreplident LIMIT 1) x ON c.relreplident = 'i'
+     LEFT JOIN LATERAL (SELECT array_agg(kn.nspname::text ORDER BY kc.oid) AS schemas, array_agg(kc.relname::text ORDER BY kc.oid) AS names
+                        FROM pg_inherits i JOIN pg_class kc ON kc.oid = i.inhrelid JOIN pg_namespace kn ON kn.oid = kc.relnamespace
+                        WHERE i.inhparent = c.oid) h ON c.relkind = 'r'
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ",
             $which,
             "
@@ -224,11 +270,29 @@ fn from_row(row: &Row) -> Result<Table> {
         is_permanent: row.get("is_permanent")?,
         has_primary_key: row.get("has_primary_key")?,
         identity: Mode::of_catalog(row.get("identity")?, index)?,
+        key_columns: row.parse_set("key_columns", ColumnName::parse)?,
         identity_index_valid: row.get("identity_index_valid")?,
+        identity_index_columns: row.parse_set("identity_index_columns", ColumnName::parse)?,
+        generated: generated(row)?,
+        inherited_by: inherited_by(row)?,
         partition_of: row.get("partition_of")?,
         row_security: row.get("row_security")?,
         of_extension: row.get("of_extension")?,
     })
+}
+
+fn generated(row: &Row) -> Result<BTreeMap<ColumnName, Generated>> {
+    let stored = row.parse_set("stored", ColumnName::parse)?.into_iter().map(|it| (it, Generated::Stored));
+    let computed = row.parse_set("computed", ColumnName::parse)?.into_iter().map(|it| (it, Generated::Virtual));
+    Ok(stored.chain(computed).collect())
+}
+
+fn inherited_by(row: &Row) -> Result<BTreeSet<TableName>> {
+    let schemas: Option<Vec<&str>> = row.get("child_schemas")?;
+    let names: Option<Vec<&str>> = row.get("child_names")?;
+    let both = schemas.unwrap_or_default().into_iter().zip(names.unwrap_or_default());
+    both.map(|(schema, name)| TableName::parse(schema, name).map_err(|e| Error::new(ErrorKind::Decode, e.to_string())))
+        .collect()
 }
 
 /// Schemas of the connected database, but system ones, with their owners.
@@ -254,7 +318,11 @@ mod tests {
             is_permanent: true,
             has_primary_key: false,
             identity: Mode::Default,
+            key_columns: BTreeSet::new(),
             identity_index_valid: false,
+            identity_index_columns: BTreeSet::new(),
+            generated: BTreeMap::new(),
+            inherited_by: BTreeSet::new(),
             partition_of,
             row_security: false,
             of_extension: false,

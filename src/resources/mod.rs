@@ -1,6 +1,10 @@
 //! The resources, one line each.
 
+mod grant;
+mod logical_replication;
 mod publication;
+mod replica_identity;
+mod role;
 mod slot;
 
 use tfplugin::ErasedResource;
@@ -10,5 +14,12 @@ use crate::handler::Data;
 
 /// All resources, in the order in which a guide uses them.
 pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
-    vec![resource(publication::Publication), resource(slot::Slot)]
+    vec![
+        resource(logical_replication::LogicalReplication),
+        resource(role::Role),
+        resource(grant::Grant),
+        resource(replica_identity::ReplicaIdentity),
+        resource(publication::Publication),
+        resource(slot::Slot),
+    ]
 }

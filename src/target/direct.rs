@@ -26,6 +26,9 @@ impl Entrance {
         if *role == self.user {
             return Ok(self.password.clone());
         }
-        Err(Error::NoPassword { role: role.to_string() })
+        Err(Error::NoPassword {
+            role: role.to_string(),
+            why: "neither the `sql` block nor `role_passwords` has it".to_owned(),
+        })
     }
 }

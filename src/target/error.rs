@@ -38,11 +38,12 @@ pub(crate) enum Error {
         /// The host.
         host: String,
     },
-    /// The project stores no passwords, so none can be had for a login.
-    #[error("the project stores no passwords, so the provider cannot log in as `{role}`")]
+    /// Nobody has the password of a role, so the provider cannot log in as it.
+    #[error("the password of role `{role}` is not available: {why}")]
     NoPassword {
-        /// Whose.
         role: String,
+        /// A clause: the project does not store passwords, the role has none, or what the API answered.
+        why: String,
     },
     /// The read-write endpoint is missing or disabled: no connection can wake it.
     #[error("{what}")]
@@ -70,11 +71,30 @@ impl Error {
         Self::Gone { container: Container::Branch, what: format!("{branch} of project `{}`", branch.project) }
     }
 
+    /// The API's error for a project: its absence is told apart.
+    pub(super) fn of_project(project: &ProjectId, error: neon::Error) -> Self {
+        if error.is_not_found() {
+            return Self::ProjectNotFound { project: project.clone(), source: error };
+        }
+        error.into()
+    }
+
     /// Whether the API has no password for the role.
     pub(super) fn says_no_password(&self) -> bool {
         match self {
             Self::NoPassword { .. } => true,
             Self::Neon(error) => error.kind() == neon::Kind::PasswordsNotStored,
+            _ => false,
+        }
+    }
+
+    /// Whether the role cannot log in, although the database is there: nobody has its password, the API does not know it,
+    /// or the server rejects it.
+    pub(super) fn is_of_the_login(&self) -> bool {
+        match self {
+            Self::NoPassword { .. } => true,
+            Self::Neon(error) => matches!(error.kind(), neon::Kind::NotFound | neon::Kind::PasswordsNotStored),
+            Self::Postgres(error) => error.kind() == postgres::Kind::AuthFailed,
             _ => false,
         }
     }

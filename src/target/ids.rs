@@ -3,6 +3,7 @@
 //! The text form is `project/branch/…` with percent-escaped parts ([`tfplugin::identity`]), or `sql/-/…` for a server
 //! that is reached directly.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,7 +12,7 @@ use tfplugin::identity;
 
 use super::database::{Database, Server};
 use super::natural_keys::NaturalKey;
-use crate::postgres::{DatabaseName, PublicationName, RoleName, SlotName, TableName};
+use crate::postgres::{DatabaseName, PublicationName, RoleName, SchemaName, SlotName, TableName};
 
 /// An id that a `neonrep_*` resource has.
 pub(crate) trait ObjectId: fmt::Display + FromStr<Err = String> {
@@ -20,6 +21,12 @@ pub(crate) trait ObjectId: fmt::Display + FromStr<Err = String> {
 
     /// What one object can have only one of, whatever Terraform calls it.
     fn natural_key(&self) -> NaturalKey;
+
+    /// The same on whichever branch of the project: what an object and the one that replaces it have in common.
+    fn key_on_any_branch(&self) -> NaturalKey;
+
+    /// Where the object is.
+    fn server(&self) -> &Server;
 }
 
 macro_rules! object_id {
@@ -36,6 +43,15 @@ macro_rules! object_id {
 
             fn natural_key(&self) -> NaturalKey {
                 NaturalKey::new($kind, self.key_parts())
+            }
+
+            fn key_on_any_branch(&self) -> NaturalKey {
+                let parts = self.key_parts();
+                NaturalKey::new($kind, parts.iter().enumerate().filter(|(at, _)| *at != 1).map(|(_, part)| *part))
+            }
+
+            fn server(&self) -> &Server {
+                self.on()
             }
         }
 
@@ -126,6 +142,10 @@ impl Database {
 }
 
 impl RoleId {
+    fn on(&self) -> &Server {
+        &self.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.server.parts()[..], &[self.name.as_str()]].concat()
     }
@@ -141,6 +161,10 @@ impl RoleId {
 }
 
 impl PublicationId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.name.as_str()]].concat()
     }
@@ -159,6 +183,10 @@ impl PublicationId {
 }
 
 impl SlotId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.name.as_str()]].concat()
     }
@@ -175,6 +203,10 @@ impl SlotId {
 }
 
 impl GrantId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.role.as_str()]].concat()
     }
@@ -189,7 +221,53 @@ impl GrantId {
     }
 }
 
+/// The import id of a grant: the grant, and the members that it covers. The server does not know which of the role's
+/// privileges a grant stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GrantImport {
+    pub(crate) id: GrantId,
+    pub(crate) schemas: BTreeSet<SchemaName>,
+    pub(crate) tables: BTreeSet<TableName>,
+}
+
+impl GrantImport {
+    /// A member is `schema` or `schema.table`.
+    pub(crate) const FORM: &'static str = "<project_id>/<branch_id>/<database>/<role>/<member>[,<member>…]";
+}
+
+impl FromStr for GrantImport {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The last part is a list, whose members are escaped one by one.
+        let (id, list) = text.rsplit_once('/').ok_or_else(|| format!("`{text}` has 1 part, not 5"))?;
+        let wanted = |wrong| match id.split('/').count() {
+            4 => wrong,
+            parts => format!("`{text}` has {} parts, not 5", parts + 1),
+        };
+        let id = id.parse().map_err(wanted)?;
+        let (mut schemas, mut tables) = (BTreeSet::new(), BTreeSet::new());
+        for member in list.split(',') {
+            let parts: Vec<String> = member.split('.').map(identity::unescape).collect::<Result<_, _>>()?;
+            match parts.as_slice() {
+                [schema] => drop(schemas.insert(name(schema)?)),
+                [schema, table] => drop(tables.insert(TableName::new(name(schema)?, name(table)?))),
+                _ => {
+                    return Err(format!(
+                        "`{member}` is not `schema` or `schema.table`; within a name, `.` is written `%2E`"
+                    ));
+                }
+            }
+        }
+        Ok(Self { id, schemas, tables })
+    }
+}
+
 impl ReplicaIdentityId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
     fn parts(&self) -> Vec<&str> {
         [&self.database.parts()[..], &[self.table.schema.as_str(), self.table.name()]].concat()
     }
@@ -234,6 +312,34 @@ mod tests {
         assert!(wrong(&format!("p/br-a/d/{}", "x".repeat(64))).contains("63 bytes"));
         assert!("p/br-a/d/Upper".parse::<SlotId>().unwrap_err().contains("lower"));
         assert!("p/br-a/d/s/".parse::<ReplicaIdentityId>().is_err());
+    }
+
+    #[test]
+    fn a_grant_is_imported_with_its_members() {
+        let imported: GrantImport = "p/br-a/neon%2Fdb/r%2F1/public,sales.orders,a%2Eb.c%2Cd".parse().unwrap();
+        assert_eq!(imported.id.to_string(), "p/br-a/neon%2Fdb/r%2F1");
+        assert_eq!(imported.schemas, [SchemaName::parse("public").unwrap()].into());
+        let table = |schema: &str, name: &str| TableName::parse(schema, name).unwrap();
+        assert_eq!(imported.tables, [table("sales", "orders"), table("a.b", "c,d")].into());
+        let wrong = |text: &str| text.parse::<GrantImport>().unwrap_err();
+        assert_eq!(wrong("p/br-a/d/r"), "`p/br-a/d/r` has 4 parts, not 5");
+        assert_eq!(wrong("x/p/br-a/d/r/a"), "`x/p/br-a/d/r/a` has 6 parts, not 5");
+        assert!(wrong("P/br-a/d/r/a").contains("holds `P`"));
+        assert!(wrong("p/br-a/d//a").contains("empty part"));
+        assert!(wrong("p/br-a/d/r/a.b.c").contains("`schema.table`"));
+        for members in ["", "a,", ",a", "a.", ".a", "a%", "a..b"] {
+            assert!(format!("p/br-a/d/r/{members}").parse::<GrantImport>().is_err(), "{members}");
+        }
+    }
+
+    #[test]
+    fn a_replacement_has_the_same_key_on_any_branch() {
+        let key = |text: &str| text.parse::<PublicationId>().unwrap().key_on_any_branch();
+        assert_eq!(key("p/br-a/d/s"), key("p/br-b/d/s"));
+        for other in ["q/br-a/d/s", "p/br-a/e/s", "p/br-a/d/t"] {
+            assert_ne!(key("p/br-a/d/s"), key(other));
+        }
+        assert_ne!(key("p/br-a/d/s"), "p/br-a/d/s".parse::<SlotId>().unwrap().key_on_any_branch());
     }
 
     #[test]

@@ -5,13 +5,16 @@
 //!
 //! [`neon`](self::neon) and [`direct`] alone know how to get in; everything else takes a [`Database`] whole.
 
+mod addresses;
 mod beside;
+mod branches;
 mod database;
 pub(crate) mod direct;
 mod error;
 mod ids;
 mod natural_keys;
 mod neon;
+mod readers;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,14 +23,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub(crate) use addresses::Fate;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
-pub(crate) use ids::{GrantId, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
-pub(crate) use natural_keys::{NaturalKey, NaturalKeys, Nonce};
+pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
+pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
 use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls};
 use crate::secret::Secret;
+use addresses::Addresses;
+use branches::Branches;
+use readers::Readers;
 use snapshots::Snapshots;
 
 /// What the provider's configuration says of the way in.
@@ -67,9 +74,13 @@ struct Inner {
     pool: Pool,
     tls: Tls,
     root_certificates: Option<String>,
+    root_certificates_file: Option<String>,
     snapshots: Snapshots,
     unreachable: Mutex<BTreeMap<Database, Error>>,
     natural_keys: NaturalKeys,
+    readers: Readers,
+    addresses: Addresses,
+    branches: Branches,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -92,6 +103,7 @@ pub(crate) enum WrongSettings {
 impl Target {
     /// Checks the settings. Nothing is sent.
     pub(crate) fn new(settings: Settings) -> Result<Self, WrongSettings> {
+        let root_certificates_file = settings.sslrootcert.clone();
         let (roots, root_certificates) = match settings.sslrootcert {
             None => (Roots::System, None),
             Some(path) => {
@@ -123,9 +135,13 @@ impl Target {
             pool,
             tls,
             root_certificates,
+            root_certificates_file,
             snapshots: Snapshots::default(),
             unreachable: Mutex::default(),
             natural_keys: NaturalKeys::default(),
+            readers: Readers::default(),
+            addresses: Addresses::default(),
+            branches: Branches::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -151,6 +167,11 @@ impl Target {
     /// The PEM text that is trusted instead of the system's roots.
     pub(crate) fn root_certificates(&self) -> Option<&str> {
         self.0.root_certificates.as_deref()
+    }
+
+    /// The file that holds them.
+    pub(crate) fn root_certificates_file(&self) -> Option<&str> {
+        self.0.root_certificates_file.as_deref()
     }
 
     /// The server that a location resolves to; only a default branch is looked up.
@@ -224,17 +245,6 @@ impl Target {
         }
     }
 
-    /// A session as the default role, for reads and checks.
-    pub(crate) async fn connect(
-        &self,
-        database: &Database,
-        budget: &Budget,
-        purpose: &str,
-    ) -> Result<postgres::Session, Error> {
-        let address = self.address(database, None, budget).await?;
-        self.open(&address, database, budget, purpose, Company::Shared).await
-    }
-
     /// A session for writes, as the given role or the default one. Drops what reads share of the server, and from here
     /// on reads of this process look things up one by one.
     pub(crate) async fn connect_to_write(
@@ -274,11 +284,6 @@ impl Target {
         server.project_id().is_some_and(|project| self.to_be_enabled().contains(project))
     }
 
-    /// Whether a branch is gone: it is absent and its project answers.
-    pub(crate) async fn branch_is_gone(&self, branch: &Branch, budget: &Budget) -> Result<bool, Error> {
-        self.neon_entrance()?.branch_is_gone(branch, budget).await
-    }
-
     /// Whether this process has written: it applies, so reads look things up by name instead of loading all of a
     /// family for each of many creates.
     fn is_writing(&self) -> bool {
@@ -288,6 +293,16 @@ impl Target {
     /// Objects that this process created or adopted.
     pub(crate) fn natural_keys(&self) -> &NaturalKeys {
         &self.0.natural_keys
+    }
+
+    /// Which instances of one object this process has seen.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.0.addresses
+    }
+
+    /// The branches that objects stay on.
+    pub(crate) fn branches(&self) -> &Branches {
+        &self.0.branches
     }
 
     async fn address(&self, database: &Database, role: Option<&RoleName>, budget: &Budget) -> Result<Address, Error> {

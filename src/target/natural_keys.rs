@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use crate::postgres::marks::Nonce;
 
 /// What makes an object the same object on the server, whatever Terraform calls it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,41 +20,20 @@ impl NaturalKey {
     }
 }
 
-/// Which instance of a resource holds an object. Kept in private state, and in marks on the server.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Nonce(String);
-
-impl Nonce {
-    /// A new one: 128 random bits as hexadecimal digits.
-    pub(crate) fn random() -> Self {
-        let mut bytes = [0_u8; 16];
-        if getrandom::fill(&mut bytes).is_err() {
-            // Without a source of randomness no TLS connection can be made either: this is not reached in practice.
-            tracing::warn!("the operating system gave no random bytes");
-        }
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// The keys of one process, each with the instance that holds it.
 #[derive(Debug, Default)]
-pub(crate) struct NaturalKeys(Mutex<BTreeMap<NaturalKey, Nonce>>);
+pub(crate) struct NaturalKeys(Mutex<BTreeMap<NaturalKey, Option<Nonce>>>);
 
 impl NaturalKeys {
     /// Remembers which instance created or adopted an object.
-    pub(crate) fn remember(&self, key: NaturalKey, by: Nonce) {
+    pub(crate) fn remember(&self, key: NaturalKey, by: Option<Nonce>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, by);
     }
 
     /// Whether another instance than `own` created or adopted the object in this process.
     pub(crate) fn is_held_by_another(&self, key: &NaturalKey, own: Option<&Nonce>) -> bool {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(key).is_some_and(|by| Some(by) != own)
+        held.get(key).is_some_and(|by| by.is_none() || by.as_ref() != own)
     }
 
     /// Forgets an object that was deleted.
@@ -67,10 +46,14 @@ impl NaturalKeys {
 mod tests {
     use super::*;
 
+    fn nonce() -> Nonce {
+        Nonce::random().unwrap()
+    }
+
     #[test]
     fn keys_are_told_apart_by_kind_and_by_each_name() {
         let keys = NaturalKeys::default();
-        keys.remember(NaturalKey::new("grant", ["p", "a/b"]), Nonce::random());
+        keys.remember(NaturalKey::new("grant", ["p", "a/b"]), Some(nonce()));
         assert!(keys.is_held_by_another(&NaturalKey::new("grant", ["p", "a/b"]), None));
         assert!(!keys.is_held_by_another(&NaturalKey::new("grant", ["p/a", "b"]), None));
         assert!(!keys.is_held_by_another(&NaturalKey::new("role", ["p", "a/b"]), None));
@@ -79,12 +62,12 @@ mod tests {
     #[test]
     fn an_instance_may_delete_what_it_created_itself() {
         let (keys, key) = (NaturalKeys::default(), NaturalKey::new("slot", ["p", "s"]));
-        let (first, second) = (Nonce::random(), Nonce::random());
+        let (first, second) = (nonce(), nonce());
         assert_ne!(first, second);
-        keys.remember(key.clone(), first.clone());
+        keys.remember(key.clone(), Some(first.clone()));
         assert!(!keys.is_held_by_another(&key, Some(&first)));
         assert!(keys.is_held_by_another(&key, Some(&second)));
-        keys.remember(key.clone(), second);
+        keys.remember(key.clone(), Some(second));
         assert!(keys.is_held_by_another(&key, Some(&first)), "the newer instance holds it");
         keys.forget(&key);
         assert!(!keys.is_held_by_another(&key, None));

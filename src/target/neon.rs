@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Target;
 use super::database::{Branch, Database, Server};
 use super::error::{Container, Error};
-use crate::neon::{self, BranchId, Budget, ConnectionUri, ProjectId};
+use crate::neon::{self, BranchId, Budget, ConnectionUri, Project, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
 use crate::secret::Secret;
 
@@ -38,10 +39,7 @@ impl Entrance {
             Some(branch) => Ok(branch.clone()),
             None => match self.client.shared().default_branch(project, budget).await {
                 Ok(branch) => Ok(branch.id.clone()),
-                Err(error) if error.is_not_found() => {
-                    Err(Error::ProjectNotFound { project: project.clone(), source: error })
-                }
-                Err(error) => Err(error.into()),
+                Err(error) => Err(Error::of_project(project, error)),
             },
         }
     }
@@ -66,11 +64,26 @@ impl Entrance {
     ) -> Result<Login, Error> {
         let Some(given) = self.role_passwords.get(role.as_str()) else {
             let uri = self.connection_uri(branch, database, role, budget).await?;
-            let Some(password) = &uri.password else { return Err(Error::NoPassword { role: role.to_string() }) };
+            let Some(password) = &uri.password else {
+                return Err(Error::NoPassword {
+                    role: role.to_string(),
+                    why: self.why_no_password(branch, budget).await,
+                });
+            };
             return Ok(Login { host: uri.host.clone(), port: uri.port, password: password.clone() });
         };
         let (host, port) = self.host(branch, database, role, budget).await?;
         Ok(Login { host, port, password: given.clone() })
+    }
+
+    /// Why the API names no password in a connection URI: it does not say so itself.
+    async fn why_no_password(&self, branch: &Branch, budget: &Budget) -> String {
+        let stored = self.client.shared().project(&branch.project, budget).await.map(|it| it.stores_passwords());
+        match stored {
+            Ok(false) => "the project does not store passwords".to_owned(),
+            Ok(true) => "the Neon API has none, because the role was created with SQL or may not log in".to_owned(),
+            Err(_) => "the Neon API gives none".to_owned(),
+        }
     }
 
     /// Direct host and port, for a role that is known to be there.
@@ -106,7 +119,7 @@ impl Entrance {
             .connection_uri(&branch.project, &branch.id, database.as_str(), role.as_str(), budget)
             .await
             .map_err(|error| match error.kind() {
-                neon::Kind::PasswordsNotStored => Error::NoPassword { role: role.to_string() },
+                neon::Kind::PasswordsNotStored => Error::NoPassword { role: role.to_string(), why: error.to_string() },
                 _ => error.into(),
             })?;
         if neon::is_pooler_host(&uri.host) {
@@ -124,10 +137,20 @@ impl Entrance {
         }
         match self.client.get_project(&branch.project, budget).await {
             Ok(_) => Ok(true),
-            Err(error) if error.is_not_found() => {
-                Err(Error::ProjectNotFound { project: branch.project.clone(), source: error })
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(Error::of_project(&branch.project, error)),
+        }
+    }
+
+    /// What a 404 for an object of a branch means: a branch that is gone is told apart from the object, and from a
+    /// project that the key does not see.
+    pub(super) async fn absent_on(&self, branch: &Branch, error: neon::Error, budget: &Budget) -> Error {
+        if !error.is_not_found() {
+            return error.into();
+        }
+        match self.branch_is_gone(branch, budget).await {
+            Ok(true) => Error::branch_gone(branch),
+            Ok(false) => error.into(),
+            Err(other) => other,
         }
     }
 
@@ -140,6 +163,49 @@ impl Entrance {
                 Error::Gone { container: Container::Database, what: database.to_string() }
             }
             Err(project @ Error::ProjectNotFound { .. }) => project,
+            Err(_) => error.into(),
+        }
+    }
+}
+
+/// What the API says of a project and its branches, for resources that are not in a database.
+impl Target {
+    /// The project, out of the answers that reads share.
+    pub(crate) async fn project(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Project>, Error> {
+        let found = self.neon()?.shared().project(project, budget).await;
+        found.map_err(|error| Error::of_project(project, error))
+    }
+
+    /// The project as it is at this moment.
+    pub(crate) async fn project_now(&self, project: &ProjectId, budget: &Budget) -> Result<Project, Error> {
+        let found = self.neon()?.get_project(project, budget).await;
+        found.map_err(|error| Error::of_project(project, error))
+    }
+
+    /// The branch with its settings; the default branch where none is named.
+    pub(crate) async fn branch_of(
+        &self,
+        project: &ProjectId,
+        branch: Option<&BranchId>,
+        budget: &Budget,
+    ) -> Result<Arc<neon::Branch>, Error> {
+        let entrance = self.neon_entrance()?;
+        let shared = entrance.client.shared();
+        let Some(id) = branch else {
+            let found = shared.default_branch(project, budget).await;
+            return found.map_err(|error| Error::of_project(project, error));
+        };
+        let branch = Branch { project: project.clone(), id: id.clone() };
+        match shared.branch(project, id, budget).await {
+            Ok(found) => Ok(found),
+            Err(error) => Err(entrance.absent_on(&branch, error, budget).await),
+        }
+    }
+
+    /// What an error for an object of a branch means: see [`Entrance::absent_on`].
+    pub(crate) async fn absent_on(&self, branch: &Branch, error: neon::Error, budget: &Budget) -> Error {
+        match self.neon_entrance() {
+            Ok(entrance) => entrance.absent_on(branch, error, budget).await,
             Err(_) => error.into(),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,7 @@ struct Inner<D> {
     private: Mutex<Private>,
     warnings: Mutex<Diagnostics>,
     checkpoint: Mutex<Option<Value>>,
+    config: Value,
 }
 
 impl<D> Clone for Context<D> {
@@ -51,6 +53,7 @@ impl<D> Context<D> {
                 private: Mutex::new(private),
                 warnings: Mutex::default(),
                 checkpoint: Mutex::default(),
+                config: Value::Null,
             }),
             applies: false,
         }
@@ -65,6 +68,26 @@ impl<D> Context<D> {
     /// Whether the call applies a change. Otherwise it belongs to a plan or a refresh, and the user waits for an answer.
     pub fn applies(&self) -> bool {
         self.applies
+    }
+
+    /// The same context with the configuration of the object. For the framework, before anyone has a copy.
+    pub(crate) fn with_config(mut self, config: Value) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.config = config;
+        }
+        self
+    }
+
+    /// What the user wrote of the object that is created or updated: without defaults, and with its write-only values,
+    /// which neither plan nor state have. An error in a read or a delete, which have no configuration.
+    pub fn config<M: DeserializeOwned>(&self) -> Result<M, Diagnostics> {
+        if self.inner.config.is_null() {
+            return Err(Diagnostic::bug("The configuration was asked for where Terraform gives none.").into());
+        }
+        model::from_value(&self.inner.config).map_err(|error| {
+            // The message may repeat a write-only value.
+            Diagnostic::bug("The configuration does not fit its model.").at(error.path).into()
+        })
     }
 
     /// What the provider's configuration made.
@@ -97,7 +120,8 @@ impl<D> Context<D> {
         lock(&self.inner.private).clone()
     }
 
-    /// Keeps a value in private state.
+    /// Keeps a value in private state. In a plan's check it is kept for the apply of that plan: an update or a delete
+    /// finds it beside what there was, a create finds it alone.
     pub fn set_private<T: Serialize>(&self, key: &str, value: &T) {
         lock(&self.inner.private).set(key, value);
     }

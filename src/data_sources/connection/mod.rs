@@ -1,61 +1,40 @@
-//! `neonrep_connection`: how a consumer connects to a database, on the direct host.
-
-use tfplugin::schema::{Rule, boolean, number, string};
-use tfplugin::{Attr, AttributePath, DataSource, Diagnostic, Diagnostics, Schema, identity, path};
+//! `data.neonrep_connection`: how a consumer connects to a database, on the direct host.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
+use tfplugin::schema::{Rule, boolean, number, string};
+use tfplugin::{Attr, AttributePath, DataSource, Diagnostic, Diagnostics, Schema, path};
 
-use crate::context::{Context, Data};
-use crate::explain;
-use crate::neon::{self, BranchId, Budget, ProjectId};
+use crate::handler::{Call, Context, Data, Db, attributes, explain, words};
+use crate::neon::{self, BranchId, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
-use crate::resources::{access, location};
-use crate::secret::Secret;
-use crate::session::{Error, Location, Place, Session};
+use crate::secret::{Secret, StoredSecret};
+use crate::target::{Error, RoleId};
 
-/// The data source.
-#[derive(Debug)]
 pub(crate) struct Connection;
 
 /// Field for field the schema.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Model {
-    project_id: Attr<String>,
-    branch_id: Attr<String>,
-    database: Attr<String>,
-    role_id: Attr<String>,
-    username: Attr<String>,
+    project_id: Attr<ProjectId>,
+    branch_id: Attr<BranchId>,
+    database: Attr<DatabaseName>,
+    role_id: Attr<RoleId>,
+    username: Attr<RoleName>,
     include_password: Attr<bool>,
     host: Attr<String>,
-    port: Attr<u32>,
+    port: Attr<u16>,
     port_string: Attr<String>,
     sslmode: Attr<String>,
     ssl_root_certificate: Attr<String>,
-    password: Attr<String>,
-    uri: Attr<String>,
+    password: Attr<StoredSecret>,
+    uri: Attr<StoredSecret>,
 }
 
-/// The password is not shown.
-impl std::fmt::Debug for Model {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model")
-            .field("database", &self.database)
-            .field("username", &self.username)
-            .finish_non_exhaustive()
-    }
-}
+attributes::located!(Model);
 
-/// What the role id of a `neonrep_role` says.
-#[derive(Debug, PartialEq, Eq)]
-struct RoleId {
-    project: ProjectId,
-    branch: BranchId,
-    name: RoleName,
-}
-
-/// All that stands in a URI must be escaped but these (RFC 3986).
+/// Everything in a URI is escaped except these characters (RFC 3986, 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 const SSLMODE: &str = "verify-full";
@@ -66,20 +45,21 @@ impl DataSource for Connection {
     type Data = Data;
 
     fn schema() -> Schema {
-        Schema::new(include_str!("connection.md"))
-            .attribute("project_id", string().required().parsed_by(ProjectId::parse).doc("Id of the Neon project."))
+        Schema::new(include_str!("page.md"))
+            .attribute("project_id", string().required().parsed_by(ProjectId::parse).doc("ID of the Neon project."))
             .attribute(
                 "branch_id",
-                string()
-                    .optional()
-                    .computed()
-                    .parsed_by(BranchId::parse)
-                    .doc("Id of the branch. Without it, the branch of `role_id`, or else the project's default branch."),
+                string().optional().computed().parsed_by(attributes::branch).doc(
+                    "ID of the branch. Defaults to the branch of `role_id`, then to the default branch of the project.",
+                ),
             )
             .attribute("database", string().required().parsed_by(DatabaseName::parse).doc("Name of the database."))
             .attribute(
                 "role_id",
-                string().optional().parsed_by(RoleId::parse).doc("Id of the `neonrep_role` to connect as."),
+                string()
+                    .optional()
+                    .parsed_by(str::parse::<RoleId>)
+                    .doc("ID of the `neonrep_role` to connect as, such as `neonrep_role.<name>.id`."),
             )
             .attribute(
                 "username",
@@ -87,53 +67,45 @@ impl DataSource for Connection {
                     .optional()
                     .computed()
                     .parsed_by(RoleName::parse)
-                    .doc("Name of the role to connect as, where it is not a `neonrep_role`."),
+                    .doc("Name of the role to connect as, if it is not a `neonrep_role`."),
             )
             .attribute(
                 "include_password",
-                boolean().default(false).doc("Read the password, which puts it into the state and plan files."),
+                boolean()
+                    .default(false)
+                    .doc("Read the password. This puts it into the state and plan files."),
             )
-            .attribute("host", string().computed().doc("Host name of the direct endpoint."))
+            .attribute("host", string().computed().doc("Direct host of the endpoint."))
             .attribute("port", number().computed().doc("Port."))
-            .attribute("port_string", string().computed().doc("Port, for consumers that want a string."))
-            .attribute("sslmode", string().computed().doc("libpq's `sslmode` to use: `verify-full`."))
+            .attribute("port_string", string().computed().doc("Port as a string."))
+            .attribute("sslmode", string().computed().doc("Recommended `sslmode` of libpq: `verify-full`."))
             .attribute(
                 "ssl_root_certificate",
                 string().computed().doc(
-                    "PEM text of the certificates to trust, if the provider's `sslrootcert` names a file; null where the \
-                     system's roots do.",
+                    "PEM text of the root certificates, if the provider's `sslrootcert` names a file. Null otherwise: then the \
+                     roots of the system apply.",
                 ),
             )
             .attribute(
                 "password",
-                string().computed().sensitive().doc("The role's password, with `include_password = true`; else null."),
+                string().computed().sensitive().doc("Password of the role. Null unless `include_password = true`."),
             )
             .attribute(
                 "uri",
-                string()
-                    .computed()
-                    .sensitive()
-                    .doc("All of it as a connection URI, with `include_password = true`; else null."),
+                string().computed().sensitive().doc(
+                    "Connection URI in the form that Neon gives, with `sslmode=require` and `channel_binding=require`. Null unless \
+                     `include_password = true`.",
+                ),
             )
             .rule(Rule::ExactlyOneOf(vec!["role_id", "username"]))
     }
 
     fn validate(config: &Model) -> Diagnostics {
-        let Some(role) = config.role_id.known().and_then(|id| RoleId::parse(id).ok()) else {
-            return Diagnostics::none();
-        };
-        let differs = |what: &str, of_role: &str, said: &Attr<String>, at: AttributePath| {
-            said.known().filter(|said| *said != of_role).map(|said| {
-                Diagnostic::error(
-                    format!("Role belongs to another {what}"),
-                    format!("`role_id` names a role of {what} `{of_role}`, and `{at}` is `{said}`."),
-                )
-                .at(at)
-            })
-        };
+        let Attr::Known(role) = &config.role_id else { return Diagnostics::none() };
+        let [project, branch] = role.server.parts();
         [
-            differs("project", role.project.as_str(), &config.project_id, path!(project_id)),
-            differs("branch", role.branch.as_str(), &config.branch_id, path!(branch_id)),
+            differs("project", project, &config.project_id, path!(project_id)),
+            differs("branch", branch, &config.branch_id, path!(branch_id)),
         ]
         .into_iter()
         .flatten()
@@ -146,96 +118,103 @@ impl DataSource for Connection {
         if wrong.has_errors() {
             return Err(wrong);
         }
-        let session = &cx.data().session;
-        let budget = access::budget(cx);
-        let role_id = location::optional(&config.role_id, path!(role_id), RoleId::parse)?;
-        let role = match &role_id {
-            Some(id) => id.name.clone(),
-            None => location::known(&config.username, path!(username), RoleName::parse)?,
-        };
-        let mut wanted: Location = location::location(&config.project_id, &config.branch_id, &config.database)?;
-        wanted.branch = wanted.branch.or(role_id.map(|id| id.branch));
-
-        let doing = format!("read how to connect to database `{}`", wanted.database);
-        let failed = |error: Error| Diagnostics::from(explain::session(&doing, &error));
-        let place = session.place(&wanted, &budget).await.map_err(failed)?;
-        let (host, port) = session.host(&place, &budget).await.map_err(failed)?;
-        let password = if config.include_password.is_true() {
-            Some(password(session, &place, &role, &config, &budget).await?)
-        } else {
-            None
-        };
-        let uri = password.as_ref().map(|it| uri(&role, it, &host, port, &place.database));
+        let database = config.database.need(path!(database))?;
+        let call = Call::new(cx, format!("read how to connect to database `{database}`"));
+        let db = call.database(&config.on_branch_of_role()).await?;
+        let (host, port) = call.target().host(db.at(), &call.budget()).await.map_err(|error| call.failed(&error))?;
+        let role = config.role()?.clone();
+        let password = if config.include_password.is_true() { password(&db, &config, &role).await? } else { None };
+        let roots = call.target().root_certificates_file();
+        let uri = password.as_ref().map(|password| uri(&role, password, &host, port, &db.at().name, roots));
         Ok(Model {
-            branch_id: place.branch.to_string().into(),
-            username: role.to_string().into(),
+            branch_id: db.at().server.branch_id().cloned().into(),
+            username: role.into(),
             host: host.into(),
-            port: u32::from(port).into(),
+            port: port.into(),
             port_string: port.to_string().into(),
             sslmode: SSLMODE.to_owned().into(),
-            ssl_root_certificate: session.root_certificates().map(str::to_owned).into(),
-            password: password.map(|it| it.expose().to_owned()).into(),
-            uri: uri.map(|it| it.expose().to_owned()).into(),
+            ssl_root_certificate: call.target().root_certificates().map(str::to_owned).into(),
+            password: password.map(StoredSecret::from).into(),
+            uri: uri.map(StoredSecret::from).into(),
             ..config
         })
     }
 }
 
-impl RoleId {
-    fn parse(id: &str) -> Result<Self, String> {
-        let parts = identity::split(id)?;
-        let [project, branch, name] = parts.as_slice() else {
-            return Err(format!(
-                "`{id}` is not the id of a `neonrep_role`, which is `<project_id>/<branch_id>/<name>`"
-            ));
-        };
-        Ok(Self {
-            project: ProjectId::parse(project).map_err(|wrong| wrong.to_string())?,
-            branch: BranchId::parse(branch).map_err(|wrong| wrong.to_string())?,
-            name: RoleName::parse(name).map_err(|wrong| wrong.to_string())?,
-        })
+impl Model {
+    /// The role to connect as.
+    fn role(&self) -> Result<&RoleName, Diagnostics> {
+        match &self.role_id {
+            Attr::Known(id) => Ok(&id.name),
+            _ => self.username.need(path!(username)),
+        }
+    }
+
+    /// The same with the branch of the role where none is named.
+    fn on_branch_of_role(&self) -> Self {
+        let branch = self.branch_id.known().or_else(|| self.role_id.known()?.server.branch_id());
+        Self { branch_id: branch.cloned().into(), ..self.clone() }
     }
 }
 
-/// The password that Neon keeps, as it is now.
-async fn password(
-    session: &Session,
-    place: &Place,
-    role: &RoleName,
-    config: &Model,
-    budget: &Budget,
-) -> Result<Secret, Diagnostics> {
-    let revealed = session.neon().reveal_password(&place.project, &place.branch, role.as_str(), budget).await;
-    let at = if config.role_id.is_null() { path!(username) } else { path!(role_id) };
-    revealed.map_err(|error| match error.kind() {
-        neon::Kind::NotFound => Diagnostic::error(
-            format!("Role `{role}` has no password to read"),
-            format!(
-                "{}.\n\nThe role is not there, or may not log in. Name the `id` of a `neonrep_role` in `role_id`, so that the \
-                 password is read after the role was made, or leave `include_password` out.",
-                explain::sentence(&error.to_string())
-            ),
-        )
-        .at(at)
-        .into(),
-        neon::Kind::PasswordsNotStored => Diagnostic::error(
-            format!("Password of role `{role}` cannot be read"),
-            format!(
-                "Project `{}` does not store passwords. Leave `include_password` out and take the password from where it was \
-                 kept when it was made, such as `neonrep_role` with `store_password = true`.",
-                place.project
-            ),
-        )
-        .at(path!(include_password))
-        .into(),
-        _ => explain::neon(&format!("read the password of role `{role}`"), &error).into(),
+/// An argument that contradicts the id of the role.
+fn differs<T: AsRef<str>>(what: &str, of_role: &str, said: &Attr<T>, at: AttributePath) -> Option<Diagnostic> {
+    let said = said.known().map(AsRef::as_ref).filter(|said| *said != of_role)?;
+    let detail = format!("`role_id` names a role of {what} `{of_role}`, and `{at}` is `{said}`.");
+    Some(Diagnostic::error(format!("Role belongs to another {what}"), detail).at(at))
+}
+
+/// The password that is valid now; none on a server that asks for none.
+async fn password(db: &Db<'_>, config: &Model, role: &RoleName) -> Result<Option<Secret>, Diagnostics> {
+    let call = db.call();
+    let found = call.target().password(db.at(), role, &call.budget()).await;
+    found.map_err(|error| match &error {
+        Error::Neon(answer) if answer.kind() == neon::Kind::NotFound => {
+            let at = if config.role_id.is_null() { path!(username) } else { path!(role_id) };
+            no_password(role, answer).at(at).into()
+        }
+        Error::Neon(answer) if answer.kind() == neon::Kind::PasswordsNotStored => {
+            not_stored(role, config.project_id.known()).into()
+        }
+        Error::Neon(answer) => explain::neon(&format!("read the password of role `{role}`"), answer).into(),
+        _ => call.failed(&error),
     })
 }
 
-fn uri(role: &RoleName, password: &Secret, host: &str, port: u16, database: &DatabaseName) -> Secret {
+fn no_password(role: &RoleName, answer: &neon::Error) -> Diagnostic {
+    let detail = format!(
+        "{}.\n\nThe role does not exist, or may not log in. If this configuration creates it, set `role_id = \
+         neonrep_role.<name>.id`, so that the password is read after the role was created. Otherwise remove `include_password`.",
+        words::sentence(&answer.to_string())
+    );
+    Diagnostic::error(format!("Role `{role}` has no password to read"), detail)
+}
+
+fn not_stored(role: &RoleName, project: Option<&ProjectId>) -> Diagnostic {
+    let detail = format!(
+        "Project `{}` does not store passwords.\n\nAdd the password to the provider's `role_passwords`, or remove \
+         `include_password` and take the password from where it was stored when it was set, such as a `neonrep_role` with \
+         `store_password = true`.",
+        project.map_or("", ProjectId::as_str)
+    );
+    Diagnostic::error(format!("Password of role `{role}` cannot be read"), detail).at(path!(include_password))
+}
+
+/// In Neon's own form, which libpq accepts on any system: `verify-full` needs a file of root certificates, which libpq
+/// does not look for elsewhere before version 16 (manual, 32.19.1).
+fn uri(
+    role: &RoleName,
+    password: &Secret,
+    host: &str,
+    port: u16,
+    database: &DatabaseName,
+    roots: Option<&str>,
+) -> Secret {
     let escaped = |text| utf8_percent_encode(text, ESCAPED);
+    let host = neon::host_in_uri(host);
+    let roots = roots.map(|file| format!("&sslrootcert={}", escaped(file))).unwrap_or_default();
     Secret::new(format!(
-        "postgresql://{}:{}@{host}:{port}/{}?sslmode={SSLMODE}",
+        "postgresql://{}:{}@{host}:{port}/{}?sslmode=require&channel_binding=require{roots}",
         escaped(role.as_str()),
         escaped(password.expose()),
         escaped(database.as_str())
@@ -244,22 +223,24 @@ fn uri(role: &RoleName, password: &Secret, host: &str, port: u16, database: &Dat
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tfplugin::kinds::erased;
     use tfplugin::model;
+
+    use super::*;
 
     fn config(role_id: &str, branch: Attr<&str>) -> Model {
         let nulls: Model = model::nulls(&Connection::schema()).unwrap();
         Model {
-            project_id: "p".to_owned().into(),
-            branch_id: branch.map(str::to_owned),
-            role_id: role_id.to_owned().into(),
+            project_id: ProjectId::parse("p").unwrap().into(),
+            branch_id: branch.map(|it| it.parse().unwrap()),
+            role_id: role_id.parse::<RoleId>().unwrap().into(),
             ..nulls
         }
     }
 
     #[test]
     fn model_and_schema_agree() {
-        assert_eq!(tfplugin::kinds::erased::data_source(Connection).agrees(), Ok(()));
+        assert_eq!(erased::data_source(Connection).agrees(), Ok(()));
     }
 
     #[test]
@@ -279,18 +260,24 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_another_form_is_refused() {
-        for wrong in ["", "r", "p/br-a", "p/br-a/r/s", "P/br-a/r", "p/br-a/"] {
-            assert!(RoleId::parse(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(RoleId::parse("p/br-a/a%2Fb").unwrap().name.as_str(), "a/b");
+    fn the_branch_of_the_role_is_used_where_none_is_named() {
+        let at =
+            |branch| config("p/br-a/a%2Fb", branch).on_branch_of_role().branch_id.into_known().unwrap().to_string();
+        assert_eq!(at(Attr::Null), "br-a");
+        assert_eq!(at(Attr::Known("br-a")), "br-a");
+        assert_eq!(config("p/br-a/a%2Fb", Attr::Null).role().unwrap().as_str(), "a/b");
     }
 
     #[test]
-    fn a_uri_escapes_what_it_is_made_of() {
+    fn a_uri_escapes_what_it_is_made_of_and_has_the_form_that_neon_gives() {
         let role = RoleName::parse("a@b").unwrap();
         let database = DatabaseName::parse("d/1?").unwrap();
-        let uri = uri(&role, &Secret::new("p:w@/%"), "ep-x.neon.tech", 5432, &database);
-        assert_eq!(uri.expose(), "postgresql://a%40b:p%3Aw%40%2F%25@ep-x.neon.tech:5432/d%2F1%3F?sslmode=verify-full");
+        let of = |host, roots| uri(&role, &Secret::new("p:w@/%"), host, 5432, &database, roots);
+        assert_eq!(
+            of("ep-x.neon.tech", None).expose(),
+            "postgresql://a%40b:p%3Aw%40%2F%25@ep-x.neon.tech:5432/d%2F1%3F?sslmode=require&channel_binding=require"
+        );
+        assert!(of("ep-x.neon.tech", Some("/my roots.pem")).expose().ends_with("&sslrootcert=%2Fmy%20roots.pem"));
+        assert!(of("::1", None).expose().contains("@[::1]:5432/"));
     }
 }

@@ -1,54 +1,50 @@
-//! A planned grant against the world: tables that are not there, and tables that others own.
+//! What a plan says of a grant, by the live database. All are warnings: something else in the run may cure them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tfplugin::{Diagnostics, Plan, path};
 
-use super::Model;
-use super::scope::{Facts, Scope};
+use super::apply::Facts;
+use super::model::{Model, Scope};
 use crate::checks::{tables_exist, tables_grantable};
-use crate::context::Context;
+use crate::handler::{Call, Context};
 use crate::postgres::grant::Entry;
-use crate::postgres::privilege;
-use crate::postgres::{Connection, RoleName, TableName};
-use crate::resources::access;
-use crate::session::{Error, Location};
+use crate::postgres::{Connection, RoleName, TableName, privilege};
+use crate::target::{DatabaseLocation, Error};
 
-/// Both are warnings: something else in the run may cure them. Unknown arguments mean silence.
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
-    let policy = access::policy(cx);
+    let call = Call::new(cx, "check the grant");
+    let policy = call.policy();
     if !policy.asks(&tables_exist::CHECK) && !policy.asks(&tables_grantable::CHECK) {
         return Diagnostics::none();
     }
-    let configured = plan.config.as_ref().map(|it| &it.branch_id);
-    let at = access::checked_location(&planned.project_id, &planned.branch_id, configured, &planned.database);
+    let location = call.checked_location(planned, plan.config.as_ref());
     let unknown = planned.schemas.is_unknown() || planned.tables.is_unknown() || planned.connect_as.is_unknown();
-    let (Some(at), false) = (at, unknown) else { return Diagnostics::none() };
-    let (Ok(scope), Ok(connect_as)) = (planned.scope(), planned.writer()) else { return Diagnostics::none() };
-    match judged(cx, &at, &scope, connect_as).await {
-        Ok(said) => said,
-        Err(error) => access::not_checked(cx, &at, &error),
+    let (Some(location), Ok(scope), false) = (location, planned.scope(), unknown) else { return Diagnostics::none() };
+    match facts(&call, &location, &scope, planned.connect_as.known()).await {
+        Ok(found) => found,
+        Err(error) => call.unseen(&location).told(&error),
     }
 }
 
-/// The world, and what can be said of it.
-async fn judged(
-    cx: &Context,
-    at: &Location,
+/// All checks of a grant.
+async fn facts(
+    call: &Call<'_>,
+    location: &DatabaseLocation,
     scope: &Scope,
-    connect_as: Option<RoleName>,
+    connect_as: Option<&RoleName>,
 ) -> Result<Diagnostics, Error> {
-    let (session, policy, budget) = (access::session(cx), access::policy(cx), access::budget(cx));
-    let place = session.place(at, &budget).await?;
-    let held = session.holdings(&place, &scope.role, &budget).await?.unwrap_or_default();
-    let facts = Facts::shared(session, &place, connect_as.clone(), &budget).await?;
+    let (target, policy, budget) = (call.target(), call.policy(), call.budget());
+    let at = call.resolved(location, connect_as).await?;
+    let held = target.holdings(&at, &scope.role, &budget).await?.unwrap_or_default();
+    let facts = Facts::shared(call, &at, connect_as).await?;
     let absent = tables_exist::check(&facts.tables, &scope.tables, &path!(tables));
-    let mut said = policy.judge(&tables_exist::CHECK, absent);
-    // A `connect_as` that is not there yet may be made in the same run.
+    let mut found = policy.admit(&tables_exist::CHECK, absent);
+    // A `connect_as` that is not there yet may be created in the same run.
     if !policy.asks(&tables_grantable::CHECK) || !facts.may_act_for.contains(&facts.writer) {
-        return Ok(said);
+        return Ok(found);
     }
     let missing = scope.wanted(&facts).missing(&facts.tables, &held);
     let to_give: BTreeSet<TableName> = missing
@@ -60,12 +56,12 @@ async fn judged(
         .collect();
     let of_others = tables_grantable::of_others(&facts.tables, &to_give, &facts.may_act_for);
     if !of_others.is_empty() {
-        let who = connect_as.as_ref();
-        let read = |it: Arc<Connection>| async move { privilege::grant_options(&it, who).await };
-        let options = session.read(&place, &budget, "reading grant options", read).await?;
+        let read = |it: Arc<Connection>| async move { privilege::grant_options(&it, connect_as).await };
+        let options = target.read(&at, &budget, "reading grant options", read).await?;
         let at = if scope.schemas.is_empty() { path!(tables) } else { path!(schemas) };
-        let found = tables_grantable::check(&of_others, &options, &scope.privileges, &facts.writer, &at);
-        said.extend(policy.judge(&tables_grantable::CHECK, found));
+        let warning =
+            tables_grantable::check(&of_others, &options, &scope.privileges, &facts.writer, &scope.tables, &at);
+        found.extend(policy.admit(&tables_grantable::CHECK, warning));
     }
-    Ok(said)
+    Ok(found)
 }

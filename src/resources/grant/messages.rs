@@ -1,253 +1,196 @@
-//! Why a privilege cannot be given or taken back, and who can: only an object's owner, or a member of that role.
+//! Diagnostics of `neonrep_grant`: why a privilege cannot be granted or revoked, and who can.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use tfplugin::{Diagnostic, Diagnostics, path};
+use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
-use super::scope::{Facts, Scope};
-use super::texts;
-use crate::explain;
-use crate::postgres::grant::Entry;
-use crate::postgres::privilege::{Grantors, Holdings};
-use crate::postgres::{Error, Kind, RoleName, SchemaName};
+use super::apply::{Facts, Left};
+use super::model::{Model, Scope};
+use crate::handler::Stop;
+use crate::handler::words::{enumerate, sentence};
+use crate::postgres::grant::{self, Entry};
+use crate::postgres::{Error, Kind, RoleName, SchemaName, TableName};
 
-/// Who owns what privileges are given on, beside tables.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Owners {
-    pub(super) schemas: BTreeMap<SchemaName, RoleName>,
-    pub(super) database: Option<RoleName>,
-}
+/// Entries and statements that a message lists before it only counts.
+const SHOWN: usize = 10;
 
-impl Owners {
-    /// The owner of what an entry is about, if it is there.
-    fn of<'a>(&'a self, entry: &'a Entry, facts: &'a Facts) -> Option<&'a RoleName> {
-        match entry {
-            Entry::Connect(_) => self.database.as_ref(),
-            Entry::Usage(schema) => self.schemas.get(schema),
-            Entry::Table(table, _) => facts.tables.get(table).map(|it| &it.owner),
-            Entry::Future { owner, .. } => Some(owner),
-        }
+/// At least one of `schemas` and `tables` names something.
+pub(super) fn nothing_to_grant_on(config: &Model) -> Diagnostics {
+    let is_empty = |len: Option<usize>, is_unknown: bool| !is_unknown && len.unwrap_or_default() == 0;
+    let schemas = is_empty(config.schemas.known().map(BTreeSet::len), config.schemas.is_unknown());
+    let tables = is_empty(config.tables.known().map(BTreeSet::len), config.tables.is_unknown());
+    if !schemas || !tables {
+        return Diagnostics::none();
     }
+    let detail = "At least one of `schemas` and `tables` is required. To revoke all privileges, remove the resource.";
+    Diagnostic::error("Neither `schemas` nor `tables` is set", detail).into()
+}
 
-    /// Whether the writer can take an entry back: it acts for the owner, or for one that gave it.
-    pub(super) fn may_take(&self, entry: &Entry, held: &Holdings, facts: &Facts) -> bool {
-        let none = Grantors::new();
-        let grantors = match entry {
-            Entry::Connect(_) => &held.connect,
-            Entry::Usage(schema) => held.usage.get(schema).unwrap_or(&none),
-            Entry::Table(table, privilege) => held.tables.get(table).and_then(|it| it.get(privilege)).unwrap_or(&none),
-            Entry::Future { .. } => &none,
-        };
-        let owner = self.of(entry, facts);
-        owner.is_some_and(|it| facts.may_act_for.contains(it)) || !facts.may_act_for.is_disjoint(grantors)
+pub(super) fn missing_role(role: &RoleName) -> Diagnostic {
+    let detail = "It is not on the server. Nothing was changed.\n\nIf this configuration creates the role, set `role` to its \
+                  `name`, such as `neonrep_role.<name>.name`: Terraform then creates it first. Otherwise create it first.";
+    Diagnostic::error(format!("Role `{role}` does not exist"), detail).at(path!(role))
+}
+
+pub(super) fn missing_schemas(missing: &BTreeSet<&SchemaName>) -> Diagnostic {
+    Diagnostic::error(absent("Schema", "schemas", missing), absent_detail("schemas", missing)).at(path!(schemas))
+}
+
+pub(super) fn missing_tables(missing: &BTreeSet<&TableName>) -> Diagnostic {
+    Diagnostic::error(absent("Table", "tables", missing), absent_detail("tables", missing)).at(path!(tables))
+}
+
+fn absent<T: Display + Ord>(one: &str, many: &str, missing: &BTreeSet<T>) -> String {
+    match missing.first() {
+        Some(it) if missing.len() == 1 => format!("{one} `{it}` does not exist"),
+        _ => format!("{} {many} do not exist", missing.len()),
     }
 }
 
-/// `SELECT ON TABLE public.t (of alice)` for each entry whose owner the writer may not act for, and these owners.
-fn of_others(entries: &BTreeSet<Entry>, facts: &Facts, owners: &Owners) -> (Vec<String>, BTreeSet<RoleName>) {
-    let (mut lines, mut who) = (Vec::new(), BTreeSet::new());
-    for entry in entries {
-        match owners.of(entry, facts).filter(|it| !facts.may_act_for.contains(*it)) {
-            Some(owner) => {
-                lines.push(format!("- {entry}: only `{owner}`, the owner, can give it"));
-                who.insert(owner.clone());
-            }
-            None => lines.push(format!("- {entry}")),
-        }
-    }
-    (lines, who)
-}
-
-/// A role that is not there.
-pub(super) fn no_such_role(role: &RoleName) -> Error {
-    Error::new(Kind::UndefinedObject, format!("there is no role `{role}`"))
-}
-
-/// Grants that the server took and that changed nothing.
-pub(super) fn nothing_granted(still: &BTreeSet<Entry>, facts: &Facts, owners: &Owners) -> Error {
-    let (lines, who) = of_others(still, facts, owners);
-    let advice = match who.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>() {
-        who if who.is_empty() => String::new(),
-        who => format!("\nConnect as the owner (`connect_as`), or let {} grant the privileges", who.join(" and ")),
-    };
-    Error::new(
-        Kind::InsufficientPrivilege,
-        format!("no privileges were granted, for `{}` may not give these:\n{}{advice}", facts.writer, lines.join("\n")),
+fn absent_detail<T: Display>(argument: &str, missing: &BTreeSet<T>) -> String {
+    format!(
+        "Not found in the database: {}. Names are case-sensitive. Nothing was changed.\n\nCreate them first, or remove them from \
+         `{argument}`.",
+        enumerate(missing)
     )
 }
 
-/// The server's refusal, with the owners that it does not name.
-pub(super) fn with_owners(error: Error, missing: &BTreeSet<Entry>, facts: &Facts, owners: &Owners) -> Error {
-    let tables: BTreeSet<Entry> = missing
-        .iter()
-        .filter(|it| owners.of(it, facts).is_some_and(|owner| !facts.may_act_for.contains(owner)))
-        .cloned()
-        .collect();
-    if error.kind() != Kind::InsufficientPrivilege || tables.is_empty() {
-        return error;
+/// The server refused a GRANT; it does not name the owners.
+pub(super) fn refused(error: Error, role: &RoleName, entries: &BTreeSet<Entry>, facts: &Facts) -> Stop {
+    let foreign: BTreeSet<Entry> = entries.iter().filter(|it| !facts.is_within_reach(it)).cloned().collect();
+    if error.kind() != Kind::InsufficientPrivilege || foreign.is_empty() {
+        return error.into();
     }
-    let (lines, _) = of_others(&tables, facts, owners);
-    Error::new(
-        Kind::InsufficientPrivilege,
-        format!(
-            "{} (SQLSTATE {}): `{}` may not give these:\n{}",
-            error.message(),
-            error.sqlstate().unwrap_or("42501"),
-            facts.writer,
-            lines.join("\n")
-        ),
-    )
+    let answer = format!("{} (SQLSTATE 42501)", sentence(error.message()));
+    not_granted(&answer, role, &foreign, facts).into()
+}
+
+/// The server took a GRANT and did nothing (SQLSTATE 01007).
+pub(super) fn nothing_granted(role: &RoleName, still: &BTreeSet<Entry>, facts: &Facts) -> Diagnostic {
+    not_granted("The server granted nothing (SQLSTATE 01007)", role, still, facts)
+}
+
+fn not_granted(answer: &str, role: &RoleName, entries: &BTreeSet<Entry>, facts: &Facts) -> Diagnostic {
+    let detail = format!(
+        "{answer}: `{}` cannot grant these privileges.\n{}\n\nNothing was changed.\n\n{}",
+        facts.writer,
+        list(entries.iter().map(|it| of_owner(it, facts))),
+        advice(role, entries, facts)
+    );
+    Diagnostic::error("The connecting role cannot grant the privileges", detail).at(path!(connect_as))
+}
+
+/// Privileges on tables of a schema that only their owners can grant.
+pub(super) fn left_out(role: &RoleName, entries: &BTreeSet<Entry>, facts: &Facts) -> Diagnostic {
+    let detail = format!(
+        "`{}` cannot grant these privileges, so they stay in `missing`:\n{}\n\n{}",
+        facts.writer,
+        list(entries.iter().map(|it| of_owner(it, facts))),
+        advice(role, entries, facts)
+    );
+    Diagnostic::warning(format!("Role `{role}` lacks privileges on tables of other owners"), detail).at(path!(schemas))
+}
+
+/// `SELECT ON TABLE public.t (owner: alice)`
+fn of_owner(entry: &Entry, facts: &Facts) -> String {
+    match facts.owner(entry).filter(|_| !facts.is_within_reach(entry)) {
+        Some(owner) => format!("{entry} (owner: `{owner}`)"),
+        None => entry.to_string(),
+    }
+}
+
+/// What helps on every version: on 16 and newer neither side can make the one a member of the other without the ADMIN
+/// option (manual, GRANT).
+fn advice(role: &RoleName, entries: &BTreeSet<Entry>, facts: &Facts) -> String {
+    let mut parts = Vec::new();
+    let owners: BTreeSet<&RoleName> = entries.iter().filter_map(|it| facts.owner(it)).collect();
+    for owner in owners.iter().filter(|it| !facts.may_act_for.contains(**it)) {
+        let theirs: BTreeSet<Entry> = entries.iter().filter(|it| facts.owner(it) == Some(owner)).cloned().collect();
+        let statements = grant::grant(role, &theirs, &facts.tables);
+        let statements = statements.iter().map(|it| cut(&it.to_string()));
+        parts.push(format!("Run as `{owner}`, once:\n{}", list(statements)));
+    }
+    if let Some(owner) = owners.first().filter(|_| owners.len() == 1 && !parts.is_empty()) {
+        parts.push(format!(
+            "If `{owner}` owns everything that this grant covers, `connect_as = \"{owner}\"` works too."
+        ));
+    }
+    if parts.is_empty() {
+        return "Set `connect_as` to a role that can grant them.".to_owned();
+    }
+    parts.push("What a role has already is not granted again, and stays at destroy.".to_owned());
+    parts.join("\n\n")
+}
+
+/// A statement that names many tables.
+fn cut(statement: &str) -> String {
+    const LONGEST: usize = 300;
+    match statement.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} …", &statement[..end]),
+        None => format!("{statement};"),
+    }
+}
+
+fn list<T: Display>(lines: impl Iterator<Item = T>) -> String {
+    let lines: Vec<String> = lines.map(|it| format!("- {it}")).collect();
+    let more = lines.len().saturating_sub(SHOWN);
+    let mut shown: Vec<String> = lines.into_iter().take(SHOWN).collect();
+    if more > 0 {
+        shown.push(format!("- and {more} more"));
+    }
+    shown.join("\n")
 }
 
 /// Owners that the user named, and for whom nothing can be set.
-pub(super) fn future_tables_refused(writer: &RoleName, owners: &BTreeSet<RoleName>) -> Error {
-    Error::new(
-        Kind::InsufficientPrivilege,
-        format!(
-            "`{writer}` may not set default privileges for {}, listed in `future_table_owners`: such a role is not there, or \
-             `{writer}` is not a member of it",
-            names(owners)
-        ),
-    )
+pub(super) fn future_tables_refused(writer: &RoleName, owners: &BTreeSet<RoleName>) -> Diagnostic {
+    let detail = format!(
+        "`future_table_owners` names {}. `{writer}` cannot set default privileges for a role that does not exist, or whose \
+         privileges it does not have. Nothing was changed.\n\nRemove it from `future_table_owners`, or set `connect_as` to it.",
+        enumerate(owners)
+    );
+    Diagnostic::error("Cannot set default privileges for some owners", detail).at(path!(future_table_owners))
 }
 
 /// Owners that were found, and for whom nothing can be set.
-pub(super) fn future_tables_left_out(writer: &RoleName, owners: &BTreeSet<RoleName>) -> Diagnostic {
-    Diagnostic::warning(
-        "Some future tables are not covered",
-        format!(
-            "`{writer}` may not set default privileges for {}: tables that are made as such a role later will show as `missing`. \
-             Set them as that role (`connect_as`), make `{writer}` a member of it, or list the owners that count in \
-             `future_table_owners`.",
-            names(owners)
-        ),
-    )
-    .at(path!(future_table_owners))
-}
-
-/// Privileges that stay, for they are not ours to take.
-pub(super) fn not_taken_back(role: &RoleName, left: &BTreeSet<Entry>) -> Diagnostic {
-    let lines: Vec<String> = texts(left).into_iter().map(|it| format!("- {it}")).collect();
-    Diagnostic::warning(
-        format!("Role `{role}` keeps some privileges"),
-        format!(
-            "They were given by others, and only those, or the owners, can take them back:\n{}\n\nDropping the role takes them \
-             away too.",
-            lines.join("\n")
-        ),
-    )
-}
-
-fn names(roles: &BTreeSet<RoleName>) -> String {
-    roles.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// Each way in which Postgres can refuse, and which argument to look at.
-pub(super) fn explain(doing: &str, scope: &Scope, error: &Error) -> Diagnostics {
-    let plain = explain::postgres(doing, error);
-    let (at, advice) = match (error.kind(), error.sqlstate()) {
-        (Kind::UndefinedObject, None) => (
-            path!(role),
-            Some("The role must be there first: take `role` from `neonrep_role.x.name`, which also keeps the order."),
-        ),
-        (Kind::UndefinedTable, _) => (path!(tables), Some("Each table must be there when the privileges are given.")),
-        (Kind::UndefinedSchema, _) if scope.schemas.is_empty() => (path!(tables), None),
-        (Kind::UndefinedSchema, _) => {
-            (path!(schemas), Some("Each schema must be there when the privileges are given."))
-        }
-        (Kind::NotUnderstood, _) => (path!(privileges), None),
-        (Kind::InsufficientPrivilege, _) => (path!(connect_as), None),
-        _ => return plain.into(),
-    };
-    let detail = advice.map_or_else(|| plain.detail.clone(), |advice| format!("{}\n\n{advice}", plain.detail));
-    Diagnostic { detail, ..plain }.at(at).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::postgres::DatabaseName;
-
-    fn role(name: &str) -> RoleName {
-        RoleName::parse(name).unwrap()
-    }
-
-    fn facts() -> Facts {
-        Facts {
-            tables: [].into_iter().collect(),
-            writer: role("writer"),
-            may_act_for: [role("writer"), role("alice")].into(),
-        }
-    }
-
-    fn owners(of_schema: &str) -> Owners {
-        Owners { schemas: [(SchemaName::parse("s").unwrap(), role(of_schema))].into(), database: Some(role("bob")) }
-    }
-
-    fn usage() -> Entry {
-        Entry::Usage(SchemaName::parse("s").unwrap())
-    }
-
-    #[test]
-    fn who_acts_for_the_owner_or_the_grantor_can_take_back() {
-        let given_by = |grantor: &str| {
-            let mut held = Holdings::default();
-            held.usage.insert(SchemaName::parse("s").unwrap(), [role(grantor)].into());
-            held
+pub(super) fn future_tables_left_out(scope: &Scope, writer: &RoleName, owners: &BTreeSet<RoleName>) -> Diagnostic {
+    let role = &scope.role;
+    let statements = scope.schemas.iter().flat_map(|schema| {
+        let of_owner = |owner: &RoleName| {
+            let privileges = scope.privileges.iter();
+            let entries = privileges.map(|privilege| Entry::Future {
+                owner: owner.clone(),
+                schema: schema.clone(),
+                privilege: *privilege,
+            });
+            grant::grant(role, &entries.collect(), &[].into_iter().collect())
         };
-        for (owner, grantor, may) in
-            [("writer", "bob", true), ("alice", "bob", true), ("bob", "alice", true), ("bob", "bob", false)]
-        {
-            assert_eq!(owners(owner).may_take(&usage(), &given_by(grantor), &facts()), may, "{owner} {grantor}");
-        }
-    }
+        owners.iter().flat_map(of_owner).map(|it| cut(&it.to_string())).collect::<Vec<_>>()
+    });
+    let detail = format!(
+        "`{writer}` cannot set default privileges for {}. Tables that such a role creates later show as `missing`.\n\nRun as that \
+         role, once:\n{}\n\nOr list the roles that matter in `future_table_owners`.",
+        enumerate(owners),
+        list(statements)
+    );
+    Diagnostic::warning("Some future tables are not covered", detail).at(path!(future_table_owners))
+}
 
-    #[test]
-    fn a_grant_for_nothing_names_the_owners() {
-        let connect = Entry::Connect(DatabaseName::parse("d").unwrap());
-        let error = nothing_granted(&[usage(), connect].into(), &facts(), &owners("carol"));
-        assert_eq!(error.kind(), Kind::InsufficientPrivilege);
-        for part in
-            ["`writer`", "USAGE ON SCHEMA s: only `carol`", "CONNECT ON DATABASE d: only `bob`", "`bob` and `carol`"]
-        {
-            assert!(error.message().contains(part), "{part}: {}", error.message());
-        }
-        // Nobody is known who could.
-        let error = nothing_granted(&[usage()].into(), &facts(), &owners("alice"));
-        assert!(!error.message().contains("connect_as"), "{}", error.message());
-    }
+/// Privileges that stay, because the connecting role cannot revoke them.
+pub(super) fn kept(role: &RoleName, left: &Left) -> Diagnostic {
+    let lines = left.iter().map(|(entry, by)| {
+        if by.is_empty() { entry.to_string() } else { format!("{entry}, granted by {}", enumerate(by)) }
+    });
+    let detail = format!(
+        "The connecting role cannot revoke them. Only the roles that granted them, or the owners, can:\n{}\n\nThey were only \
+         removed from the state.",
+        list(lines)
+    );
+    Diagnostic::warning(format!("Role `{role}` keeps some privileges"), detail)
+}
 
-    #[test]
-    fn a_refusal_of_the_server_gets_the_owners_only_where_they_explain_it() {
-        let refused = || Error::new(Kind::InsufficientPrivilege, "permission denied for schema s");
-        let named = with_owners(refused(), &[usage()].into(), &facts(), &owners("carol"));
-        assert!(named.message().starts_with("permission denied for schema s") && named.message().contains("`carol`"));
-        assert_eq!(with_owners(refused(), &[usage()].into(), &facts(), &owners("alice")), refused());
-        let other = Error::new(Kind::Other, "x");
-        assert_eq!(with_owners(other.clone(), &[usage()].into(), &facts(), &owners("carol")), other);
-    }
-
-    #[test]
-    fn each_refusal_points_at_its_argument() {
-        let scope = |schemas: &[&str]| Scope {
-            role: role("r"),
-            database: DatabaseName::parse("d").unwrap(),
-            schemas: schemas.iter().map(|it| SchemaName::parse(it).unwrap()).collect(),
-            tables: BTreeSet::new(),
-            privileges: BTreeSet::new(),
-            future: super::super::scope::Future::None,
-        };
-        for (kind, schemas, path) in [
-            (Kind::UndefinedObject, &["s"][..], "role"),
-            (Kind::UndefinedTable, &["s"], "tables"),
-            (Kind::UndefinedSchema, &["s"], "schemas"),
-            (Kind::UndefinedSchema, &[], "tables"),
-            (Kind::NotUnderstood, &["s"], "privileges"),
-            (Kind::InsufficientPrivilege, &["s"], "connect_as"),
-            (Kind::ConnectionLost, &["s"], ""),
-        ] {
-            let said = explain("grant", &scope(schemas), &Error::new(kind, "m"));
-            assert_eq!(said.iter().map(|it| it.path.to_string()).collect::<Vec<_>>(), [path], "{kind:?}");
-        }
-    }
+pub(super) fn kept_after_import(role: &RoleName) -> Diagnostic {
+    let detail = "The grant was imported and not applied since, so which privileges it stands for is not known. It was only \
+                  removed from the state.";
+    Diagnostic::warning(format!("Role `{role}` keeps its privileges"), detail)
 }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::try_join;
 use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
 use super::model::Model;
 use crate::checks::tables_have_identity;
 use crate::handler::{Db, Stop};
-use crate::postgres::publication::{self, Definition, Marks, Publication};
-use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, slot, table, walsender};
+use crate::postgres::publication::{self, Definition, Publication};
+use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, settings, slot, table, walsender};
 use crate::target::{Company, PublicationId};
 
 /// Creates the publication, or adopts one.
@@ -19,7 +20,7 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
     let done = db
         .transaction(&plan.connect_as, async |tx, attempt| {
             let found = publication::read(&tx, name).await?;
-            if let Some(ours) = found.as_ref().filter(|it| attempt.after_lost_commit && it.definition() == want) {
+            if let Some(ours) = found.as_ref().filter(|it| attempt.after_lost_commit && it.is(&want)) {
                 return Ok(ours.clone());
             }
             unless_unpublishable(&tx, name, &want, found.as_ref()).await?;
@@ -28,8 +29,8 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
                 Some(have) => {
                     unless_must_be_replaced(plan, name, &have, &want)?;
                     change(&tx, &have, &want).await?;
-                    let now = publication::read(&tx, name).await?.unwrap_or(have);
-                    tx.run(&publication::comment(name, &Marks { adopted: true, ..now.marks() })).await?;
+                    let comment = publication::read_comment(&tx, name).await?.adopted(None);
+                    tx.run(&publication::comment(name, &comment)).await?;
                 }
                 None => drop(tx.run(&publication::create(name, &want)).await?),
             }
@@ -69,7 +70,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
     let removed = db
         .transaction_on(&mut session, async |tx, _| {
             let Some(have) = publication::read(&tx, name).await? else { return Ok(Removed::Gone) };
-            if state.adopted.is_true() || have.marks().adopted {
+            if state.adopted.is_true() || have.marks.is_adopted() {
                 return Ok(Removed::Kept);
             }
             let streaming = walsender::read_all(&tx).await?.into_iter().filter(|it| it.may_stream(name));
@@ -119,8 +120,12 @@ fn unless_must_be_replaced(
 }
 
 async fn change(tx: &Connection, have: &Publication, want: &Definition) -> postgres::Result<()> {
-    let statements =
-        if have.must_be_replaced_for(want) { publication::replace(have, want) } else { publication::alter(have, want) };
+    let statements = if have.must_be_replaced_for(want) {
+        let (comment, me) = try_join(publication::read_comment(tx, &have.name), settings::read(tx)).await?;
+        publication::replace(have, &comment.continuing(have.oid, None), want, &me.current_user)
+    } else {
+        publication::alter(have, want)
+    };
     if !statements.is_empty() {
         tx.run(&statements).await?;
     }
@@ -144,13 +149,13 @@ async fn unless_unpublishable(
     if want.tables.is_empty() {
         return Ok(());
     }
-    let tables = table::read(tx, &want.tables).await?;
-    let missing: BTreeSet<&TableName> = want.tables.iter().filter(|it| tables.get(it).is_none()).collect();
+    let listed: BTreeSet<TableName> = want.tables.keys().cloned().collect();
+    let tables = table::read(tx, &listed).await?;
+    let missing: BTreeSet<&TableName> = listed.iter().filter(|it| tables.get(it).is_none()).collect();
     if !missing.is_empty() {
         return Err(messages::missing_tables(&missing).into());
     }
-    let refused: Vec<String> = want
-        .tables
+    let refused: Vec<String> = listed
         .iter()
         .filter_map(|it| tables.get(it))
         .filter_map(|it| Some(format!("- `{}`: {}", it.name, it.why_not_publishable()?)))
@@ -163,7 +168,7 @@ async fn unless_unpublishable(
         return Ok(());
     }
     let before = have.filter(|it| needed.is_subset(&it.publish));
-    let new = want.tables.iter().filter(|it| before.is_none_or(|have| !have.tables.contains_key(it)));
+    let new = listed.iter().filter(|it| before.is_none_or(|have| !have.tables.contains_key(it)));
     let broken: BTreeSet<String> =
         new.flat_map(|it| tables_have_identity::unidentified(&tables, it)).map(|it| it.name.to_string()).collect();
     if broken.is_empty() { Ok(()) } else { Err(messages::without_identity(name, &broken).into()) }

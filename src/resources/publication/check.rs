@@ -47,7 +47,7 @@ async fn facts(
     planned: &Model,
 ) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
-    let at = target.database(location, &budget).await?;
+    let at = call.resolved(location, planned.connect_as.known()).await?;
     let mut found = Diagnostics::none();
     let enabled_first = target.is_to_be_enabled(&at.server);
     if prior.is_none() && !enabled_first && policy.asks(&logical_replication_on::CHECK) {

@@ -127,7 +127,8 @@ impl Resource for Publication {
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?;
         let call = Call::new(cx, format!("create publication `{name}`"));
-        let db = call.database(&plan).await?;
+        let id = |database| PublicationId { database, name: name.clone() };
+        let db = call.new_database(&plan, id).await?;
         let found = apply::create(&db, &plan, name).await?;
         cx.set_private(APPLIED_ALL_TABLES, &found.all_tables);
         let model = plan.observed(db.at(), &found);

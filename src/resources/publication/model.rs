@@ -8,7 +8,7 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Timeouts, path};
 
 use crate::handler::attributes::located;
 use crate::neon::{BranchId, ProjectId};
-use crate::postgres::publication::{Definition, Operation, Publication as Found};
+use crate::postgres::publication::{Definition, Listing, Operation, Publication as Found, Wish};
 use crate::postgres::{DatabaseName, PublicationName, Relation, RoleName, SchemaName, TableName};
 use crate::target::{Database, PublicationId, ReplicaIdentityId};
 
@@ -39,7 +39,7 @@ pub(crate) struct Model {
     pub(super) timeouts: Attr<Timeouts>,
 }
 
-located!(Model);
+located!(Model, connect_as);
 
 /// One element of `tables`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,16 +54,19 @@ impl Model {
     /// What the publication shall be; everything must be known.
     pub(super) fn definition(&self) -> Result<Definition, Diagnostics> {
         let all_tables = self.all_tables.is_true();
+        let listed = |it: &Entry| Ok((it.table()?, Listing::default()));
         let tables = if all_tables {
-            BTreeSet::new()
+            BTreeMap::new()
         } else {
-            self.tables.need(path!(tables))?.iter().map(Entry::table).collect::<Result<_, _>>()?
+            self.tables.need(path!(tables))?.iter().map(listed).collect::<Result<_, Diagnostics>>()?
         };
         Ok(Definition {
             tables,
+            schemas: Wish::AsFound,
             all_tables,
             publish: self.publish.need(path!(publish))?.clone(),
             via_partition_root: self.publish_via_partition_root.is_true(),
+            generated_columns: Wish::AsFound,
         })
     }
 
@@ -101,7 +104,7 @@ impl Model {
             oid: found.oid.into(),
             owner: found.owner.clone().into(),
             // What the state says stays: the mark can be changed by the owner of the publication.
-            adopted: if self.adopted.known().is_some() { self.adopted } else { found.marks().adopted.into() },
+            adopted: if self.adopted.known().is_some() { self.adopted } else { found.marks.is_adopted().into() },
             ..self
         }
     }

@@ -6,7 +6,7 @@ use tfplugin::Severity;
 use tfplugin::kinds::erased;
 
 use super::*;
-use crate::postgres::publication::{Member, Publication as Found};
+use crate::postgres::publication::{GeneratedColumns, Marks, Member, Publication as Found};
 use crate::postgres::{RoleName, TableName};
 use crate::target::ReplicaIdentityId;
 
@@ -143,16 +143,17 @@ fn what_is_read_after_an_import_is_what_the_server_has() {
         all_tables: false,
         publish: Operation::ALL.into(),
         via_partition_root: false,
-        comment: None,
+        generated_columns: GeneratedColumns::None,
+        marks: Marks::default(),
     };
     let at = model().id.known().unwrap().database.clone();
     let defaults = Model { adopt: Attr::Null, allow_replace: Attr::Null, force_destroy: Attr::Null, ..model() };
     assert_eq!(imported.observed(&at, &found), defaults, "the framework fills the defaults");
-    let marked = Found { comment: Some("text\nneonrep: adopted".to_owned()), ..found };
+    let marked = Found { marks: Marks::of_lines(["neonrep: adopted"]), ..found };
     let imported = Publication::import(&model().id.known().unwrap().to_string()).unwrap();
     assert_eq!(imported.observed(&at, &marked).adopted, Attr::Known(true));
 }
 
 fn member() -> Member {
-    Member { relid: 1, has_columns: false, filter: None }
+    Member { relid: 1, columns: None, filter: None }
 }

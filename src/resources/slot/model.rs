@@ -38,7 +38,7 @@ pub(crate) struct Model {
     pub(super) timeouts: Attr<Timeouts>,
 }
 
-located!(Model);
+located!(Model, connect_as);
 
 /// Whether a slot can still serve its consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ impl Seen {
 
 /// Whether the publication is the one that the slot was created after, or continues it.
 fn is_accepted(publication: &Publication, recorded: Option<u32>) -> bool {
-    recorded.is_none_or(|oid| publication.oid == oid || publication.marks().continues.contains(&oid))
+    recorded.is_none_or(|oid| publication.oid == oid || publication.marks.continues(oid))
 }
 
 impl Model {

@@ -8,6 +8,7 @@ use tfplugin::{Attr, AttributePath};
 use super::*;
 use crate::checks::publication_exists::SLOT_BEFORE_PUBLICATION;
 use crate::postgres::RoleName;
+use crate::postgres::publication::{GeneratedColumns, Marks};
 use crate::postgres::slot::{Kind, Slot as Found};
 use model::Properties;
 
@@ -204,7 +205,8 @@ fn behind(oid: u32, comment: Option<&str>) -> Publication {
         all_tables: false,
         publish: BTreeSet::new(),
         via_partition_root: false,
-        comment: comment.map(str::to_owned),
+        generated_columns: GeneratedColumns::None,
+        marks: Marks::of_lines(comment.unwrap_or_default().lines()),
     }
 }
 

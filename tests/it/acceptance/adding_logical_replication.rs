@@ -54,7 +54,7 @@ fn it_is_added_to_the_whole_guide_and_taken_away_again() {
     workspace.write(&without);
     let plan = workspace.plan();
     assert_eq!(plan.changes(), ["neonrep_logical_replication.this delete"], "{}", plan.messages());
-    workspace.apply().insist_warning("stays on");
+    workspace.apply().insist_warning("stays enabled");
     assert_eq!(stand_in.value("SHOW wal_level"), "logical");
     workspace.destroy();
 }

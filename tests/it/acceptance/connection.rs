@@ -1,4 +1,4 @@
-//! `data.neonrep_connection`: the way in for a consumer, and the password only where it was asked for.
+//! `data.neonrep_connection`: how a consumer connects, with the password only on request.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,12 @@ fn all(workspace: &Workspace) -> Value {
 
 #[test]
 fn it_says_how_to_connect() {
-    let (stand_in, workspace) = started("username = \"neondb_owner\"\n  include_password = true");
+    let (stand_in, workspace) = started(
+        r#"
+  username         = "neondb_owner"
+  include_password = true
+"#,
+    );
     workspace.apply();
     let said = all(&workspace);
     let password = stand_in.password_of("neondb_owner");
@@ -53,28 +58,44 @@ fn it_says_how_to_connect() {
     assert!(uri.starts_with("postgresql://neondb_owner:") && uri.contains(&password), "{uri}");
 
     // Not asked for, it is nowhere.
-    workspace.write(&connection("username = \"neondb_owner\""));
+    workspace.write(&connection(r#"username = "neondb_owner""#));
     workspace.apply();
     let said = all(&workspace);
     assert_eq!((&said["password"], &said["uri"]), (&Value::Null, &Value::Null));
 }
 
 #[test]
-fn a_role_of_the_same_run_is_read_after_it_was_made() {
+fn a_role_of_the_same_run_is_read_after_it_was_created() {
     let stand_in = StandIn::start(17);
     let workspace = Workspace::new(&stand_in);
-    let role = "resource \"neonrep_role\" \"r\" {\n  project_id = var.project_id\n  name = \"reader\"\n}\n";
-    workspace.write(&format!("{}{role}", connection("role_id = neonrep_role.r.id\n  include_password = true")));
+    let role = r#"
+resource "neonrep_role" "r" {
+  project_id = var.project_id
+  name       = "reader"
+}
+"#;
+    let connection = connection(
+        r"
+  role_id          = neonrep_role.r.id
+  include_password = true
+",
+    );
+    workspace.write(&format!("{connection}{role}"));
     workspace.apply();
     let said = all(&workspace);
     assert_eq!((&said["username"], &said["password"]), (&json!("reader"), &json!(stand_in.password_of("reader"))));
 }
 
 #[test]
-fn a_role_that_is_not_there_matters_only_for_its_password() {
-    let (stand_in, workspace) = started("username = \"later\"");
+fn a_role_that_does_not_exist_matters_only_for_its_password() {
+    let (stand_in, workspace) = started(r#"username = "later""#);
     workspace.apply();
-    workspace.write(&connection("username = \"later\"\n  include_password = true"));
+    workspace.write(&connection(
+        r#"
+  username         = "later"
+  include_password = true
+"#,
+    ));
     let error = workspace.plan_fails().error();
     assert!(error.is_on("username") && error.text().contains("role_id"), "{error:?}");
     made_elsewhere(&stand_in, "later");
@@ -88,20 +109,36 @@ fn a_role_that_is_not_there_matters_only_for_its_password() {
 fn contradictions_and_absences_are_named() {
     let (stand_in, workspace) = started("");
     workspace.plan_fails();
-    workspace.write(&connection("username = \"a\"\n  role_id = \"p/br-a/a\""));
+    workspace.write(&connection(
+        r#"
+  username = "a"
+  role_id  = "p/br-a/a"
+"#,
+    ));
     workspace.plan_fails();
     let id = format!("{}/br-other-branch-1/a", stand_in.ready.project_id);
-    let other = format!("role_id = {id:?}\n  branch_id = {:?}", stand_in.ready.branch_id);
+    let other = format!(
+        r#"
+  role_id   = {id:?}
+  branch_id = {:?}
+"#,
+        stand_in.ready.branch_id
+    );
     workspace.write(&connection(&other));
     let error = workspace.plan_fails().error();
     assert!(error.is_on("branch_id"), "{error:?}");
-    workspace.write(&connection("username = \"a\"").replace("\"neondb\"", "\"nowhere\""));
+    workspace.write(&connection(r#"username = "a""#).replace(r#""neondb""#, r#""nowhere""#));
     let error = workspace.plan_fails().error();
     assert!(error.is_on("database") && error.text().contains("nowhere"), "{error:?}");
-    workspace.write(&connection("username = \"a\"\n  branch_id = \"br-nowhere-1\""));
+    workspace.write(&connection(
+        r#"
+  username  = "a"
+  branch_id = "br-nowhere-1"
+"#,
+    ));
     let error = workspace.plan_fails().error();
     assert!(error.is_on("branch_id"), "{error:?}");
     stand_in.settings(&json!({ "endpoint_missing": true }));
-    workspace.write(&connection("username = \"a\""));
+    workspace.write(&connection(r#"username = "a""#));
     workspace.plan_fails();
 }

@@ -1,4 +1,4 @@
-//! `neonrep_logical_replication`: enabled once, seen in a database, never turned off, never lost for a wrong answer.
+//! `neonrep_logical_replication`: enabled once, verified in a database, never disabled, never lost for a wrong answer.
 
 use serde_json::json;
 
@@ -24,19 +24,19 @@ fn started() -> (StandIn, Workspace) {
 fn it_is_enabled_once_and_only_forgotten() {
     let (stand_in, workspace) = started();
     assert_eq!(stand_in.value("SHOW wal_level"), "replica");
-    workspace.plan().insist_warning("cannot be turned off again");
+    workspace.plan().insist_warning("cannot be disabled");
     workspace.apply();
     assert_eq!(stand_in.value("SHOW wal_level"), "logical");
     assert_eq!(workspace.attributes(ADDRESS)["id"], stand_in.ready.project_id.as_str());
     let patches: Vec<_> = stand_in.requests().into_iter().filter(|it| it["method"] == "PATCH").collect();
     assert_eq!(patches.len(), 1, "{patches:?}");
 
-    workspace.destroy().insist_warning("stays on");
+    workspace.destroy().insist_warning("stays enabled");
     assert_eq!(stand_in.value("SHOW wal_level"), "logical");
 
-    // What is on is taken over: no call that changes anything.
+    // What is enabled is adopted: no call that changes anything.
     stand_in.forget_requests();
-    workspace.plan().insist_warning("is on already");
+    workspace.plan().insist_warning("is already enabled");
     workspace.apply();
     let changing = stand_in.requests().into_iter().filter(|it| it["method"] != "GET").count();
     assert_eq!(changing, 0, "{:?}", stand_in.requests());
@@ -54,7 +54,7 @@ fn a_compute_that_missed_the_setting_is_restarted_once() {
 }
 
 #[test]
-fn an_import_takes_what_is_on_and_says_when_it_is_off() {
+fn an_import_needs_it_enabled() {
     let (stand_in, workspace) = started();
     let refused = workspace.import(ADDRESS, &stand_in.ready.project_id).expect_failure();
     assert!(refused.says("nothing to import"), "{}", refused.all());
@@ -70,7 +70,14 @@ fn adding_it_to_a_configuration_replaces_nothing() {
     let stand_in = StandIn::start(17);
     let workspace = Workspace::new(&stand_in);
     let role = |project: &str| {
-        format!("resource \"neonrep_role\" \"this\" {{\n  project_id = {project}\n  name       = \"reader\"\n}}\n")
+        format!(
+            r#"
+resource "neonrep_role" "this" {{
+  project_id = {project}
+  name       = "reader"
+}}
+"#
+        )
     };
     workspace.write(&role("var.project_id"));
     workspace.apply();
@@ -79,7 +86,12 @@ fn adding_it_to_a_configuration_replaces_nothing() {
     workspace.apply();
     // The arguments of its creation change in place, and nothing is asked for.
     stand_in.forget_requests();
-    let verified = ENABLED.replace("}\n", "  verify = { database = \"neondb\" }\n}\n");
+    let verified = r#"
+resource "neonrep_logical_replication" "this" {
+  project_id = var.project_id
+  verify     = { database = "neondb" }
+}
+"#;
     workspace.write(&format!("{verified}{}", role("neonrep_logical_replication.this.id")));
     assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} update")]);
     workspace.apply();
@@ -93,8 +105,14 @@ fn what_comes_after_it_is_not_warned_that_it_is_off() {
     let workspace = Workspace::new(&stand_in);
     let publication = |project: &str| {
         format!(
-            "resource \"neonrep_publication\" \"this\" {{\n  project_id = {project}\n  database   = \"neondb\"\n  name       = \
-             \"pub_one\"\n  tables     = [{{ name = \"playing_with_neon\" }}]\n}}\n"
+            r#"
+resource "neonrep_publication" "this" {{
+  project_id = {project}
+  database   = "neondb"
+  name       = "pub_one"
+  tables     = [{{ name = "playing_with_neon" }}]
+}}
+"#
         )
     };
     workspace.write(&publication("var.project_id"));
@@ -127,7 +145,7 @@ fn a_project_that_is_not_there_never_empties_the_state() {
 }
 
 #[test]
-fn turned_off_elsewhere_it_is_gone_and_made_again() {
+fn disabled_outside_it_is_created_again() {
     let (stand_in, workspace) = started();
     workspace.apply();
     stand_in.settings(&json!({ "enable_logical_replication": false }));
@@ -155,7 +173,7 @@ fn a_lost_answer_is_settled_by_reading() {
 }
 
 #[test]
-fn without_a_password_the_look_is_left_out() {
+fn without_a_password_it_is_not_verified() {
     let (stand_in, workspace) = started();
     stand_in.settings(&json!({ "store_passwords": false }));
     workspace.apply().insist_warning("does not store passwords");

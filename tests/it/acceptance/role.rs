@@ -1,4 +1,4 @@
-//! `neonrep_role`: made by the API, its password kept where asked for, what it owns never lost in silence.
+//! `neonrep_role`: created by the API, its password stored on request, what it owns never lost in silence.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,15 @@ fn role(more: &str) -> String {
 }
 
 fn named(name: &str, more: &str) -> String {
-    format!("resource \"neonrep_role\" \"this\" {{\n  project_id = var.project_id\n  name = {name:?}\n  {more}\n}}\n")
+    format!(
+        r#"
+resource "neonrep_role" "this" {{
+  project_id = var.project_id
+  name       = {name:?}
+  {more}
+}}
+"#
+    )
 }
 
 fn started(more: &str) -> (StandIn, Workspace) {
@@ -35,7 +43,7 @@ fn id(stand_in: &StandIn, name: &str) -> String {
     format!("{}/{}/{name}", stand_in.ready.project_id, stand_in.ready.branch_id)
 }
 
-/// A role that somebody else made by the API, and its password.
+/// A role that somebody else created through the API, and its password.
 pub(super) fn made_elsewhere(stand_in: &StandIn, name: &str) -> String {
     let path = format!("/projects/{}/branches/{}/roles", stand_in.ready.project_id, stand_in.ready.branch_id);
     let (status, answer) = stand_in.api("POST", &path, Some(&json!({ "role": { "name": name } })));
@@ -73,7 +81,7 @@ fn a_role_lives_on_every_postgres() {
         workspace.apply();
         assert!(stand_in.requests().iter().all(|it| it["method"] == "GET"));
 
-        // Removed behind our back.
+        // Dropped outside.
         stand_in.sql("DROP ROLE reader");
         assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} create")]);
         workspace.apply();
@@ -89,7 +97,7 @@ fn a_role_lives_on_every_postgres() {
 }
 
 #[test]
-fn a_role_that_is_there_is_taken_over_only_when_asked() {
+fn an_existing_role_is_adopted_only_on_request() {
     let (stand_in, workspace) = started("");
     made_elsewhere(&stand_in, "reader");
     let error = workspace.apply_fails().error();
@@ -100,24 +108,34 @@ fn a_role_that_is_there_is_taken_over_only_when_asked() {
     workspace.write(&role("adopt = true"));
     workspace.apply();
     assert_eq!(workspace.attributes(ADDRESS)["adopted"], true);
-    workspace.destroy().insist_warning("was not dropped");
+    workspace.destroy().insist_warning("was kept");
     assert!(exists(&stand_in, "reader"));
 }
 
 #[test]
-fn made_anew_before_the_old_one_goes_it_is_one_role() {
-    let (stand_in, workspace) = started("lifecycle { create_before_destroy = true }");
+fn a_replacement_created_first_is_the_same_role() {
+    let first = "lifecycle { create_before_destroy = true }";
+    let (stand_in, workspace) = started(first);
     workspace.apply();
     workspace.apply_fails_with(&["-replace=neonrep_role.this"]).insist_error("create_before_destroy");
     assert!(exists(&stand_in, "reader"));
-    workspace.write(&role("adopt = true\n  lifecycle { create_before_destroy = true }"));
+    workspace.write(&role(&format!("adopt = true\n{first}")));
     workspace.apply();
-    workspace.apply_with(&["-replace=neonrep_role.this"]).insist_warning("made or taken over anew");
+    workspace.apply_with(&["-replace=neonrep_role.this"]).insist_warning("created or adopted the same role");
     assert!(exists(&stand_in, "reader"));
 }
 
+fn rotated(day: &str) -> String {
+    role(&format!(
+        r#"
+  store_password      = true
+  rotate_when_changed = {{ day = {day:?} }}
+"#
+    ))
+}
+
 #[test]
-fn a_password_is_kept_and_rotated_only_when_asked() {
+fn a_password_is_stored_and_rotated_only_on_request() {
     let (stand_in, workspace) = started("");
     workspace.apply();
     let first = stand_in.password_of("reader");
@@ -128,18 +146,18 @@ fn a_password_is_kept_and_rotated_only_when_asked() {
     assert_eq!(workspace.attributes(ADDRESS)["password"], first.as_str());
 
     // The first value rotates nothing, another one does.
-    workspace.write(&role("store_password = true\n  rotate_when_changed = { day = \"1\" }"));
+    workspace.write(&rotated("1"));
     workspace.apply();
     assert_eq!(stand_in.password_of("reader"), first);
-    workspace.write(&role("store_password = true\n  rotate_when_changed = { day = \"2\" }"));
-    workspace.plan().insist_warning("about to change");
+    workspace.write(&rotated("2"));
+    workspace.plan().insist_warning("will change");
     workspace.apply().insist_warning("has a new password");
     let second = stand_in.password_of("reader");
     assert_ne!(second, first);
     assert_eq!(workspace.attributes(ADDRESS)["password"], second.as_str());
     assert!(stand_in.sql_as("reader", &second, "SELECT 1").is_ok());
 
-    // Taken away, nothing rotates, and the state forgets it.
+    // Removed, nothing rotates, and the state forgets it.
     workspace.write(&role(""));
     workspace.apply();
     assert_eq!(stand_in.password_of("reader"), second);
@@ -159,29 +177,45 @@ fn a_password_is_kept_and_rotated_only_when_asked() {
 }
 
 #[test]
-fn a_password_that_nobody_keeps_is_refused_at_plan() {
+fn a_password_that_nothing_stores_is_refused_at_plan() {
     let (stand_in, workspace) = started("");
     stand_in.settings(&json!({ "store_passwords": false }));
     let error = workspace.plan_fails().error();
     // The argument is not written, so it points at the block.
     assert!(error.address == ADDRESS && error.text().contains("password_cannot_be_known"), "{error:?}");
     // Two ways past it.
-    workspace.write_with_provider(&format!(
-        "provider \"neonrep\" {{\n  skip_checks = [\"password_cannot_be_known\"]\n}}\n\nvariable \"project_id\" {{ type = string }}\n\n{}",
-        role("")
-    ));
+    let skipping = r#"
+provider "neonrep" {
+  skip_checks = ["password_cannot_be_known"]
+}
+
+variable "project_id" { type = string }
+"#;
+    workspace.write_with_provider(&format!("{skipping}{}", role("")));
     workspace.plan();
     workspace.write(&role("store_password = true"));
     workspace.apply();
     let password = workspace.attributes(ADDRESS)["password"].as_str().expect("a password").to_owned();
     assert!(stand_in.sql_as("reader", &password, "SELECT 1").is_ok());
-    // What it owns cannot be looked at: the API decides.
+    // No database can be entered, so what it owns is not known.
+    let error = workspace.try_destroy(&[]).expect_failure().error();
+    for part in ["does not store passwords", "force_destroy = true"] {
+        assert!(error.text().contains(part), "{part}: {error:?}");
+    }
+    assert!(exists(&stand_in, "reader"));
+    workspace.write(&role(
+        r"
+  store_password = true
+  force_destroy  = true
+",
+    ));
+    workspace.apply();
     workspace.destroy();
     assert!(!exists(&stand_in, "reader"));
 }
 
 #[test]
-fn what_a_role_owns_is_listed_before_it_is_given_away() {
+fn what_a_role_owns_is_listed_before_it_changes_hands() {
     let (stand_in, workspace) = started("");
     workspace.apply();
     stand_in.admin("POST", "/databases", Some(&json!({ "name": "other" })));
@@ -223,7 +257,7 @@ fn faults_of_the_api_are_waited_out_or_named() {
     assert_eq!(stand_in.count_requests("POST", "/roles"), 4);
     workspace.destroy();
 
-    // An operation that fails: what was made is tainted, and made anew.
+    // An operation that fails: what was created is tainted, and replaced.
     stand_in.no_faults();
     stand_in.fault(&json!({ "method": "POST", "path": post, "action": { "operation": "error" } }));
     workspace.apply_fails().insist_error("failed to carry it out");
@@ -231,7 +265,7 @@ fn faults_of_the_api_are_waited_out_or_named() {
     workspace.apply();
     assert!(exists(&stand_in, "reader"));
 
-    // Answers of somebody else: named, and nothing is lost.
+    // Answers of something else than the API: named, and nothing is lost.
     stand_in
         .fault(&json!({ "path": "/**", "times": null, "action": { "html": "<html>portal</html>", "status": 200 } }));
     workspace.plan_fails().insist_error("api_url");

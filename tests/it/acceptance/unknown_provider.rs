@@ -7,9 +7,21 @@ use crate::support::terraform::Workspace;
 /// The key comes out of a resource: unknown in the plan that makes or changes that.
 fn head(version: &str) -> String {
     format!(
-        "variable \"project_id\" {{ type = string }}\n\nvariable \"key\" {{\n  type = string\n}}\n\n\
-         resource \"terraform_data\" \"key\" {{\n  input = [var.key, {version:?}]\n}}\n\n\
-         provider \"neonrep\" {{\n  api_key = terraform_data.key.output[0]\n}}\n\n"
+        r#"
+variable "project_id" {{ type = string }}
+
+variable "key" {{
+  type = string
+}}
+
+resource "terraform_data" "key" {{
+  input = [var.key, {version:?}]
+}}
+
+provider "neonrep" {{
+  api_key = terraform_data.key.output[0]
+}}
+"#
     )
 }
 
@@ -23,7 +35,7 @@ fn started() -> (StandIn, Workspace) {
 }
 
 #[test]
-fn a_key_that_is_made_by_the_same_run_is_enough() {
+fn a_key_that_is_created_by_the_same_run_is_enough() {
     let (stand_in, workspace) = started();
     workspace.write_with_provider(&format!("{}{}", head("1"), PLAIN.configuration()));
     let plan = workspace.plan();
@@ -55,15 +67,27 @@ fn a_key_that_is_made_by_the_same_run_is_enough() {
 #[test]
 fn data_sources_and_imports_say_what_is_missing() {
     let (stand_in, workspace) = started();
-    let data = "data \"neonrep_connection\" \"this\" {\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-                username = \"neondb_owner\"\n}\n";
+    let data = r#"
+data "neonrep_connection" "this" {
+  project_id = var.project_id
+  database   = "neondb"
+  username   = "neondb_owner"
+}
+"#;
     workspace.write_with_provider(&format!("{}{data}", head("1")));
     workspace.plan_fails().insist_error("api_key");
     workspace.write_with_provider(&format!("{}{LOGICAL_REPLICATION}", head("1")));
     // The command itself refuses such a configuration; an import block leaves that to the provider.
     workspace.import("neonrep_logical_replication.this", &stand_in.ready.project_id).expect_failure();
-    let block =
-        format!("import {{\n  to = neonrep_logical_replication.this\n  id = {:?}\n}}\n", stand_in.ready.project_id);
+    let block = format!(
+        r#"
+import {{
+  to = neonrep_logical_replication.this
+  id = {:?}
+}}
+"#,
+        stand_in.ready.project_id
+    );
     workspace.write_with_provider(&format!("{}{LOGICAL_REPLICATION}{block}", head("1")));
     workspace.plan_fails().insist_error("api_key");
     assert!(workspace.addresses().is_empty());
@@ -74,21 +98,27 @@ fn settings_that_cannot_work_are_refused_on_their_argument() {
     let (_stand_in, workspace) = started();
     let with = |settings: &str| {
         workspace.write_with_provider(&format!(
-            "variable \"project_id\" {{ type = string }}\n\nprovider \"neonrep\" {{\n  {settings}\n}}\n\n{LOGICAL_REPLICATION}"
+            r#"
+variable "project_id" {{ type = string }}
+
+provider "neonrep" {{
+  {settings}
+}}
+{LOGICAL_REPLICATION}"#
         ));
         workspace.plan_fails()
     };
     with("").insist_error("NEON_API_KEY");
-    with("api_key = \"\"").insist_error("NEON_API_KEY");
+    with(r#"api_key = """#).insist_error("NEON_API_KEY");
     for (settings, argument) in [
-        ("api_key = \"k\"\n  max_connections = 0", "max_connections"),
-        ("api_key = \"k\"\n  connect_timeout = \"soon\"", "connect_timeout"),
-        ("api_key = \"k\"\n  plan_checks = \"loud\"", "plan_checks"),
-        ("api_key = \"k\"\n  skip_checks = [\"no_such_check\"]", "skip_checks"),
-        ("api_key = \"k\"\n  sslrootcert = \"/no/such/file.pem\"", "sslrootcert"),
-        ("api_key = \"k\"\n  api_url = \"not a url\"", "api_url"),
+        ("max_connections = 0", "max_connections"),
+        (r#"connect_timeout = "soon""#, "connect_timeout"),
+        (r#"plan_checks = "loud""#, "plan_checks"),
+        (r#"skip_checks = ["no_such_check"]"#, "skip_checks"),
+        (r#"sslrootcert = "/no/such/file.pem""#, "sslrootcert"),
+        (r#"api_url = "not a url""#, "api_url"),
     ] {
-        let errors = with(settings).errors();
+        let errors = with(&format!("api_key = \"k\"\n{settings}")).errors();
         assert!(errors.iter().any(|it| it.code.contains(argument)), "{argument}: {errors:?}");
     }
 }
@@ -98,7 +128,7 @@ fn no_key_at_all_is_said_at_once() {
     let stand_in = StandIn::start(17);
     let workspace = Workspace::new(&stand_in);
     workspace.set_env("NEON_API_KEY", "");
-    workspace.write("resource \"neonrep_logical_replication\" \"this\" {\n  project_id = var.project_id\n}\n");
+    workspace.write(LOGICAL_REPLICATION);
     let error = workspace.plan_fails().error();
     assert!(error.text().contains("NEON_API_KEY") && error.text().contains("api_key"), "{error:?}");
 }

@@ -1,11 +1,17 @@
 //! `neonrep::postgres` alone, against real servers: what the catalogue, the sessions and the statements do on 14 to 18.
 
+mod identities;
+mod privileges;
+mod publications;
 mod sessions;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use neonrep::postgres::{Address, Connection, DatabaseName, Pool, PoolSettings, Result, RoleName, Roots, Session, Tls};
+use neonrep::postgres::publication::{Definition, Listing, Operation, Wish};
+use neonrep::postgres::{
+    Address, Connection, DatabaseName, Pool, PoolSettings, Result, RoleName, Roots, Session, TableName, Tls,
+};
 use neonrep::secret::Secret;
 use tokio::time::Instant;
 
@@ -54,5 +60,17 @@ fn address(stand_in: &StandIn, role: &str, password: &str, database: &str) -> Ad
         user: RoleName::parse(role).unwrap(),
         password: Some(Secret::new(password)),
         tls: Tls::VerifyFull(Roots::File(ready.sslrootcert.clone().into())),
+    }
+}
+
+/// A publication of these tables of `public`, all else by default or as it is found.
+fn definition(tables: &[&str]) -> Definition {
+    Definition {
+        tables: tables.iter().map(|it| (TableName::parse("public", it).unwrap(), Listing::default())).collect(),
+        schemas: Wish::AsFound,
+        all_tables: false,
+        publish: Operation::ALL.into(),
+        via_partition_root: false,
+        generated_columns: Wish::AsFound,
     }
 }

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use neonrep::postgres::publication::{self, Definition, Operation};
+use neonrep::postgres::publication;
 use neonrep::postgres::session_settings::{SETTINGS, STATEMENT_TIMEOUT};
-use neonrep::postgres::{PublicationName, TableName, table};
+use neonrep::postgres::{PublicationName, table};
 
-use super::{Server, address, soon};
+use super::{Server, address, definition, soon};
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 
@@ -62,12 +62,7 @@ fn settings_of_role_and_database_do_no_harm() {
 
         let server = Server::of(stand_in);
         let name = PublicationName::parse("p").unwrap();
-        let want = Definition {
-            tables: [TableName::parse("public", "t").unwrap()].into(),
-            all_tables: false,
-            publish: Operation::ALL.into(),
-            via_partition_root: false,
-        };
+        let want = definition(&["t"]);
         server.block_on(async {
             let mut session = server.session().await;
             let inherited = session
@@ -125,12 +120,7 @@ fn event_triggers_find_their_tables() {
          CREATE EVENT TRIGGER audit ON ddl_command_end EXECUTE FUNCTION audit.ddl()",
     );
     let name = PublicationName::parse("p").unwrap();
-    let want = Definition {
-        tables: [TableName::parse("public", "t").unwrap()].into(),
-        all_tables: false,
-        publish: Operation::ALL.into(),
-        via_partition_root: false,
-    };
+    let want = definition(&["t"]);
     server.block_on(async {
         let mut session = server.session().await;
         let path = session

@@ -33,7 +33,9 @@ fn a_role_by_name_or_id_with_and_without_its_password() {
     let id = format!("{project}/{}/{owner}", stand_in.ready.branch_id);
     let found = data(json!({"role_id": id, "include_password": true})).expect("a connection");
     assert_eq!((&found["username"], &found["password"]), (&json!(owner), &json!(stand_in.password_of(owner))));
-    assert!(found["uri"].as_str().expect("text").ends_with("/neondb?sslmode=verify-full"));
+    assert!(
+        found["uri"].as_str().expect("text").contains("/neondb?sslmode=require&channel_binding=require&sslrootcert=")
+    );
 
     data(json!({"username": "nobody_yet", "include_password": true}))
         .expect_err("no password")
@@ -44,4 +46,29 @@ fn a_role_by_name_or_id_with_and_without_its_password() {
         .expect_err("another branch")
         .insist_error("branch_id", "another branch");
     data(json!({"role_id": "r"})).expect_err("no id").insist_error("role_id", "`r`");
+    data(json!({"username": "r", "branch_id": "main"})).expect_err("a name").insist_error("branch_id", "`main`");
+}
+
+#[test]
+fn a_database_whose_owner_cannot_log_in_is_read_as_connect_as_says() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    stand_in.sql("CREATE ROLE grp NOLOGIN; GRANT grp TO neondb_owner");
+    stand_in.sql("CREATE DATABASE app OWNER grp");
+    stand_in.sql_in("app", "CREATE TABLE a1(id int PRIMARY KEY); ALTER TABLE a1 OWNER TO grp");
+    let config = |more: Json| {
+        let mut config = json!({
+            "project_id": stand_in.ready.project_id, "database": "app", "name": "p", "tables": [{"name": "a1"}],
+        });
+        let Json::Object(more) = more else { panic!("an object") };
+        config.as_object_mut().expect("an object").extend(more);
+        config
+    };
+    let refused = core.plan("neonrep_publication", None, &config(json!({}))).expect("a plan");
+    refused.messages.insist_warning("was created with SQL or may not log in");
+    core.apply(&refused, &config(json!({}))).messages.insist_error("", "connect_as");
+    let made = core.made("neonrep_publication", None, &config(json!({"connect_as": "neondb_owner"})));
+    core.imported("neonrep_publication", &made.text("id"), &config(json!({"connect_as": "neondb_owner"})));
+    core.destroyed(&made);
+    assert_eq!(stand_in.sql_in("app", "SELECT count(*) FROM pg_publication")[0][0].as_deref(), Some("0"));
 }

@@ -18,7 +18,7 @@ fn its_life() {
         let stub = walk.import(TYPE, &project).expect("a stub");
         walk.read(&stub).1
     };
-    said.insist_error("", "off");
+    said.insist_error("", "disabled");
     let plan = core.plan(TYPE, None, &config).expect("a plan");
     plan.messages.insist_warning("restart");
     assert_eq!((plan.get("id"), plan.unknown()), (json!(project), vec![]));
@@ -38,9 +38,9 @@ fn its_life() {
 
     core.imported(TYPE, &project, &config);
     core.imported(TYPE, &project, &verify);
-    core.destroyed(&back).insist_warning("stays on");
+    core.destroyed(&back).insist_warning("stays enabled");
     assert_eq!(stand_in.value("SHOW wal_level"), "logical");
-    // On already: taken over, nothing is sent.
+    // Enabled already: adopted, nothing is sent.
     stand_in.forget_requests();
     core.made(TYPE, None, &config);
     assert_eq!(stand_in.count_requests("PATCH", "/"), 0);
@@ -71,4 +71,14 @@ fn a_project_that_is_not_there_never_empties_the_state() {
     let (kept, said) = core.refreshed(&made);
     assert_eq!(kept, Some(made));
     said.insist_error("project_id", "-refresh=false");
+}
+
+#[test]
+fn a_branch_to_verify_on_is_looked_for_before_it_is_enabled() {
+    let stand_in = StandIn::start(17);
+    let core = Core::new(&stand_in);
+    let on = |branch: &str| json!({ "project_id": stand_in.ready.project_id, "verify": { "branch_id": branch } });
+    core.plan(TYPE, None, &on("main")).expect_err("a name").insist_error("verify.branch_id", "`main`");
+    core.plan(TYPE, None, &on("br-nowhere-1")).expect("a plan").messages.insist_warning("br-nowhere-1");
+    core.plan(TYPE, None, &on(&stand_in.ready.branch_id)).expect("a plan").messages.insist_no_error();
 }

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
 use super::until;
-use crate::support::core::{Action, Change, Core, unknown};
+use crate::support::core::{Action, Change, Core, Object, unknown};
 use crate::support::stand_in::StandIn;
 
 const TYPE: &str = "neonrep_role";
@@ -155,4 +155,173 @@ fn what_cannot_be_read_is_kept() {
         assert_eq!(kept.as_ref(), Some(&made), "{action}");
         stand_in.no_faults();
     }
+}
+
+#[test]
+fn a_key_that_may_only_read_is_told_before_anything_changes() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let plain = config(&stand_in, json!({}));
+    let plan = core.plan(TYPE, None, &plain).expect("a plan");
+    let made = core.settled(&core.apply(&plan, &plain).done(), &plain);
+    let destroy = core.plan_destroy(&made).expect("a plan").expect("a role");
+    stand_in.settings(&json!({"permission": "VIEWER"}));
+    stand_in.forget_requests();
+    core.plan(TYPE, None, &plain).expect_err("no plan").insist_error("project_id", "VIEWER");
+    core.apply(&plan, &plain).messages.insist_error("project_id", "VIEWER");
+    core.apply(&destroy, &plain).messages.insist_error("project_id", "VIEWER");
+    assert!(stand_in.requests().iter().all(|it| it["method"] == "GET"), "{:?}", stand_in.requests());
+    stand_in.settings(&json!({"permission": "ADMIN"}));
+    core.destroyed(&made);
+}
+
+/// Refused with one error; the role is still there.
+fn not_destroyed(stand_in: &StandIn, core: &Core, role: &Object, path: &str, text: &str) {
+    let plan = core.plan_destroy(role).expect("a plan").expect("a role");
+    core.apply(&plan, &config(stand_in, json!({}))).messages.insist_error(path, text);
+    assert_eq!(stand_in.value(COUNT), "1");
+}
+
+#[test]
+fn what_it_owns_is_found_from_any_database_that_can_be_entered() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let made = core.made(TYPE, None, &config(&stand_in, json!({})));
+    stand_in.sql("CREATE TABLE mine (i int); ALTER TABLE mine OWNER TO r");
+    stand_in.admin("POST", "/databases", Some(&json!({"name": "other"})));
+    stand_in.sql_in("other", "ALTER DATABASE neondb ALLOW_CONNECTIONS false");
+    not_destroyed(&stand_in, &core, &made, "force_destroy", "in database `neondb`: 1 object");
+    // None at all: refused, unless what it owns may change hands.
+    stand_in.sql_in("postgres", "ALTER DATABASE other ALLOW_CONNECTIONS false");
+    not_destroyed(&stand_in, &core, &made, "force_destroy", "could not connect to any database");
+    stand_in.sql_in("postgres", "ALTER DATABASE other ALLOW_CONNECTIONS true");
+    stand_in.sql_in("postgres", "ALTER DATABASE neondb ALLOW_CONNECTIONS true");
+    let forced = core.made(TYPE, Some(&made), &config(&stand_in, json!({"force_destroy": true})));
+    core.destroyed(&forced);
+}
+
+#[test]
+fn a_privilege_from_another_grantor_is_named_with_its_cure() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let made = core.made(TYPE, None, &config(&stand_in, json!({"force_destroy": true})));
+    stand_in.sql(
+        "CREATE ROLE \"g 1\"; CREATE SCHEMA s; CREATE TABLE s.t(i int, j int);
+         GRANT USAGE ON SCHEMA s TO \"g 1\"; GRANT SELECT, UPDATE ON s.t TO \"g 1\" WITH GRANT OPTION;
+         SET ROLE \"g 1\"; GRANT SELECT, UPDATE (j) ON s.t TO r",
+    );
+    not_destroyed(&stand_in, &core, &made, "name", "as role `g 1`: REVOKE SELECT ON TABLE s.t FROM r;");
+    not_destroyed(&stand_in, &core, &made, "name", "as role `g 1`: REVOKE UPDATE (j) ON TABLE s.t FROM r;");
+    // The cure, as it is written.
+    stand_in.sql("SET ROLE \"g 1\"; REVOKE SELECT ON TABLE s.t FROM r; REVOKE UPDATE (j) ON TABLE s.t FROM r;");
+    core.destroyed(&made);
+}
+
+#[test]
+fn what_goes_with_it_is_told_after_the_delete() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let made = core.made(TYPE, None, &config(&stand_in, json!({})));
+    stand_in.sql("CREATE TABLE t(i int); CREATE POLICY only_r ON t TO r USING (true); GRANT SELECT ON t TO r");
+    let said = core.destroyed(&made);
+    said.insist_warning("policy only_r on public.t");
+    said.insist_warning("table public.t");
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_policy"), "0");
+}
+
+/// A new branch with a compute, which becomes the default branch of the project.
+fn change_default_branch(stand_in: &StandIn) -> String {
+    let path = format!("/projects/{}/branches", stand_in.ready.project_id);
+    let body = json!({"branch": {"name": "next"}, "endpoints": [{"type": "read_write"}]});
+    let (status, answer) = stand_in.api("POST", &path, Some(&body));
+    assert_eq!(status, 201, "{answer}");
+    let id = answer["branch"]["id"].as_str().expect("an id").to_owned();
+    let ready = || stand_in.api("GET", &format!("{path}/{id}"), None).1["branch"]["current_state"] == "ready";
+    while !ready() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let (status, answer) = stand_in.api("POST", &format!("{path}/{id}/set_as_default"), None);
+    assert_eq!(status, 200, "{answer}");
+    id
+}
+
+#[test]
+fn a_replacement_stays_on_its_branch_when_the_default_branch_changes() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let plain = config(&stand_in, json!({}));
+    let first = core.made(TYPE, None, &plain);
+    let next = change_default_branch(&stand_in);
+    // Under another name, then tainted under its own.
+    let renamed = config(&stand_in, json!({"name": "renamed"}));
+    let plan = core.plan(TYPE, Some(&first), &renamed).expect("a plan");
+    assert_eq!((plan.action, plan.unknown()), (Action::Replace, vec!["adopted", "branch_id", "id"]));
+    let second = core.settled(&core.apply(&plan, &renamed).done(), &renamed);
+    assert_eq!(second.get("branch_id"), first.get("branch_id"));
+    let third = core.made(TYPE, Some(&Object { tainted: true, ..second }), &renamed);
+    assert_eq!(third.get("branch_id"), first.get("branch_id"));
+    // A new object is on the new default branch.
+    let new = core.made(TYPE, None, &config(&stand_in, json!({"name": "new"})));
+    assert_eq!(new.get("branch_id"), json!(next));
+    // A branch that is named now.
+    let named = config(&stand_in, json!({"name": "renamed", "branch_id": next}));
+    let moved = core.made(TYPE, Some(&third), &named);
+    assert_eq!(moved.get("branch_id"), json!(next));
+    let back = config(&stand_in, json!({"name": "renamed", "branch_id": first.get("branch_id")}));
+    assert_eq!(core.made(TYPE, Some(&moved), &back).get("branch_id"), first.get("branch_id"));
+}
+
+#[test]
+fn the_same_role_at_two_addresses_is_destroyed_under_none() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let deposed = core.made(TYPE, None, &config(&stand_in, json!({})));
+    let living = core.made(TYPE, None, &config(&stand_in, json!({"adopt": true})));
+    let read = |walk: &crate::support::core::Walk, role: &Object| {
+        let (found, said) = walk.read(role);
+        (found.expect("a role"), said)
+    };
+
+    // Read before the destroy is planned: forgotten.
+    let walk = core.walk();
+    let (deposed, _) = read(&walk, &deposed);
+    read(&walk, &living).1.insist_no_error();
+    let planned = walk.plan(TYPE, &deposed.value, &Value::Null, &deposed.private).expect("a plan");
+    let change = Change {
+        type_name: TYPE,
+        prior: &deposed.value,
+        planned: &planned.value,
+        config: &Value::Null,
+        private: &planned.private,
+    };
+    let done = core.walk().apply(&change);
+    done.messages.insist_no_error();
+    done.messages.insist_warning("was kept");
+    assert_eq!((done.value, stand_in.value(COUNT)), (Value::Null, "1".to_owned()));
+
+    // Read after it: the plan is refused.
+    let walk = core.walk();
+    let (deposed, _) = read(&walk, &deposed);
+    walk.plan(TYPE, &deposed.value, &Value::Null, &deposed.private).expect("a plan");
+    read(&walk, &living).1.insist_error("", "two addresses");
+    // The one that is alone is destroyed.
+    core.destroyed(&deposed);
+    assert_eq!(stand_in.value(COUNT), "0");
+}
+
+#[test]
+fn a_branch_is_named_by_its_id_and_another_project_is_checked_as_such() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    core.plan(TYPE, None, &config(&stand_in, json!({"branch_id": "main"})))
+        .expect_err("a name")
+        .insist_error("branch_id", "`main` is not the ID of a branch");
+    let plan = core.plan(TYPE, None, &config(&stand_in, json!({"branch_id": "br-nowhere-1"}))).expect("a plan");
+    plan.messages.insist_warning("br-nowhere-1");
+    let made = core.made(TYPE, None, &config(&stand_in, json!({})));
+    stand_in.forget_requests();
+    let other = core.plan(TYPE, Some(&made), &json!({"project_id": "another-project-1", "name": "r"}));
+    other.expect_err("no such project").insist_error("project_id", "another-project-1");
+    let strayed = format!("another-project-1/branches/{}", stand_in.ready.branch_id);
+    assert_eq!(stand_in.count_requests("GET", &strayed), 0, "the old branch is not looked for in the new project");
 }

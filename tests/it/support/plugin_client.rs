@@ -1,6 +1,7 @@
 //! Starts the built provider as Terraform does and talks to it with the client generated from the same proto files.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -128,7 +129,7 @@ impl Plugin {
 
     /// Under `--debug`. The second value is what the line with `TF_REATTACH_PROVIDERS` sets.
     pub(crate) fn start_for_debugger() -> (Self, serde_json::Value) {
-        let mut plugin = Self::spawn(command().arg("--debug"), None);
+        let mut plugin = Self::spawn(command().arg("-debug=true"), None);
         let json = loop {
             let line = plugin.stdout_line();
             assert!(!line.is_empty(), "stdout ended; stderr: {}", plugin.stderr());
@@ -216,7 +217,12 @@ impl Plugin {
 
     /// Sends SIGINT, as Ctrl-C in the terminal does.
     pub(crate) fn interrupt(&self) {
-        let status = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().expect("kill");
+        self.signal("INT");
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status().expect("kill");
         assert!(status.success());
     }
 
@@ -247,8 +253,10 @@ impl Drop for Plugin {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
-        if let Some(socket) = self.line.fields.get(3) {
+        // Killed, it leaves its socket and the folder that is the socket's own.
+        if let Some(socket) = self.line.fields.get(3).map(Path::new) {
             drop(std::fs::remove_file(socket));
+            drop(socket.parent().map(std::fs::remove_dir));
         }
     }
 }

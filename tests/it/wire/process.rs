@@ -36,6 +36,11 @@ fn version_and_help() {
     let (code, stdout, stderr) = printed(&["--help"]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     assert!(stdout.contains("--debug"), "{stdout}");
+    for arguments in [&["--debug=maybe"][..], &["--version", "more"]] {
+        let (code, stdout, stderr) = printed(arguments);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""));
+        assert!(stderr.contains("--help"), "{stderr}");
+    }
 }
 
 #[test]
@@ -81,7 +86,7 @@ async fn the_handshake_line_is_go_plugins() {
     let fields = &plugin.line.fields;
     assert_eq!(fields.len(), 6);
     assert_eq!([&fields[0], &fields[1], &fields[2], &fields[4]], ["1", "6", "unix", "grpc"]);
-    assert_eq!(Path::new(plugin.line.socket()).parent(), Some(folder.path()));
+    assert_eq!(Path::new(plugin.line.socket()).ancestors().nth(2), Some(folder.path()), "in a folder of its own");
     assert!(fields[5].len() > 50);
     assert!(plugin.shut_down().await.success());
     assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "the socket file is left");
@@ -187,6 +192,17 @@ async fn debug_serves_many_runs_until_ctrl_c() {
     plugin.interrupt();
     assert!(plugin.exit().success());
     assert!(!Path::new(plugin.line.socket()).exists());
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_in_order() {
+    for mut plugin in [Plugin::start(), Plugin::start_for_debugger().0] {
+        let socket = Path::new(plugin.line.socket()).to_owned();
+        assert!(socket.exists());
+        plugin.signal("TERM");
+        assert!(plugin.exit().success());
+        assert!(!socket.parent().is_some_and(Path::exists), "the socket's folder is left");
+    }
 }
 
 impl Plugin {

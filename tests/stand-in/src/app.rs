@@ -1,114 +1,151 @@
-//! What every part of the stand-in shares: the world, the faults, the journal and the server.
+//! What every part of the stand-in shares: the world, the faults, the journal, the servers and the ports.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, OnceLock, PoisonError};
 
-use anyhow::{Context, Result};
-use tokio::sync::{Mutex, Notify, watch};
-use tokio_postgres::Client;
+use anyhow::{Context, Result, bail};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
+use crate::compute::{Compute, DATABASE, ServerState};
 use crate::faults::Faults;
+use crate::front::cache::Caches;
+use crate::front::{self, Tls};
 use crate::journal::Journal;
+use crate::lab::Lab;
 use crate::names;
 use crate::postgres::admin::{self, Access};
-use crate::postgres::cluster::{Cluster, WalLevel};
+use crate::postgres::cluster::WalLevel;
 use crate::postgres::roles;
-use crate::world::{EndpointState, World};
+use crate::rates::Rates;
+use crate::reset::Initial;
+use crate::world::{EndpointState, Ports, World};
 
-/// Name of the first database.
-pub(crate) const DATABASE: &str = "neondb";
-
-/// Name of the role that owns it.
+/// Name of the role that owns the first database.
 pub(crate) const OWNER: &str = "neondb_owner";
-
-/// Whether connections can be passed on to the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ServerState {
-    /// It takes connections.
-    Up,
-    /// It is suspended; a connection wakes it.
-    Asleep,
-    /// It was stopped on request and stays so.
-    Stopped,
-}
-
-/// An endpoint's two ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ports {
-    /// To the compute itself.
-    pub(crate) direct: u16,
-    /// Through what stands for the pooler.
-    pub(crate) pooled: u16,
-}
 
 /// The shared parts.
 pub(crate) struct App {
-    /// The one key that the API accepts.
-    pub(crate) api_key: String,
     /// What the path of an admin route must hold.
     pub(crate) admin_token: String,
     /// Names that we are called by besides those of this machine.
     pub(crate) names: Vec<String>,
-    /// Ports that clients reach Postgres on.
-    pub(crate) ports: Ports,
+    /// The name that clients reach Postgres by.
+    pub(crate) host: String,
+    /// Address that all ports are on.
+    pub(crate) listen: IpAddr,
     /// Faults to come.
     pub(crate) faults: StdMutex<Faults>,
+    /// What the proxy keeps.
+    caches: StdMutex<Caches>,
+    /// When requests were let in.
+    pub(crate) rates: StdMutex<Rates>,
     /// Calls seen.
     pub(crate) journal: StdMutex<Journal>,
     /// Told when an operation was looked at.
     pub(crate) polled: Notify,
     /// Told when all connections through the front are to be cut.
     pub(crate) cut: Notify,
-    /// The server's own log.
-    pub(crate) log: PathBuf,
-    /// Closed file with the superuser's connection string.
-    pub(crate) dsn_file: PathBuf,
-    state: watch::Sender<ServerState>,
+    /// What clusters are made with.
+    pub(crate) lab: Lab,
+    /// Told when a test wants the whole to end.
+    pub(crate) stop: Notify,
+    initial: OnceLock<Initial>,
+    tls: Arc<Tls>,
     world: StdMutex<World>,
-    cluster: Mutex<Cluster>,
-    access: Access,
-    superuser: Mutex<Option<Arc<Client>>>,
+    computes: StdMutex<BTreeMap<String, Arc<Compute>>>,
+    fronts: StdMutex<BTreeMap<String, [AbortHandle; 2]>>,
 }
 
 impl App {
-    /// Starts the server of a prepared cluster and sets up project, owner role and first database.
-    pub(crate) async fn start(
-        mut cluster: Cluster,
+    /// The parts, with no server yet.
+    pub(crate) fn new(
+        lab: Lab,
         world: World,
-        api_key: String,
+        admin_token: String,
         names: Vec<String>,
-        ports: Ports,
+        host: &str,
+        listen: IpAddr,
     ) -> Result<Arc<Self>> {
-        cluster.start(wal_level(&world)).await?;
-        let password = names::password();
-        let access = Access { socket: cluster.socket().to_owned(), port: cluster.port(), password };
-        admin::set_up_cluster(&access.connect("postgres").await?, world.major, &access.password).await?;
-        let app = Arc::new(Self {
-            api_key,
-            admin_token: names::admin_token(),
+        Ok(Arc::new(Self {
+            admin_token,
             names,
-            ports,
+            host: host.to_owned(),
+            listen,
             faults: StdMutex::default(),
+            caches: StdMutex::default(),
+            rates: StdMutex::default(),
             journal: StdMutex::default(),
             polled: Notify::new(),
             cut: Notify::new(),
-            log: cluster.log().to_owned(),
-            dsn_file: cluster.write_closed("superuser.dsn", &access.dsn(DATABASE))?,
-            state: watch::Sender::new(ServerState::Up),
+            stop: Notify::new(),
+            initial: OnceLock::new(),
+            tls: Arc::new(Tls::new(&lab.certificates)?),
+            lab,
             world: StdMutex::new(world),
-            cluster: Mutex::new(cluster),
-            access: access.clone(),
-            superuser: Mutex::new(None),
-        });
-        let owner_password = names::password();
-        roles::create(&*app.superuser().await?, OWNER, Some(&owner_password)).await?;
-        admin::create_database(&access, DATABASE, OWNER).await?;
+            computes: StdMutex::default(),
+            fronts: StdMutex::default(),
+        }))
+    }
+
+    /// The server of the first project, with its owner and its database, and its endpoint's ports.
+    pub(crate) async fn start(self: &Arc<Self>, port: u16) -> Result<()> {
+        let (project, branch, endpoint) = {
+            let world = self.world();
+            let branch = world.first_branch().context("a project")?;
+            let endpoint = branch.read_write().context("an endpoint")?;
+            (world.first.clone(), branch.id.clone(), endpoint.id.clone())
+        };
+        let ports = self.open_endpoint(&endpoint, port)?;
+        let password = names::password();
         {
-            let mut world = app.world();
-            world.add_role(OWNER, Some(owner_password), true);
-            world.add_database(DATABASE, OWNER, true);
+            let mut world = self.world();
+            let branch = world.first_branch_mut().context("a branch")?;
+            branch.endpoints[0].ports = ports;
+            branch.add_role(OWNER, Some(password.clone()), false);
+            branch.add_database(DATABASE, OWNER, false);
         }
-        Ok(app)
+        self.add_project_compute(&project, &branch, None).await?;
+        let _ = self.initial.set(Initial::of(self)?); // it starts once
+        Ok(())
+    }
+
+    /// What the start has made.
+    pub(crate) fn initial(&self) -> Result<&Initial> {
+        self.initial.get().context("it has not started yet")
+    }
+
+    /// Ids of all computes.
+    pub(crate) fn computes_there(&self) -> Vec<String> {
+        self.computes().keys().cloned().collect()
+    }
+
+    /// The first server of a project: roles and databases that its default branch knows are made there.
+    /// It takes port and password of `before`, if given.
+    pub(crate) async fn add_project_compute(&self, project: &str, branch: &str, before: Option<&Access>) -> Result<()> {
+        let major = self.world().project(project).context("the project")?.major;
+        let compute = Compute::create(&self.lab, major, self.wal_level(project), before).await?;
+        let (roles, databases) = {
+            let world = self.world();
+            let branch = world.project(project).and_then(|project| project.branch(branch)).context("the branch")?;
+            (branch.roles.clone(), branch.databases.clone())
+        };
+        let client = compute.superuser().await?;
+        for role in roles.values() {
+            roles::create(&client, &role.name, role.password.as_deref()).await?;
+        }
+        for database in &databases {
+            admin::create_database(&compute.access, &database.name, &database.owner).await?;
+        }
+        let mut world = self.world();
+        if let Some(branch) = world.project_mut(project).and_then(|project| project.branch_mut(branch)) {
+            branch.roles.values_mut().for_each(|role| role.applied = true);
+            branch.databases.iter_mut().for_each(|database| database.applied = true);
+        }
+        world.compute_turned(branch, EndpointState::Active);
+        self.add_compute(branch, compute);
+        Ok(())
     }
 
     /// What the control plane knows. Never held over an await.
@@ -116,124 +153,129 @@ impl App {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the superuser connects.
-    pub(crate) fn access(&self) -> &Access {
-        &self.access
+    /// What the proxy keeps. Taken after the world, never before it.
+    pub(crate) fn caches(&self) -> MutexGuard<'_, Caches> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The superuser's lasting connection, opened again when it was lost.
-    pub(crate) async fn superuser(&self) -> Result<Arc<Client>> {
-        let mut kept = self.superuser.lock().await;
-        if let Some(client) = kept.as_ref()
-            && !client.is_closed()
-        {
-            return Ok(Arc::clone(client));
-        }
-        let client = Arc::new(self.access().connect("postgres").await?);
-        *kept = Some(Arc::clone(&client));
-        Ok(client)
+    /// Ids of the computes whose servers run.
+    pub(crate) fn running(&self) -> Vec<String> {
+        let computes = self.computes();
+        let running = computes.iter().filter(|(_, compute)| compute.state() == ServerState::Up);
+        running.map(|(id, _)| id.clone()).collect()
     }
 
-    /// How the server is now.
-    pub(crate) fn server_state(&self) -> ServerState {
-        *self.state.borrow()
+    fn computes(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Compute>>> {
+        self.computes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the server when it does not run; waits for a restart that is under way.
-    pub(crate) async fn wake(&self) -> Result<()> {
-        let mut cluster = self.cluster.lock().await;
-        let level = wal_level(&self.world());
-        cluster.start(level).await.context("starting the compute")?;
-        if self.server_state() != ServerState::Up {
-            self.turned(ServerState::Up, EndpointState::Active);
+    /// The server of that branch or read-only endpoint.
+    pub(crate) fn compute(&self, id: &str) -> Result<Arc<Compute>> {
+        self.computes().get(id).cloned().with_context(|| format!("no server for {id} yet"))
+    }
+
+    /// The server of the project that was there at the start.
+    pub(crate) fn first_compute(&self) -> Result<Arc<Compute>> {
+        let id = self.world().first_branch().context("the first project has gone")?.id.clone();
+        self.compute(&id)
+    }
+
+    /// Adds a server; the one that it replaces is given back.
+    pub(crate) fn add_compute(&self, id: &str, compute: Compute) -> Option<Arc<Compute>> {
+        self.computes().insert(id.to_owned(), Arc::new(compute))
+    }
+
+    /// Ends a server for good, with its data.
+    pub(crate) async fn remove_compute(&self, id: &str) -> Result<()> {
+        let removed = self.computes().remove(id);
+        if let Some(compute) = removed {
+            compute.halt(ServerState::Stopped, true).await?;
+            compute.remove_files();
         }
         Ok(())
     }
 
-    /// Stops the server: the compute sleeps and a connection wakes it.
-    pub(crate) async fn suspend(&self) -> Result<()> {
-        self.halt(ServerState::Asleep, false).await
+    /// Opens an endpoint's two ports; 0 takes a free one.
+    pub(crate) fn open_endpoint(self: &Arc<Self>, endpoint: &str, port: u16) -> Result<Ports> {
+        let (ports, tasks) = front::open(self, endpoint, port, &self.tls)?;
+        self.fronts.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint.to_owned(), tasks);
+        Ok(ports)
     }
 
-    /// Stops the server until it is started on request.
-    pub(crate) async fn stop(&self) -> Result<()> {
-        self.halt(ServerState::Stopped, false).await
+    /// Closes them; connections that are open stay.
+    pub(crate) fn close_endpoint(&self, endpoint: &str) {
+        let tasks = self.fronts.lock().unwrap_or_else(PoisonError::into_inner).remove(endpoint);
+        tasks.iter().flatten().for_each(AbortHandle::abort);
     }
 
-    /// The same without any order: no session gets to finish what it is at.
-    pub(crate) async fn crash(&self) -> Result<()> {
-        self.halt(ServerState::Stopped, true).await
+    /// `wal_level` of the project's servers.
+    pub(crate) fn wal_level(&self, project: &str) -> WalLevel {
+        let logical = self.world().project(project).is_some_and(crate::world::Project::logical);
+        if logical { WalLevel::Logical } else { WalLevel::Replica }
     }
 
-    /// Stops the server for good: nothing that still runs can start it again.
+    fn wal_level_of_compute(&self, compute: &str) -> WalLevel {
+        let project = self.world().project_of_compute(compute).map(|project| project.id.clone());
+        self.wal_level(&project.unwrap_or_default())
+    }
+
+    /// Starts that server when it does not run; waits for a restart that is under way.
+    pub(crate) async fn wake(&self, compute: &str) -> Result<()> {
+        let level = self.wal_level_of_compute(compute);
+        if self.compute(compute)?.wake(level).await? {
+            self.world().compute_turned(compute, EndpointState::Active);
+        }
+        Ok(())
+    }
+
+    /// Stops it; `at_once` without letting any session finish what it is at.
+    pub(crate) async fn halt(&self, compute: &str, into: ServerState, at_once: bool) -> Result<()> {
+        self.compute(compute)?.halt(into, at_once).await?;
+        self.world().compute_turned(compute, EndpointState::Idle);
+        Ok(())
+    }
+
+    /// Stops and starts it.
+    pub(crate) async fn restart(&self, compute: &str) -> Result<()> {
+        let level = self.wal_level_of_compute(compute);
+        self.compute(compute)?.restart(level).await?;
+        self.world().compute_turned(compute, EndpointState::Active);
+        Ok(())
+    }
+
+    /// Stops all servers for good.
     pub(crate) async fn close(&self) -> Result<()> {
-        let mut cluster = self.cluster.lock().await;
-        self.state.send_replace(ServerState::Stopped);
-        let stopped = cluster.crash().await;
-        std::mem::forget(cluster); // the lock stays taken until the process ends
-        stopped
-    }
-
-    async fn halt(&self, into: ServerState, at_once: bool) -> Result<()> {
-        let mut cluster = self.cluster.lock().await;
-        self.state.send_replace(into);
-        if at_once {
-            cluster.crash().await?;
-        } else {
-            cluster.stop().await?;
+        let computes: Vec<_> = self.computes().values().cloned().collect();
+        let mut failed = None;
+        for compute in computes {
+            failed = compute.close().await.err().or(failed);
         }
-        *self.superuser.lock().await = None;
-        self.turned(into, EndpointState::Idle);
+        if let Some(error) = failed {
+            bail!(error);
+        }
         Ok(())
     }
 
-    /// Stops and starts the server; connections that come meanwhile wait.
-    pub(crate) async fn restart(&self) -> Result<()> {
-        let mut cluster = self.cluster.lock().await;
-        let level = wal_level(&self.world());
-        self.state.send_replace(ServerState::Asleep);
-        cluster.stop().await?;
-        *self.superuser.lock().await = None;
-        cluster.start(level).await?;
-        self.turned(ServerState::Up, EndpointState::Active);
-        Ok(())
-    }
-
-    /// Process id of the server while it runs.
-    pub(crate) async fn server_pid(&self) -> Option<u32> {
-        self.cluster.lock().await.pid()
-    }
-
-    fn turned(&self, state: ServerState, endpoint: EndpointState) {
-        self.state.send_replace(state);
-        let mut world = self.world();
-        let now = Some(names::now());
-        world.endpoint.state = endpoint;
-        world.endpoint.pending = None;
-        match endpoint {
-            EndpointState::Active => world.endpoint.started_at = now,
-            EndpointState::Idle => world.endpoint.suspended_at = now,
-        }
-    }
-
-    /// Takes over roles and databases from the server's catalogue, unless an operation is about to change them.
-    pub(crate) async fn take_over_catalogue(&self) {
-        if self.world().chains > 0 || self.server_state() != ServerState::Up {
+    /// Takes over roles and databases of a branch from its server's catalogue, unless an operation is about to change
+    /// them.
+    pub(crate) async fn take_over_catalogue(&self, project: &str, branch: &str) {
+        let busy = |world: &World| world.project(project).is_none_or(|project| project.chains > 0);
+        let Ok(compute) = self.compute(branch) else { return };
+        if busy(&self.world()) || compute.state() != ServerState::Up {
             return;
         }
-        let Ok(client) = self.superuser().await else {
+        let Ok(client) = compute.superuser().await else {
             return;
         };
         let (Ok(roles), Ok(databases)) = (roles::list(&client).await, roles::list_databases(&client).await) else {
             return;
         };
         let mut world = self.world();
-        if world.chains == 0 {
-            world.take_over(&roles, &databases);
+        if busy(&world) {
+            return;
+        }
+        if let Some(branch) = world.project_mut(project).and_then(|project| project.branch_mut(branch)) {
+            branch.take_over(&roles, &databases);
         }
     }
-}
-
-fn wal_level(world: &World) -> WalLevel {
-    if world.logical() { WalLevel::Logical } else { WalLevel::Replica }
 }

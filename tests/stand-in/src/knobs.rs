@@ -5,23 +5,11 @@ use serde_json::{Map, Value};
 
 use crate::front::refusal::ProxyErrors;
 use crate::postgres::admin::Dropped;
-
-/// Which kind of key the one API key is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum KeyKind {
-    /// A user's key.
-    Personal,
-    /// An organization's key: `/users/me` and `/regions` answer 404.
-    Organization,
-    /// A key for this project only: listing projects answers 403 as well.
-    Project,
-}
+use crate::world::KeyKind;
 
 /// The settings, with their defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Knobs {
     /// How long an operation takes by itself, in milliseconds.
     pub(crate) operation_ms: u64,
@@ -29,22 +17,10 @@ pub(crate) struct Knobs {
     pub(crate) operation_polls: Option<u32>,
     /// Whom the end of a role's operation sends away.
     pub(crate) dropped_connections: Dropped,
-    /// The project's `store_passwords`.
-    pub(crate) store_passwords: bool,
     /// The project's `effective_project_permission`; VIEWER may not change anything.
     pub(crate) permission: Option<String>,
     /// The kind of the API key.
     pub(crate) key_kind: KeyKind,
-    /// The endpoint is disabled: connections are refused and do not wake it.
-    pub(crate) endpoint_disabled: bool,
-    /// The branch has no endpoint at all.
-    pub(crate) endpoint_missing: bool,
-    /// The default branch is protected.
-    pub(crate) branch_protected: bool,
-    /// The default branch's state: `ready`, `archived`, `init`, `resetting`.
-    pub(crate) branch_state: String,
-    /// The default branch's parent.
-    pub(crate) branch_parent: Option<String>,
     /// Refuse all connections inside TLS with this text and SQLSTATE XX000, as Neon's proxy does.
     pub(crate) refuse_connections: Option<String>,
     /// Another SQLSTATE for that.
@@ -53,6 +29,26 @@ pub(crate) struct Knobs {
     pub(crate) refuse_times: Option<u32>,
     /// What becomes of errors before the login is over.
     pub(crate) proxy_errors: ProxyErrors,
+    /// After how long without work a compute is suspended by itself, in milliseconds.
+    pub(crate) idle_suspend_ms: Option<u64>,
+    /// After how long without a consumer a slot is dropped, in milliseconds.
+    pub(crate) slot_reaper_ms: Option<u64>,
+    /// Requests a minute, beyond which the API answers 429.
+    pub(crate) requests_per_minute: Option<usize>,
+    /// Requests a second on one route.
+    pub(crate) requests_per_second: Option<usize>,
+    /// `Retry-After` of these answers, in seconds.
+    pub(crate) retry_after: Option<u32>,
+    /// How long the proxy keeps errors of the control plane, in milliseconds.
+    pub(crate) proxy_error_cache_ms: u64,
+    /// How long it keeps secrets of roles and lists of addresses.
+    pub(crate) proxy_role_cache_ms: u64,
+    /// How many projects the plan has.
+    pub(crate) projects_limit: usize,
+    /// How many branches a project may have.
+    pub(crate) branches_limit: usize,
+    /// Whether the plan has IP Allow.
+    pub(crate) ip_allow: bool,
     /// How long each new connection is held before the server sees it, in milliseconds: a cold start.
     pub(crate) connect_delay_ms: u64,
 }
@@ -63,18 +59,22 @@ impl Default for Knobs {
             operation_ms: 120,
             operation_polls: None,
             dropped_connections: Dropped::Clients,
-            store_passwords: true,
             permission: Some("ADMIN".to_owned()),
             key_kind: KeyKind::Personal,
-            endpoint_disabled: false,
-            endpoint_missing: false,
-            branch_protected: false,
-            branch_state: "ready".to_owned(),
-            branch_parent: None,
             refuse_connections: None,
             refuse_sqlstate: None,
             refuse_times: None,
             proxy_errors: ProxyErrors::Postgres,
+            idle_suspend_ms: None,
+            slot_reaper_ms: None,
+            requests_per_minute: None,
+            requests_per_second: None,
+            retry_after: None,
+            proxy_error_cache_ms: 0,
+            proxy_role_cache_ms: 0,
+            projects_limit: 100,
+            branches_limit: 500,
+            ip_allow: true,
             connect_delay_ms: 0,
         }
     }
@@ -105,13 +105,13 @@ mod tests {
 
     #[test]
     fn only_sent_keys_change() {
-        let patched = patch(json!({"store_passwords": false, "operation_polls": 3})).expect("legal");
-        assert_eq!(patched, Knobs { store_passwords: false, operation_polls: Some(3), ..Knobs::default() });
+        let patched = patch(json!({"operation_ms": 5, "operation_polls": 3})).expect("legal");
+        assert_eq!(patched, Knobs { operation_ms: 5, operation_polls: Some(3), ..Knobs::default() });
     }
 
     #[test]
     fn unknown_keys_and_values_are_refused() {
-        assert!(patch(json!({"store_password": false})).is_err());
+        assert!(patch(json!({"operation_s": 5})).is_err());
         assert!(patch(json!({"dropped_connections": "some"})).is_err());
     }
 }

@@ -3,21 +3,29 @@
 mod allowed_ips;
 mod announcement;
 mod app;
+mod background;
 mod cli;
+mod clock;
+mod compute;
 mod faults;
 mod folder;
 mod front;
 mod journal;
 mod knobs;
+mod lab;
 mod names;
 mod operations;
 mod postgres;
+mod rates;
+mod reset;
 mod server;
+mod turned;
 mod world;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -27,13 +35,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use announcement::Announcement;
-use app::{App, Ports};
+use app::App;
 use cli::Cli;
-use front::{Tls, Way};
+use compute::DATABASE;
+use lab::Lab;
 use postgres::archive;
-use postgres::cluster::Cluster;
 use postgres::process;
-use postgres::tls;
+use postgres::tls::{self, HOST};
 use postgres::user::RunAs;
 use world::World;
 
@@ -57,6 +65,14 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    let detached = cli.detached && !cli.fetch;
+    if detached && !background::is_it() {
+        return background::launch();
+    }
+    if detached {
+        background::begin()?;
+    }
+    let _pid_file = cli.pid_file.as_deref().map(background::PidFile::write).transpose()?;
     let filter = tracing_subscriber::EnvFilter::try_from_env("NEON_STAND_IN_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("neon_stand_in=info,warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -89,7 +105,7 @@ async fn stand_in(cli: &Cli) -> Result<()> {
         app.close().await?;
     }
     if let Some(folder) = folder {
-        folder.close().context("removing the data")?;
+        folder::remove(folder)?;
     }
     outcome
 }
@@ -111,53 +127,72 @@ async fn serve(
 ) -> Result<()> {
     let cache = cli.cache_dir.clone().unwrap_or_else(|| archive::default_cache(user));
     let cache = std::path::absolute(cache)?;
-    let installation = archive::install(cli.postgres, &cache, user).await?;
+    archive::install(cli.postgres, &cache, user).await?;
     if cli.fetch {
         return Ok(());
     }
     let api = TcpListener::bind(cli.listen).await.with_context(|| format!("listening on {}", cli.listen))?;
-    let host = cli.listen.ip();
-    let direct = TcpListener::bind((host, cli.postgres_port))
-        .await
-        .with_context(|| format!("listening on port {}", cli.postgres_port))?;
-    let pooled = TcpListener::bind((host, 0)).await?;
-    let ports = Ports { direct: direct.local_addr()?.port(), pooled: pooled.local_addr()?.port() };
     let made = folder.insert(folder::make(user)?);
     let certificates = tls::make(made.path(), &cli.names, user)?;
-    let cluster = Cluster::prepare(installation, made.path(), &certificates, user, &cli.settings)?;
-    let world = World::new(cli.postgres, cli.logical);
-    let api_key = cli.api_key.clone().unwrap_or_else(names::api_key);
+    let mut world = World::new(cli.postgres, cli.logical);
+    if let Some(key) = &cli.api_key {
+        world.keys[0].secret.clone_from(key);
+    }
+    let lab = Lab {
+        folder: made.path().to_owned(),
+        cache,
+        certificates,
+        user,
+        settings: cli.settings.clone(),
+        last: AtomicU32::new(0),
+    };
     let mut names = cli.names.clone();
     if !cli.listen.ip().is_unspecified() {
         names.push(cli.listen.ip().to_string());
     }
-    let app = App::start(cluster, world, api_key, names, ports).await?;
-    *started = Some(app.clone());
+    let host = cli.names.first().map_or(HOST, String::as_str);
+    let admin_token = cli.admin_token.clone().unwrap_or_else(names::admin_token);
+    let app = App::new(lab, world, admin_token, names, host, cli.listen.ip())?;
+    *started = Some(Arc::clone(&app));
+    app.start(cli.postgres_port).await?;
+    tokio::spawn(clock::run(Arc::clone(&app)));
 
-    let tls = Arc::new(Tls::new(&certificates)?);
-    tokio::spawn(front::serve(app.clone(), direct, Arc::clone(&tls), Way::Direct));
-    tokio::spawn(front::serve(app.clone(), pooled, tls, Way::Pooled));
-    let base = format!("http://{}", api.local_addr()?);
-    announce(cli.env, &announcement(&app, &base, &certificates))?;
-    server::serve(app, api).await
+    let own = api.local_addr()?;
+    let base = match cli.names.first() {
+        Some(name) => format!("http://{name}:{}", own.port()),
+        None if own.ip().is_unspecified() => format!("http://{HOST}:{}", own.port()),
+        None => format!("http://{own}"),
+    };
+    announce(cli.env, &announcement(&app, &base)?)?;
+    if background::is_it() {
+        background::fall_silent()?;
+    }
+    tokio::select! {
+        served = server::serve(Arc::clone(&app), api) => served,
+        () = app.stop.notified() => Ok(()),
+    }
 }
 
-fn announcement(app: &App, base: &str, certificates: &tls::Certificates) -> Announcement {
+fn announcement(app: &App, base: &str) -> Result<Announcement> {
+    let superuser_dsn = app.first_compute()?.access.dsn(DATABASE);
     let world = app.world();
-    Announcement {
+    let branch = world.first_branch().context("no branch")?;
+    let endpoint = branch.read_write().context("no endpoint")?;
+    Ok(Announcement {
         api_url: format!("{base}{}", server::API),
-        api_key: app.api_key.clone(),
-        project_id: world.project_id.clone(),
-        branch_id: world.branch_id.clone(),
-        endpoint_id: world.endpoint.id.clone(),
-        host: tls::HOST.to_owned(),
-        port: app.ports.direct,
-        database: app::DATABASE.to_owned(),
+        api_key: world.keys[0].secret.clone(),
+        project_id: world.first.clone(),
+        branch_id: branch.id.clone(),
+        endpoint_id: endpoint.id.clone(),
+        host: app.host.clone(),
+        port: endpoint.ports.direct,
+        database: DATABASE.to_owned(),
         owner_role: app::OWNER.to_owned(),
-        superuser_dsn: app.access().dsn(app::DATABASE),
-        sslrootcert: certificates.authority.display().to_string(),
+        superuser_dsn,
+        sslrootcert: app.lab.certificates.authority.display().to_string(),
         admin_url: format!("{base}/admin/{}", app.admin_token),
-    }
+        database_url: server::owner_uri(app, branch),
+    })
 }
 
 fn announce(exports: bool, announcement: &Announcement) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Ids, keys and passwords that look like Neon's, and how a name is written into a URL.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng;
@@ -60,6 +61,12 @@ pub(crate) fn admin_token() -> String {
 /// A role's password: `npg_` and 12 characters.
 pub(crate) fn password() -> String {
     format!("npg_{}", characters(MIXED, 12))
+}
+
+/// A number that was not given before.
+pub(crate) fn number() -> i64 {
+    static LAST: AtomicI64 = AtomicI64::new(1_000_000);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// A version 4 UUID.

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 /// Where to listen.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Folder for the Unix socket.
+    /// Folder for the private folder of the Unix socket.
     pub(crate) folder: PathBuf,
     /// Group, by name or number, that may use the socket.
+    #[cfg(unix)]
     pub(crate) group: Option<String>,
     /// Ports to try, where there are no Unix sockets.
     pub(crate) ports: RangeInclusive<u16>,
@@ -19,6 +20,7 @@ pub(crate) struct Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     /// Path of a socket.
+    #[cfg(unix)]
     Unix(PathBuf),
     /// Loopback address and port.
     Tcp(SocketAddr),
@@ -28,6 +30,7 @@ impl Address {
     /// Go's name of the network.
     pub(crate) fn network(&self) -> &'static str {
         match self {
+            #[cfg(unix)]
             Self::Unix(_) => "unix",
             Self::Tcp(_) => "tcp",
         }
@@ -36,6 +39,7 @@ impl Address {
     /// The address as Go's dialer takes it.
     pub(crate) fn text(&self) -> String {
         match self {
+            #[cfg(unix)]
             Self::Unix(path) => path.display().to_string(),
             Self::Tcp(address) => address.to_string(),
         }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::About;
 use crate::process::address::{Address, Place};
+use crate::process::arguments::{self, Wanted};
 
 /// Terraform's and OpenTofu's public constant. It tells a start by them from a start by hand; it is no secret.
 const COOKIE_KEY: &str = "TF_PLUGIN_MAGIC_COOKIE";
@@ -56,18 +57,17 @@ pub(crate) fn ask(
     let number = |name: &str| text(name).and_then(|it| it.parse::<u16>().ok());
     let place = Place {
         folder: variable("PLUGIN_UNIX_SOCKET_DIR").map_or_else(env::temp_dir, PathBuf::from),
+        #[cfg(unix)]
         group: text("PLUGIN_UNIX_SOCKET_GROUP"),
         ports: number("PLUGIN_MIN_PORT").unwrap_or(*PORTS.start())..=number("PLUGIN_MAX_PORT").unwrap_or(*PORTS.end()),
     };
 
-    // Terraform gives no argument. One dash or two: Go's programs take both, and so do people's habits with providers.
-    if let Some(argument) = arguments.into_iter().next() {
-        return match argument.to_str() {
-            Some("--version" | "-version") => Ask::Tell(format!("{} {}", about.binary(), about.version)),
-            Some("--help" | "-help" | "-h") => Ask::Tell(help(about)),
-            Some("--debug" | "-debug") => Ask::Debug(place),
-            _ => Ask::Refuse(format!("Unknown argument {}. See `--help`.", argument.display())),
-        };
+    match arguments::read(arguments) {
+        Ok(Wanted::Service) => {}
+        Ok(Wanted::Version) => return Ask::Tell(format!("{} {}", about.binary(), about.version)),
+        Ok(Wanted::Help) => return Ask::Tell(help(about)),
+        Ok(Wanted::Debug) => return Ask::Debug(place),
+        Err(problem) => return Ask::Refuse(format!("{problem}. See `--help`.")),
     }
     if text(COOKIE_KEY).as_deref() != Some(COOKIE) {
         return Ask::Refuse(by_hand(about));
@@ -158,6 +158,8 @@ mod tests {
 
     #[test]
     fn version_help_debug_and_unknown_arguments() {
+        let by_hand = asked(&["-debug=false"], &[]);
+        assert!(matches!(&by_hand, Ask::Refuse(text) if text.contains("required_providers")), "{by_hand:?}");
         assert_eq!(asked(&["--version"], &[]), Ask::Tell("terraform-provider-sample 1.2.3".into()));
         assert!(matches!(asked(&["--help"], &[]), Ask::Tell(text) if text.contains("TF_LOG_PROVIDER_SAMPLE")));
         assert!(matches!(asked(&["-debug"], &[]), Ask::Debug(_)));
@@ -177,13 +179,20 @@ mod tests {
     fn the_parent_says_where_to_listen() {
         let place = launched(&[
             ("PLUGIN_UNIX_SOCKET_DIR", "/run/x"),
-            ("PLUGIN_UNIX_SOCKET_GROUP", "staff"),
             ("PLUGIN_MIN_PORT", "20000"),
             ("PLUGIN_MAX_PORT", "no number"),
         ])
         .place;
-        assert_eq!(place, Place { folder: "/run/x".into(), group: Some("staff".into()), ports: 20_000..=25_000 });
-        assert_eq!(launched(&[]).place, Place { folder: env::temp_dir(), group: None, ports: PORTS });
+        assert_eq!((place.folder, place.ports), (PathBuf::from("/run/x"), 20_000..=25_000));
+        let place = launched(&[]).place;
+        assert_eq!((place.folder, place.ports), (env::temp_dir(), PORTS));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_parent_says_whose_socket_it_is() {
+        assert_eq!(launched(&[("PLUGIN_UNIX_SOCKET_GROUP", "staff")]).place.group.as_deref(), Some("staff"));
+        assert_eq!(launched(&[]).place.group, None);
     }
 
     #[test]
@@ -208,11 +217,15 @@ mod tests {
 
     #[test]
     fn the_line_has_six_fields_or_seven_when_asked() {
-        let address = Address::Unix("/tmp/s".into());
-        assert_eq!(line(&address, "QUJD", false), "1|6|unix|/tmp/s|grpc|QUJD");
-        assert_eq!(line(&address, "", false), "1|6|unix|/tmp/s|grpc|");
-        assert_eq!(line(&address, "QUJD", true), "1|6|unix|/tmp/s|grpc|QUJD|false");
         let address = Address::Tcp("127.0.0.1:10000".parse().unwrap());
+        assert_eq!(line(&address, "QUJD", false), "1|6|tcp|127.0.0.1:10000|grpc|QUJD");
         assert_eq!(line(&address, "", false), "1|6|tcp|127.0.0.1:10000|grpc|");
+        assert_eq!(line(&address, "QUJD", true), "1|6|tcp|127.0.0.1:10000|grpc|QUJD|false");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_socket_is_told_by_its_path() {
+        assert_eq!(line(&Address::Unix("/tmp/s".into()), "", false), "1|6|unix|/tmp/s|grpc|");
     }
 }

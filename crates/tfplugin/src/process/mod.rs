@@ -7,12 +7,15 @@
 //! The contract is plugin protocol 6.11 over go-plugin's core protocol 1, as `proto/` has it.
 
 mod address;
+mod arguments;
 mod handshake;
 mod listener;
 mod logging;
 mod plugin_services;
 mod serving;
 mod tls;
+#[cfg(unix)]
+mod unix_socket;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

@@ -26,13 +26,14 @@ use crate::wire::generated::plugin::{
     grpc_stdio_server::GrpcStdioServer,
 };
 use crate::wire::generated::tfplugin6::provider_server::ProviderServer;
-use crate::wire::provider_service::ProviderService;
+use crate::wire::service::ProviderService;
 
 /// In both directions, as `HashiCorp`'s own servers have it. tonic's default for requests is 4 MiB.
 const MESSAGE_BYTES: usize = 256 << 20;
 /// Terraform kills the process 2 s after `Shutdown`; by then it has to be gone by itself.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often a provider looks whether the process that started it is still there.
+#[cfg(unix)]
 const ORPHAN_LOOK: Duration = Duration::from_secs(2);
 /// Work is waiting for the network; more threads only cost memory.
 const MOST_THREADS: usize = 4;
@@ -79,6 +80,8 @@ pub(crate) fn for_parent(
         tokio::spawn(interrupts.each(|| debug!("interrupt ignored: Terraform says when to stop")));
         #[cfg(unix)]
         tokio::spawn(orphaned(parent, end.clone()));
+        #[cfg(unix)]
+        tokio::spawn(terminated(end.clone())?);
 
         let tls = launch.client_certificate.as_deref().map(Tls::for_client).transpose()?;
         let listener = listen(&launch.place)?;
@@ -105,6 +108,21 @@ async fn orphaned(parent: u32, end: CancellationToken) {
     }
 }
 
+/// Ends the process in order on SIGTERM and on SIGHUP, caught from here on: the socket would stay otherwise.
+#[cfg(unix)]
+fn terminated(end: CancellationToken) -> Result<impl Future<Output = ()>, Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(Error::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => debug!("SIGTERM"),
+            _ = hang_up.recv() => debug!("SIGHUP"),
+        }
+        end.cancel();
+    })
+}
+
 /// Serves any number of runs of Terraform, in plaintext, until Ctrl-C.
 pub(crate) fn for_debugger(
     about: &About,
@@ -117,6 +135,8 @@ pub(crate) fn for_debugger(
         let interrupts = Interrupts::catch()?;
         let stop = end.clone();
         tokio::spawn(interrupts.each(move || stop.cancel()));
+        #[cfg(unix)]
+        tokio::spawn(terminated(end.clone())?);
 
         let listener = listen(place)?;
         say(&format!(
@@ -245,7 +265,7 @@ mod tests {
             log_crates: &[],
             addresses: &["registry.terraform.io/acme/sample", "registry.opentofu.org/acme/sample"],
         };
-        let text = reattach(&about, &Address::Unix("/tmp/s".into()));
+        let text = reattach(&about, &Address::Tcp("127.0.0.1:10000".parse().unwrap()));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         for address in about.addresses {
             let process = &json[address];
@@ -253,7 +273,7 @@ mod tests {
             assert_eq!(process["ProtocolVersion"], 6);
             assert_eq!(process["Test"], true);
             assert_eq!(process["Pid"], std::process::id());
-            assert_eq!(process["Addr"], serde_json::json!({ "Network": "unix", "String": "/tmp/s" }));
+            assert_eq!(process["Addr"], serde_json::json!({ "Network": "tcp", "String": "127.0.0.1:10000" }));
         }
     }
 }

@@ -1,16 +1,30 @@
 //! `PlanResourceChange`: the pure planner, then the resource's judgement of the plan by the world.
 
-use super::{PlanRequest, PlanResponse};
+use super::{Encoded, PlanRequest, PlanResponse};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::erased::ErasedResource;
 use crate::kinds::resource::Plan;
 use crate::plan::{Action, plan};
+use crate::private::Private;
 use crate::provider::Provider;
+use crate::schema::Schema;
 use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
+use crate::server::identity;
 use crate::server::read::{Ended, within};
 use crate::validate::presence;
 use crate::value::Value;
+
+/// The identity of an object that stays is known, whatever else of it is not.
+fn planned_identity(schema: &Schema, plan: &Plan<Value>) -> Result<Option<Encoded>, Diagnostic> {
+    let prior = plan.prior.as_ref();
+    match (&plan.planned, &schema.identity) {
+        (Some(planned), Some(of)) if prior.is_none() || of.value(planned).is_wholly_known() => {
+            identity::of(schema, planned)
+        }
+        _ => prior.map_or(Ok(None), |prior| identity::of(schema, prior)),
+    }
+}
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) async fn plan(&self, request: PlanRequest) -> PlanResponse {
@@ -38,36 +52,40 @@ impl<P: Provider> FrameworkServer<P> {
         let hook = |plan: &mut Plan<Value>| resource.modify_plan(plan).map_err(|it| failure(it, type_name));
         let plan = plan(schema, prior, config, hook)?;
 
-        // A new object remembers nothing. On a replacement core hands us the private state of the old one, though, and
-        // what we answer is what its deletion is given: so it is passed on, and `create` begins without it.
-        let private = request.prior_private;
+        // A new object remembers nothing. On a replacement Terraform hands us the private state of the old one, though,
+        // and what we answer is what its deletion is given: so it is passed on beside what the check keeps for the new.
+        let is_create = plan.prior.is_none();
+        let mut private = request.prior_private;
         if plan.action() != Action::Nothing {
-            let own = if plan.prior.is_none() { &[] } else { private.as_slice() };
-            self.judge(resource, &plan, own, messages).await?;
+            let own = if is_create { Private::default() } else { Private::of_plan(&private, false) };
+            let after = self.judge(resource, &plan, own, messages).await?;
+            private = Private::planned(&private, is_create, &after);
         }
+        let planned_identity = planned_identity(schema, &plan)?;
         let planned_state = encode(schema, plan.planned.as_ref().unwrap_or(&Value::Null), type_name)?;
         Ok(PlanResponse {
             planned_state: Some(planned_state),
             requires_replace: plan.requires_replace,
             planned_private: private,
+            planned_identity,
             diagnostics: Diagnostics::none(),
         })
     }
 
-    /// Asks the resource for its judgement; an error among it refuses the plan.
+    /// Asks the resource for its check; an error in it refuses the plan. Gives the private state as the check left it.
     async fn judge(
         &self,
         resource: &dyn ErasedResource<P::Data>,
         plan: &Plan<Value>,
-        private: &[u8],
+        private: Private,
         messages: &mut Diagnostics,
-    ) -> Result<(), Diagnostics> {
+    ) -> Result<Private, Diagnostics> {
         let data = match self.access() {
             Access::Ready(data) => data,
             Access::Missing(problem) => return Err(problem.into()),
             Access::NotYetKnown { .. } => {
                 messages.extend(self.tell_not_yet_known());
-                return Ok(());
+                return Ok(private);
             }
         };
         let timeout = Operation::Read.timeout(plan.planned.as_ref().or(plan.prior.as_ref()).unwrap_or(&Value::Null));
@@ -78,7 +96,7 @@ impl<P: Provider> FrameworkServer<P> {
             Ok(judgement) if judgement.has_errors() => Err(judgement),
             Ok(judgement) => {
                 messages.extend(judgement);
-                Ok(())
+                Ok(cx.private())
             }
             Err(Ended::Cancelled) => Err(Diagnostic::error("Interrupted", "The plan was interrupted.").into()),
             // What could not be looked at is not refused.
@@ -94,7 +112,7 @@ impl<P: Provider> FrameworkServer<P> {
                     )
                     .at(Operation::Read.path()),
                 );
-                Ok(())
+                Ok(cx.private())
             }
         }
     }

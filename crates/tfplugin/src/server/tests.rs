@@ -1,10 +1,13 @@
 //! The toy provider walked through its whole life, call by call.
 
+mod ephemeral;
+mod functions;
+mod identity;
+mod stored;
 mod toy;
 
 use super::{
-    ApplyRequest, ClientCapabilities, Encoded, MoveRequest, PlanRequest, PluginServer, ReadRequest, StateResponse,
-    UpgradeRequest,
+    ApplyRequest, ClientCapabilities, Encoded, ImportRequest, PlanRequest, PluginServer, ReadRequest, UpgradeRequest,
 };
 use crate::diagnostic::Diagnostics;
 use crate::value::Value;
@@ -40,7 +43,16 @@ fn schemas_and_models_agree_and_the_lists_are_whole() {
         assert_eq!(source.agrees(), Ok(()));
         assert_eq!(source.schema().check(Role::DataSource), Ok(()));
     }
+    for resource in toy::Toy::ephemeral_resources() {
+        assert_eq!(resource.agrees(), Ok(()));
+        assert_eq!(resource.schema().check(Role::Ephemeral), Ok(()));
+    }
+    for function in toy::Toy::functions() {
+        assert_eq!(function.agrees(), Ok(()));
+    }
     let server = Client::unconfigured().server;
+    let metadata = server.metadata();
+    assert_eq!((metadata.ephemeral_resources, metadata.functions), (vec!["toy_token".into()], vec!["join".into()]));
     assert_eq!(server.metadata().resources, ["toy_thing"]);
     assert_eq!(server.provider_schema().data_sources[0].0, "toy_size");
     assert_eq!(server.address(), "example.com/toy/toy");
@@ -203,7 +215,7 @@ async fn what_is_gone_reads_null_and_what_is_unreadable_keeps_its_state() {
 async fn an_import_is_filled_by_read_and_adopts_in_place() {
     let client = Client::new().await;
     client.set("a", 3);
-    let imported = client.server.import_resource_state("toy_thing".into(), "a".into()).await;
+    let imported = client.import("a").await;
     let named = decode(imported.state);
     assert_eq!(named, config("a"));
     let found = decode(client.read(&named).await.state);
@@ -213,7 +225,7 @@ async fn an_import_is_filled_by_read_and_adopts_in_place() {
     assert_eq!(plan.requires_replace, [], "an owner that was null is adopted");
     let adopted = client.run(&found, &wanted).await;
     assert_eq!(decode(client.plan(&adopted, &wanted).await.planned_state), adopted);
-    let bad = client.server.import_resource_state("toy_thing".into(), "a/b".into()).await;
+    let bad = client.import("a/b").await;
     assert_eq!((told(&bad.diagnostics), bad.state), (vec!["Error  Import id has the wrong form".into()], None));
 }
 
@@ -233,7 +245,7 @@ async fn an_unknown_provider_configuration_shows_what_was_and_says_so_once() {
     let response = client.apply(&stored("a", 1), &null(), b"").await;
     assert_eq!((decode(response.state), told(&response.diagnostics)), (stored("a", 1), error.map(String::from).into()));
     assert_eq!(told(&client.data(&[("name", "a".into())]).await.diagnostics), error);
-    let imported = client.server.import_resource_state("toy_thing".into(), "a".into()).await;
+    let imported = client.import("a").await;
     assert_eq!(told(&imported.diagnostics), error);
     assert!(client.configure(Value::Unknown).await.is_empty());
     assert_eq!(told(&client.read(&stored("a", 1)).await.diagnostics), warning, "once for each configuration");
@@ -313,65 +325,31 @@ async fn data_sources_have_defaults_and_echo_configuration() {
     assert_eq!(told(&unknown.diagnostics), ["Error  Configuration is not known yet"]);
 }
 
-async fn upgrade(version: i64, json: &str, has_flatmap: bool) -> StateResponse {
-    let server = Client::unconfigured().server;
-    let request =
-        UpgradeRequest { type_name: "toy_thing".into(), version, json: json.as_bytes().to_vec(), has_flatmap };
-    server.upgrade_resource_state(request).await
+/// A write-only value is in the configuration alone: neither plan nor state nor result have it.
+#[tokio::test]
+async fn a_handler_reads_write_only_values_from_the_configuration() {
+    let client = Client::new().await;
+    let wanted = value(&[("name", "a".into()), ("secret", "hunter22".into())]);
+    let plan = client.plan(&null(), &wanted).await;
+    let planned = decode(plan.planned_state);
+    assert_eq!(planned.get("secret"), Some(&null()));
+    let made = client.apply_config(&null(), &planned, &wanted, &plan.planned_private).await;
+    assert_eq!(made.private, br#"{"made":true,"secret_length":8}"#);
+    assert_eq!(decode(made.state), stored("a", 1));
 }
 
 #[tokio::test]
-async fn a_stored_state_is_filled_and_trimmed() {
-    let response = upgrade(1, r#"{"name":"a","size":2,"gone":[1]}"#, false).await;
-    assert_eq!(decode(response.state), value(&[("name", "a".into()), ("size", 2.into())]));
-    for (version, json, flatmap, summary) in [
-        (2, "{}", false, "Error  State has a newer version"),
-        (1, "", true, "Error  State is too old"),
-        (1, "{", false, "Error  Unreadable state"),
-        (0, "[]", false, "Error  Unreadable state"),
-        (1, r#"{"name":[]}"#, false, "Error name Unreadable state"),
-    ] {
-        let response = upgrade(version, json, flatmap).await;
-        assert_eq!((told(&response.diagnostics), response.state), (vec![summary.into()], None));
-    }
-}
-
-#[tokio::test]
-async fn a_state_of_an_older_version_is_upgraded() {
-    let response = upgrade(0, r#"{"title":"a","size":2,"colour":"red"}"#, false).await;
-    assert_eq!(decode(response.state), value(&[("name", "a".into()), ("size", 2.into())]));
-    for json in [r#"{"name":"a","forgotten":1}"#, r#"{"title":{}}"#] {
-        let response = upgrade(0, json, false).await;
-        let [told] = &told(&response.diagnostics)[..] else { panic!("{:?}", response.diagnostics) };
-        assert!(told.contains("Bug in the provider") && response.state.is_none(), "{told}");
-    }
-}
-
-#[tokio::test]
-async fn a_state_of_another_provider_becomes_ours() {
-    let server = Client::unconfigured().server;
-    let moved = async |address: &str, target: &str, json: &str| {
-        let request = MoveRequest {
-            provider_address: format!("registry.example.com/{address}"),
-            type_name: "box_item".into(),
-            schema_version: 3,
-            json: json.as_bytes().to_vec(),
-            has_flatmap: false,
-            target: target.into(),
-        };
-        server.move_resource_state(request).await
-    };
-    let response = moved("other/box", "toy_thing", r#"{"label":"a"}"#).await;
-    assert_eq!((decode(response.state), response.diagnostics), (config("a"), Diagnostics::none()));
-    for (address, target, json, summary) in [
-        ("else/box", "toy_thing", "{}", "Error  Resource cannot be moved to this type"),
-        ("other/box", "toy_thing", "{}", "Error  No label"),
-        ("other/box", "toy_thing", "[]", "Error  Unreadable state"),
-        ("other/box", "toy_none", "{}", "Error  Unknown resource type"),
-    ] {
-        let response = moved(address, target, json).await;
-        assert_eq!((told(&response.diagnostics), response.state), (vec![summary.into()], None));
-    }
+async fn what_the_check_of_a_plan_keeps_reaches_its_apply() {
+    let client = Client::new().await;
+    let plan = client.plan_with(&null(), &config("noted"), br#"{"of":"the old"}"#).await;
+    let made = client.apply(&null(), &decode(plan.planned_state), &plan.planned_private).await;
+    assert_eq!(made.private, br#"{"made":true,"noted":"create"}"#);
+    let destroy = client.plan_with(&stored("noted", 1), &null(), &made.private).await;
+    let gone = client.apply(&stored("noted", 1), &null(), &destroy.planned_private).await;
+    assert_eq!(told(&gone.diagnostics), ["Warning  Noted: other"], "written by the check of the destroy");
+    // A deposed object is destroyed with what its creation kept.
+    let deposed = client.apply(&stored("noted", 1), &null(), &made.private).await;
+    assert_eq!(told(&deposed.diagnostics), ["Warning  Noted: create"]);
 }
 
 #[tokio::test]
@@ -447,7 +425,12 @@ async fn unknown_types_and_broken_bytes_are_errors_that_keep_the_state() {
     for (name, summary) in [("toy_none", "Unknown resource type"), ("toy_thing", "Unreadable state")] {
         let type_name = || name.to_owned();
         let check = |diagnostics: &Diagnostics| assert!(told(diagnostics)[0].contains(summary), "{diagnostics:?}");
-        let read = ReadRequest { type_name: type_name(), current_state: broken.clone(), private: b"p".to_vec() };
+        let read = ReadRequest {
+            type_name: type_name(),
+            current_state: broken.clone(),
+            private: b"p".to_vec(),
+            current_identity: None,
+        };
         let response = server.read_resource(read).await;
         check(&response.diagnostics);
         assert_eq!((response.state, response.private), (Some(broken.clone()), b"p".to_vec()));
@@ -475,6 +458,7 @@ async fn unknown_types_and_broken_bytes_are_errors_that_keep_the_state() {
     assert!(told(&unknown.diagnostics)[0].contains("Unknown data source type"));
     let upgrade = UpgradeRequest { type_name: "toy_none".into(), version: 0, json: Vec::new(), has_flatmap: false };
     assert!(server.upgrade_resource_state(upgrade).await.diagnostics.has_errors());
-    assert!(server.import_resource_state("toy_none".into(), "x".into()).await.diagnostics.has_errors());
+    let import = ImportRequest { type_name: "toy_none".into(), id: "x".into(), identity: None };
+    assert!(server.import_resource_state(import).await.diagnostics.has_errors());
     assert!(server.validate_data_source_config("toy_none".into(), broken).await.has_errors());
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::kinds::function::{Parameter, Signature};
 use crate::printable;
 use crate::schema::{Attribute, Kind, Nesting, Rule, Schema, describe};
-use crate::server::{ClientCapabilities, Encoded};
+use crate::server::{ClientCapabilities, Encoded, FunctionRefusal};
 use crate::value::path::{AttributePath, Step};
+use crate::value::types::Type;
 use crate::wire::generated::tfplugin6::{self as proto, attribute_path, schema as wire};
 
 /// An absent value is null.
@@ -17,6 +19,16 @@ pub(crate) fn encoded(value: Option<proto::DynamicValue>) -> Encoded {
 /// A value for the wire.
 pub(crate) fn dynamic(value: Encoded) -> proto::DynamicValue {
     proto::DynamicValue { msgpack: value.msgpack, json: value.json }
+}
+
+/// An identity; one that is left out is null.
+pub(crate) fn identity_encoded(identity: proto::ResourceIdentityData) -> Encoded {
+    encoded(identity.identity_data)
+}
+
+/// An identity for the wire.
+pub(crate) fn identity_data(identity: Encoded) -> proto::ResourceIdentityData {
+    proto::ResourceIdentityData { identity_data: Some(dynamic(identity)) }
 }
 
 /// What the client offers; nothing, if it does not say.
@@ -45,22 +57,19 @@ const MOST_MESSAGES: usize = 200;
 pub(crate) fn diagnostics(all: Diagnostics) -> Vec<proto::Diagnostic> {
     let count = all.iter().count();
     let has_errors = all.has_errors();
-    let mut shown: Vec<_> = all.into_iter().take(MOST_MESSAGES).map(diagnostic).collect();
+    let mut shown: Vec<_> = all.into_iter().take(MOST_MESSAGES).map(|it| diagnostic(&it)).collect();
     if count > MOST_MESSAGES {
         let rest = format!("There are {} more messages, which are not shown.", count - MOST_MESSAGES);
         let summary = "More messages are not shown";
         // An error among those that are left out is still an error.
-        shown.push(diagnostic(if has_errors {
-            Diagnostic::error(summary, rest)
-        } else {
-            Diagnostic::warning(summary, rest)
-        }));
+        let severity = if has_errors { Severity::Error } else { Severity::Warning };
+        shown.push(diagnostic(&Diagnostic { severity, ..Diagnostic::error(summary, rest) }));
     }
     shown
 }
 
 /// One message for the wire: the only way by which text leaves the process towards the terminal.
-pub(crate) fn diagnostic(message: Diagnostic) -> proto::Diagnostic {
+pub(crate) fn diagnostic(message: &Diagnostic) -> proto::Diagnostic {
     let severity = match message.severity {
         Severity::Error => proto::diagnostic::Severity::Error,
         Severity::Warning => proto::diagnostic::Severity::Warning,
@@ -75,7 +84,7 @@ pub(crate) fn diagnostic(message: Diagnostic) -> proto::Diagnostic {
 
 /// The message on a panic in a handler.
 pub(crate) fn panicked(text: &str) -> proto::Diagnostic {
-    diagnostic(Diagnostic::bug(format_args!("The operation panicked: {text}")))
+    diagnostic(&Diagnostic::bug(format_args!("The operation panicked: {text}")))
 }
 
 /// A path for the wire.
@@ -113,6 +122,64 @@ pub(crate) fn schema(schema: &Schema) -> proto::Schema {
             description_kind: proto::StringKind::Markdown.into(),
             ..wire::Block::default()
         }),
+    }
+}
+
+/// The identity of a resource for the wire, if its schema has one.
+pub(crate) fn identity_schema(schema: &Schema) -> Option<proto::ResourceIdentitySchema> {
+    let identity = schema.identity.as_ref()?;
+    let attribute = |name: &str, required: bool| {
+        let of = schema.attributes.get(name);
+        let value_type = of.map_or(Type::String, Attribute::value_type);
+        proto::resource_identity_schema::IdentityAttribute {
+            name: name.to_owned(),
+            r#type: value_type.to_json().to_string().into_bytes(),
+            required_for_import: required,
+            optional_for_import: !required,
+            description: of.map(|it| it.doc.clone()).unwrap_or_default(),
+        }
+    };
+    let required = identity.required.iter().map(|name| attribute(name, true));
+    let optional = identity.optional.iter().map(|name| attribute(name, false));
+    Some(proto::ResourceIdentitySchema {
+        version: identity.version,
+        identity_attributes: required.chain(optional).collect(),
+    })
+}
+
+/// Functions for the wire, by name.
+pub(crate) fn functions<B: FromIterator<(String, proto::Function)>>(all: Vec<(String, Signature)>) -> B {
+    all.into_iter().map(|(name, it)| (name, function(&it))).collect()
+}
+
+fn function(signature: &Signature) -> proto::Function {
+    proto::Function {
+        parameters: signature.parameters.iter().map(parameter).collect(),
+        variadic_parameter: signature.variadic.as_ref().map(parameter),
+        r#return: Some(proto::function::Return { r#type: signature.returns.to_json().to_string().into_bytes() }),
+        summary: signature.summary.to_owned(),
+        description: signature.prose.to_owned(),
+        description_kind: proto::StringKind::Markdown.into(),
+        deprecation_message: String::new(),
+    }
+}
+
+fn parameter(it: &Parameter) -> proto::function::Parameter {
+    proto::function::Parameter {
+        name: it.name.to_owned(),
+        r#type: it.of.to_json().to_string().into_bytes(),
+        allow_null_value: it.nullable,
+        allow_unknown_values: false,
+        description: it.doc.to_owned(),
+        description_kind: proto::StringKind::Markdown.into(),
+    }
+}
+
+/// An error of a function for the wire.
+pub(crate) fn function_error(refusal: &FunctionRefusal) -> proto::FunctionError {
+    proto::FunctionError {
+        text: printable::lines(&refusal.text, printable::DETAIL_BYTES),
+        function_argument: refusal.argument.and_then(|it| i64::try_from(it).ok()),
     }
 }
 
@@ -162,22 +229,21 @@ fn nesting(nesting: Nesting) -> wire::object::NestingMode {
 mod tests {
     use super::*;
     use crate::schema::{set_of, set_of_objects, string};
-    use crate::value::types::Type;
 
     #[test]
     fn a_path_survives_and_the_root_is_absent() {
         let at = AttributePath::root().attribute("tables").index(2).attribute("tags").key("k");
         assert_eq!(path_text(&path(&at)), at.to_string());
-        let there = diagnostic(Diagnostic::error("s", "d").at(at));
+        let there = diagnostic(&Diagnostic::error("s", "d").at(at));
         assert_eq!(there.attribute.map(|it| it.steps.len()), Some(4));
-        let root = diagnostic(Diagnostic::warning("s", "d"));
+        let root = diagnostic(&Diagnostic::warning("s", "d"));
         assert_eq!((root.severity, root.attribute), (2, None));
     }
 
     #[test]
     fn foreign_text_reaches_the_terminal_harmless() {
         crate::secrets::remember("a key that the API repeats");
-        let sent = diagnostic(Diagnostic::error(
+        let sent = diagnostic(&Diagnostic::error(
             "Table \u{1b}[2J\nx",
             format!("said: a key that the API repeats\n\u{202e}{}", "y".repeat(1 << 20)),
         ));

@@ -2,6 +2,7 @@
 //! wakes a sleeping compute and holds connections while it restarts. The way on to the server is TLS with the same
 //! certificate, so that channel binding (SCRAM-SHA-256-PLUS), which hashes that certificate, holds from end to end.
 
+pub(crate) mod cache;
 pub(crate) mod refusal;
 mod startup;
 mod tls;
@@ -10,11 +11,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
-use crate::app::{App, ServerState};
+use crate::app::App;
+use crate::compute::ServerState;
+use crate::world::Ports;
 use refusal::{ProxyErrors, Refusal};
 use startup::{CANCEL_REQUEST, GSS_REQUEST, SSL_REQUEST, Startup};
 pub(crate) use tls::Tls;
@@ -37,14 +41,37 @@ pub(crate) enum Way {
     Pooled,
 }
 
-/// Takes connections until the process ends.
-pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, tls: Arc<Tls>, way: Way) {
+/// One of an endpoint's ports.
+struct Port {
+    endpoint: String,
+    way: Way,
+    tls: Arc<Tls>,
+}
+
+/// Opens both ports of an endpoint; 0 takes a free one. The tasks end when they are aborted.
+pub(crate) fn open(app: &Arc<App>, endpoint: &str, port: u16, tls: &Arc<Tls>) -> Result<(Ports, [AbortHandle; 2])> {
+    let bound = |port: u16| -> Result<_> {
+        let listener =
+            std::net::TcpListener::bind((app.listen, port)).with_context(|| format!("listening on {port}"))?;
+        listener.set_nonblocking(true)?;
+        Ok((listener.local_addr()?.port(), TcpListener::from_std(listener)?))
+    };
+    let serving = |listener: TcpListener, way: Way| {
+        let port = Port { endpoint: endpoint.to_owned(), way, tls: Arc::clone(tls) };
+        tokio::spawn(serve(Arc::clone(app), listener, Arc::new(port))).abort_handle()
+    };
+    let ((direct, to_compute), (pooled, to_pooler)) = (bound(port)?, bound(0)?);
+    let tasks = [serving(to_compute, Way::Direct), serving(to_pooler, Way::Pooled)];
+    Ok((Ports { direct, pooled }, tasks))
+}
+
+async fn serve(app: Arc<App>, listener: TcpListener, port: Arc<Port>) {
     loop {
         match listener.accept().await {
             Ok((client, peer)) => {
-                let (app, tls) = (Arc::clone(&app), Arc::clone(&tls));
+                let (app, port) = (Arc::clone(&app), Arc::clone(&port));
                 tokio::spawn(async move {
-                    if let Err(error) = handle(&app, client, peer, &tls, way).await {
+                    if let Err(error) = handle(&app, client, peer, &port).await {
                         tracing::debug!("connection from {peer}: {error:#}");
                     }
                 });
@@ -57,7 +84,7 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, tls: Arc<Tls>, w
     }
 }
 
-async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, tls: &Tls, way: Way) -> Result<()> {
+async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, port: &Port) -> Result<()> {
     client.set_nodelay(true)?;
     let delay = app.world().knobs.connect_delay_ms;
     if delay > 0 {
@@ -66,35 +93,37 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, tls: &Tls, w
     if !direct_tls(&client).await? {
         match first_message(&mut client).await? {
             First::Tls => client.write_all(b"S").await?,
-            First::Cancel(request) => return cancel(app, &request).await,
+            First::Cancel(request) => return cancel(app, port, &request).await,
             First::Startup(_) => return refuse(&mut client, &Refusal::Insecure, ProxyErrors::Postgres, "").await,
         }
     }
-    let mut client = tls.accept(client).await?;
+    let mut client = port.tls.accept(client).await?;
     let sni = client.get_ref().1.server_name().map(str::to_owned);
     let startup = match first_message(&mut client).await? {
         First::Startup(startup) => startup,
-        First::Cancel(request) => return cancel(app, &request).await,
+        First::Cancel(request) => return cancel(app, port, &request).await,
         First::Tls => bail!("TLS within TLS"),
     };
     let user = startup.get("user").unwrap_or_default().to_owned();
     let style = app.world().knobs.proxy_errors;
-    if let Some(refusal) = refused(app, &startup, sni.as_deref(), peer, way) {
-        return refuse(&mut client, &refusal, style, &user).await;
-    }
-    let mut server = tls.connect(reach(app).await?).await?;
+    let compute = match admitted(app, &startup, sni.as_deref(), peer, port) {
+        Ok(compute) => compute,
+        Err(refusal) => return refuse(&mut client, &refusal, style, &user).await,
+    };
+    let mut server = port.tls.connect(reach(app, &compute).await?).await?;
     server.write_all(&startup.passed_on()).await?;
     server.flush().await?;
     if log_in(&mut client, &mut server, style, &user).await? == Login::Refused {
         return Ok(());
     }
-    tokio::select! {
-        passed = copy_bidirectional(&mut client, &mut server) => {
-            passed?;
-        }
-        () = app.cut.notified() => {}
+    let passed = tokio::select! {
+        passed = copy_bidirectional(&mut client, &mut server) => passed.map(drop),
+        () = app.cut.notified() => Ok(()),
+    };
+    if let Ok(compute) = app.compute(&compute) {
+        compute.touch();
     }
-    Ok(())
+    Ok(passed?)
 }
 
 async fn direct_tls(client: &TcpStream) -> Result<bool> {
@@ -129,29 +158,28 @@ async fn first_message(client: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Re
 }
 
 /// Passes on a request to cancel; only the server knows whether its key is right.
-async fn cancel(app: &App, request: &[u8]) -> Result<()> {
-    let mut server = TcpStream::connect(("127.0.0.1", app.access().port)).await?;
+async fn cancel(app: &App, port: &Port, request: &[u8]) -> Result<()> {
+    let compute = refusal::compute_of(&app.world(), &port.endpoint);
+    let compute = app.compute(&compute.context("the endpoint has gone")?)?;
+    let mut server = TcpStream::connect(("127.0.0.1", compute.access.port)).await?;
     server.write_all(request).await?;
     server.read_to_end(&mut Vec::new()).await?; // it closes when it has sent the signal
     Ok(())
 }
 
-/// Why this connection is refused, before the server sees it.
-fn refused(app: &App, startup: &Startup, sni: Option<&str>, peer: SocketAddr, way: Way) -> Option<Refusal> {
-    let named = match endpoint_named(startup, sni) {
-        Ok(named) => named,
-        Err(refusal) => return Some(refusal),
-    };
-    let pooled = way == Way::Pooled || named.as_ref().is_some_and(|(_, way)| *way == Way::Pooled);
-    if pooled && startup.replication() {
-        return Some(Refusal::Pooled);
+/// The compute that this connection goes to, or why it is refused before any server sees it.
+fn admitted(app: &App, startup: &Startup, sni: Option<&str>, peer: SocketAddr, port: &Port) -> Result<String, Refusal> {
+    let (endpoint, way) = endpoint_named(startup, sni)?.unwrap_or_else(|| (port.endpoint.clone(), port.way));
+    if (way == Way::Pooled || port.way == Way::Pooled) && startup.replication() {
+        return Err(Refusal::Pooled);
     }
-    let mut world = app.world();
-    if named.is_some_and(|(id, _)| id != world.endpoint.id) {
-        return Some(Refusal::Missing);
+    let user = startup.get("user").unwrap_or_default();
+    let compute = refusal::of(&mut app.world(), &mut app.caches(), &endpoint, user, peer.ip())?;
+    match app.compute(&compute) {
+        Ok(found) if found.state() == ServerState::Stopped => Err(Refusal::NoCompute),
+        Ok(_) => Ok(compute),
+        Err(_) => Err(Refusal::NoCompute), // its branch is still being made
     }
-    refusal::of(&mut world, peer.ip())
-        .or_else(|| (app.server_state() == ServerState::Stopped).then_some(Refusal::NoCompute))
 }
 
 /// The endpoint that the client names by option or by host, `-pooler` taken off; none: the one of the port.
@@ -169,15 +197,17 @@ fn endpoint_named(startup: &Startup, sni: Option<&str>) -> Result<Option<(String
 }
 
 /// A connection to the server, which is woken if need be.
-async fn reach(app: &App) -> Result<TcpStream> {
-    if app.server_state() == ServerState::Asleep {
-        app.wake().await?;
+async fn reach(app: &App, id: &str) -> Result<TcpStream> {
+    let compute = app.compute(id)?;
+    compute.touch();
+    if compute.state() == ServerState::Asleep {
+        app.wake(id).await?;
     }
-    let address = ("127.0.0.1", app.access().port);
+    let address = ("127.0.0.1", compute.access.port);
     let server = if let Ok(server) = TcpStream::connect(address).await {
         server
     } else {
-        app.wake().await?; // it is being restarted, or has died
+        app.wake(id).await?; // it is being restarted, or has died
         TcpStream::connect(address).await?
     };
     server.set_nodelay(true)?;

@@ -79,10 +79,48 @@ pub(crate) async fn set_up_cluster(client: &Client, major: u16, password: &str) 
         );
     }
     client.batch_execute(&script).await.context("setting up the cluster")?;
+    add_walproposer_slot(client).await
+}
+
+async fn add_walproposer_slot(client: &Client) -> Result<()> {
     client
         .batch_execute("SELECT pg_catalog.pg_create_physical_replication_slot('wal_proposer_slot')")
         .await
         .context("making the walproposer's slot")
+}
+
+/// What becomes of a copy that is to be a branch: subscriptions are dropped before they run; slots were not copied.
+pub(crate) async fn begin_branch(access: &Access, client: &Client) -> Result<()> {
+    let rows = client
+        .query(
+            "SELECT datname, subname FROM pg_catalog.pg_subscription \
+             JOIN pg_catalog.pg_database ON pg_database.oid = subdbid",
+            &[],
+        )
+        .await?;
+    for row in rows {
+        let (database, name): (String, String) = (row.get(0), row.get(1));
+        let name = identifier(&name);
+        let session = access.connect(&database).await?;
+        for statement in [
+            format!("ALTER SUBSCRIPTION {name} DISABLE"),
+            format!("ALTER SUBSCRIPTION {name} SET (slot_name = NONE)"),
+            format!("DROP SUBSCRIPTION {name}"),
+        ] {
+            session.batch_execute(&statement).await.with_context(|| statement.clone())?;
+        }
+    }
+    add_walproposer_slot(client).await
+}
+
+/// Renames a database or gives it to another owner.
+pub(crate) async fn alter_database(client: &Client, name: &str, new_name: &str, owner: &str) -> Result<()> {
+    let quoted = identifier(new_name);
+    if name != new_name {
+        client.batch_execute(&format!("ALTER DATABASE {} RENAME TO {quoted}", identifier(name))).await?;
+    }
+    client.batch_execute(&format!("ALTER DATABASE {quoted} OWNER TO {}", identifier(owner))).await?;
+    Ok(())
 }
 
 /// A database as the control plane makes it: owned by `owner`, all privileges for `neon_superuser`,

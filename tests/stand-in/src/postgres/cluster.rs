@@ -13,11 +13,14 @@ use nix::unistd::Pid;
 use rand::Rng;
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Client;
 
 use super::archive::Installation;
+use super::copy;
 use super::process;
 use super::tls::Certificates;
 use super::user::RunAs;
+use crate::lab::Lab;
 
 /// Ports that Linux never gives to outgoing connections by itself, so that a restart finds its port free.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
@@ -62,37 +65,69 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Copies the seed into `folder` and writes the settings; `extra` are further lines of `postgresql.conf`.
-    pub(crate) fn prepare(
-        installation: Installation,
-        folder: &Path,
-        certificates: &Certificates,
-        user: RunAs,
-        extra: &[String],
-    ) -> Result<Self> {
-        let data = folder.join("data");
-        copy_tree(&installation.seed, &data, user)
+    /// A new cluster from the seed.
+    pub(crate) fn from_seed(lab: &Lab, installation: Installation) -> Result<Self> {
+        let folder = lab.cluster_folder()?;
+        copy::tree(&installation.seed, &folder.join("data"), lab.user, false)
             .with_context(|| format!("copying the seed of Postgres {}", installation.major))?;
-        let write = |name: &str, text: &str| -> Result<()> {
-            let path = data.join(name);
-            fs::write(&path, text)?;
-            user.own(&path)
-        };
+        Self::in_folder(lab, installation, &folder)
+    }
+
+    /// A copy of this one, which runs if `client` is connected to it.
+    pub(crate) async fn copy(&self, lab: &Lab, client: Option<&Client>) -> Result<Self> {
+        let folder = lab.cluster_folder()?;
+        let data = folder.join("data");
+        match client {
+            Some(client) => copy::running(client, self.installation.major, &self.data, &data, lab.user).await,
+            None => copy::stopped(&self.data, &data, lab.user).await,
+        }
+        .context("copying the data")?;
+        Self::in_folder(lab, self.installation.clone(), &folder)
+    }
+
+    /// Writes the settings of the cluster whose data is in `folder`.
+    fn in_folder(lab: &Lab, installation: Installation, folder: &Path) -> Result<Self> {
+        let user = lab.user;
+        let data = folder.join("data");
         let socket = folder.join("socket");
         fs::create_dir(&socket)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o700))?;
         user.own(&socket)?;
-        let mut settings = settings(certificates, &socket);
-        for line in extra {
+        let log = folder.join("postgres.log");
+        closed_file(&log)?; // statements with passwords may be in it
+        let cluster = Self { installation, user, data, log, socket: socket.clone(), port: 0, child: None };
+        let mut settings = settings(&lab.certificates, &socket);
+        for line in &lab.settings {
             settings.push_str(line);
             settings.push('\n');
         }
-        write("stand-in.conf", &settings)?;
-        write("postgresql.conf", "include 'stand-in.conf'\n")?;
-        write("pg_hba.conf", ACCESS)?;
-        let log = folder.join("postgres.log");
-        closed_file(&log)?; // statements with passwords may be in it
-        Ok(Self { installation, user, data, log, socket, port: 0, child: None })
+        cluster.write("stand-in.conf", &settings)?;
+        cluster.write("postgresql.conf", "include 'stand-in.conf'\n")?;
+        cluster.write("pg_hba.conf", ACCESS)?;
+        Ok(cluster)
+    }
+
+    /// Makes it a standby of the server behind that socket and port.
+    pub(crate) fn follow(&self, socket: &Path, port: u16) -> Result<()> {
+        // Neon's computes have such a connection too, by this name; monitoring leaves it out.
+        let line = format!(
+            "include 'stand-in.conf'\nprimary_conninfo = 'host={} port={port} user=cloud_admin \
+             application_name=walproposer'\n",
+            socket.display()
+        );
+        self.write("postgresql.conf", &line)?;
+        self.write("standby.signal", "")
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.data.join(name);
+        fs::write(&path, text)?;
+        self.user.own(&path)
+    }
+
+    /// Whether its server runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.child.is_some()
     }
 
     /// Writes a file beside the log that nobody else can read, and says where.
@@ -105,6 +140,11 @@ impl Cluster {
     /// Loopback port of the server itself; 0 before the first start.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Takes this port instead of a free one.
+    pub(crate) fn use_port(&mut self, port: u16) {
+        self.port = port;
     }
 
     /// Folder of the server's socket.
@@ -124,6 +164,11 @@ impl Cluster {
 
     /// Starts the server and waits until it takes connections. Does nothing when it runs.
     pub(crate) async fn start(&mut self, wal_level: WalLevel) -> Result<()> {
+        self.start_with(wal_level, &[]).await
+    }
+
+    /// The same with further settings (`name=value`), for this time only.
+    pub(crate) async fn start_with(&mut self, wal_level: WalLevel, settings: &[&str]) -> Result<()> {
         if let Some(child) = &mut self.child
             && child.try_wait()?.is_none()
         {
@@ -135,7 +180,7 @@ impl Cluster {
             if first {
                 self.port = free_port()?;
             }
-            self.spawn(wal_level)?;
+            self.spawn(wal_level, settings)?;
             match self.wait_until_up().await {
                 Ok(()) => return Ok(()),
                 Err(error) if attempt == START_ATTEMPTS => return Err(error),
@@ -147,7 +192,7 @@ impl Cluster {
         Ok(())
     }
 
-    fn spawn(&mut self, wal_level: WalLevel) -> Result<()> {
+    fn spawn(&mut self, wal_level: WalLevel, settings: &[&str]) -> Result<()> {
         let log = File::options().append(true).open(&self.log)?;
         let mut command =
             process::command(&self.installation.program("postgres"), &self.installation.libraries(), self.user);
@@ -158,6 +203,7 @@ impl Cluster {
             .arg(format!("port={}", self.port))
             .arg("-c")
             .arg(format!("wal_level={}", wal_level.text()))
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .stdin(std::process::Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
@@ -256,6 +302,7 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
 /// The socket's folder is closed to all but the server's user and root: that is us, without the cost of SCRAM.
 const ACCESS: &str = "\
 local   all         cloud_admin                trust
+local   replication cloud_admin                trust
 host    all         cloud_admin  127.0.0.1/32  scram-sha-256
 host    replication cloud_admin  127.0.0.1/32  scram-sha-256
 hostssl all         all          127.0.0.1/32  scram-sha-256
@@ -282,23 +329,6 @@ fn free_port() -> Result<u16> {
         }
     }
     bail!("no free port between {} and {}", PORTS.start, PORTS.end)
-}
-
-fn copy_tree(from: &Path, to: &Path, user: RunAs) -> Result<()> {
-    fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_tree(&entry.path(), &target, user)?;
-        } else {
-            fs::copy(entry.path(), &target)?;
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o600))?;
-            user.own(&target)?;
-        }
-    }
-    fs::set_permissions(to, fs::Permissions::from_mode(0o700))?;
-    user.own(to)
 }
 
 #[cfg(test)]
@@ -337,18 +367,5 @@ mod tests {
         assert!(says_ready(status, 7));
         assert!(!says_ready(status, 8));
         assert!(!says_ready(&status.replace("ready   ", "starting"), 7));
-    }
-
-    #[test]
-    fn a_tree_is_copied_whole() {
-        let from = tempfile::tempdir().expect("temp dir");
-        fs::create_dir(from.path().join("base")).expect("folder");
-        fs::write(from.path().join("base/1"), "x").expect("file");
-        let to = tempfile::tempdir().expect("temp dir");
-        let target = to.path().join("data");
-        copy_tree(from.path(), &target, RunAs::choose()).expect("copy");
-        assert_eq!(fs::read_to_string(target.join("base/1")).expect("copied"), "x");
-        let mode = fs::metadata(&target).expect("folder").permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
     }
 }

@@ -3,7 +3,9 @@
 pub(crate) mod admin;
 pub(crate) mod archive;
 pub(crate) mod cluster;
+mod copy;
 mod fork;
+pub(crate) mod passing;
 pub(crate) mod process;
 pub(crate) mod roles;
 pub(crate) mod tls;

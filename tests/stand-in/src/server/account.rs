@@ -2,38 +2,32 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::StatusCode;
-use serde_json::json;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal, ok};
+use super::gate::Caller;
+use super::keys::USER;
 use crate::app::App;
-use crate::knobs::KeyKind;
 use crate::names;
-use crate::world::REGION;
-
-const USER: &str = "0f1e2d3c-0000-4000-8000-000000000001";
-
-fn for_users_only(app: &App) -> Result<(), Refusal> {
-    if app.world().knobs.key_kind == KeyKind::Personal {
-        return Ok(());
-    }
-    Err(Refusal::new(StatusCode::NOT_FOUND, "not allowed for organization API keys"))
-}
+use crate::world::{KeyKind, ORGANIZATION, REGION};
 
 /// `GET /auth`: answers for every kind of key.
-pub(crate) async fn auth(State(app): State<Arc<App>>) -> Answer {
-    let world = app.world();
-    let (account, method) = match world.knobs.key_kind {
+pub(crate) async fn auth(caller: Caller) -> Answer {
+    let (account, method) = match caller.0.kind {
         KeyKind::Personal => (USER, "api_key_user"),
-        KeyKind::Organization | KeyKind::Project => (world.organization_id.as_str(), "api_key_org"),
+        KeyKind::Organization | KeyKind::Project => (ORGANIZATION, "api_key_org"),
     };
     ok(json!({"account_id": account, "auth_method": method}))
 }
 
 /// `GET /users/me`.
-pub(crate) async fn me(State(app): State<Arc<App>>) -> Answer {
-    for_users_only(&app)?;
+pub(crate) async fn me(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    caller.is_a_user()?;
+    let (projects, branches) = {
+        let knobs = &app.world().knobs;
+        (knobs.projects_limit, knobs.branches_limit)
+    };
     ok(json!({
         "id": USER,
         "login": "stand-in",
@@ -42,8 +36,8 @@ pub(crate) async fn me(State(app): State<Arc<App>>) -> Answer {
         "email": "stand-in@example.com",
         "image": "",
         "plan": "scale",
-        "projects_limit": 100,
-        "branches_limit": 500,
+        "projects_limit": projects,
+        "branches_limit": branches,
         "max_autoscaling_limit": 8,
         "active_seconds_limit": 0,
         "billing_account": {
@@ -65,23 +59,34 @@ pub(crate) async fn me(State(app): State<Arc<App>>) -> Answer {
     }))
 }
 
-/// `GET /users/me/organizations`.
-pub(crate) async fn organizations(State(app): State<Arc<App>>) -> Answer {
-    let world = app.world();
-    ok(json!({"organizations": [{
-        "id": world.organization_id,
+fn organization(created_at: &str) -> Value {
+    json!({
+        "id": ORGANIZATION,
         "name": "Stand-in",
         "handle": "stand-in",
         "plan": "scale",
         "managed_by": "console",
-        "created_at": world.created_at,
-        "updated_at": world.created_at,
-    }]}))
+        "created_at": created_at,
+        "updated_at": created_at,
+    })
+}
+
+/// `GET /users/me/organizations`.
+pub(crate) async fn organizations(State(app): State<Arc<App>>) -> Answer {
+    ok(json!({"organizations": [organization(&app.world().created_at)]}))
+}
+
+/// `GET /organizations/{org}`.
+pub(crate) async fn get_organization(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    if id != ORGANIZATION {
+        return Err(Refusal::not_found("organization"));
+    }
+    ok(organization(&app.world().created_at))
 }
 
 /// `GET /regions`.
-pub(crate) async fn regions(State(app): State<Arc<App>>) -> Answer {
-    for_users_only(&app)?;
+pub(crate) async fn regions(caller: Caller) -> Answer {
+    caller.is_a_user()?;
     ok(json!({"regions": [{
         "region_id": REGION, "name": "Stand-in", "default": true, "geo_lat": "39.96", "geo_long": "-83",
     }]}))

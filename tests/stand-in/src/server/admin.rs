@@ -1,39 +1,44 @@
-//! The admin routes: faults, the journal, settings, and the server itself. The token in their path is the key to them.
+//! The admin routes: faults, the journal, settings, and the servers. The token in their path is the key to them.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawPathParams, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, patch, post};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal, created, nothing, object, ok};
-use crate::app::{App, OWNER, ServerState};
+use super::servers;
+use crate::app::App;
 use crate::faults::{Faults, Rule};
 use crate::journal::Journal;
-use crate::names;
-use crate::postgres::admin::{self, Dropped};
-use crate::world::OtherBranch;
+use crate::turned::Turned;
 
 /// All of them.
 pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
+        .route("/reset", post(reset))
+        .route("/stop", post(stop))
+        .route("/ca.pem", get(authority))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
         .route("/requests", get(requests).delete(clear_requests))
         .route("/settings", get(settings).patch(patch_settings))
-        .route("/branches", post(add_branch))
-        .route("/databases", post(add_database))
-        .route("/postgres", get(postgres))
-        .route("/postgres/start", post(start))
-        .route("/postgres/stop", post(stop))
-        .route("/postgres/crash", post(crash))
-        .route("/postgres/restart", post(restart))
-        .route("/terminate_backends", post(terminate_backends))
+        .route("/branches", post(servers::add_branch))
+        .route("/databases", post(servers::add_database))
+        .route("/postgres", get(servers::postgres))
+        .route("/postgres/start", post(servers::start))
+        .route("/postgres/stop", post(servers::stop))
+        .route("/postgres/crash", post(servers::crash))
+        .route("/postgres/restart", post(servers::restart))
+        .route("/postgres/settings", patch(servers::set))
+        .route("/slots/{name}/lose", post(servers::lose_slot))
+        .route("/terminate_backends", post(servers::terminate_backends))
         .route("/connections/cut", post(cut_connections))
         .layer(middleware::from_fn_with_state(Arc::clone(app), with_the_token))
 }
@@ -94,11 +99,13 @@ async fn clear_requests(State(app): State<Arc<App>>) -> Answer {
     nothing()
 }
 
-/// The knobs, and `enable_logical_replication` of the project beside them.
+/// The knobs, and beside them what can be turned on the first project and its default branch.
 fn shown_settings(app: &App) -> Answer {
     let world = app.world();
     let mut shown = json!(world.knobs);
-    shown["enable_logical_replication"] = json!(world.logical());
+    if let (Value::Object(shown), Value::Object(turned)) = (&mut shown, json!(Turned::of(&world))) {
+        shown.extend(turned);
+    }
     ok(shown)
 }
 
@@ -108,87 +115,35 @@ async fn settings(State(app): State<Arc<App>>) -> Answer {
 
 async fn patch_settings(State(app): State<Arc<App>>, body: Bytes) -> Answer {
     let mut sent = object(&body)?;
-    let logical = sent.remove("enable_logical_replication");
     {
+        let wrong = |error: serde_json::Error| Refusal::bad_request(error.to_string());
         let mut world = app.world();
-        let patched = world.knobs.patched(sent);
-        world.knobs = patched.map_err(|error| Refusal::bad_request(error.to_string()))?;
-        // The project says so at once; the server does at its next start.
-        if let Some(logical @ Value::Bool(_)) = logical {
-            world.settings.insert("enable_logical_replication".to_owned(), logical);
-        }
+        Turned::turn(&mut world, &mut sent).map_err(wrong)?;
+        world.knobs = world.knobs.patched(sent).map_err(wrong)?;
     }
     app.polled.notify_waiters();
     shown_settings(&app)
 }
 
-async fn add_branch(State(app): State<Arc<App>>, body: Bytes) -> Answer {
-    let sent = object(&body)?;
-    let name = sent.get("name").and_then(Value::as_str).unwrap_or("other").to_owned();
-    let branch = OtherBranch { id: names::branch_id(), name, created_at: names::now() };
-    let id = branch.id.clone();
-    app.world().other_branches.push(branch);
-    created(json!({"id": id}))
+/// Back to the state of the start.
+async fn reset(State(app): State<Arc<App>>) -> Answer {
+    crate::reset::reset(&app).await?;
+    nothing()
 }
 
-/// A database that is there when the answer comes; no operation is left behind.
-async fn add_database(State(app): State<Arc<App>>, body: Bytes) -> Answer {
-    let sent = object(&body)?;
-    let text = |key: &str| sent.get(key).and_then(Value::as_str);
-    let Some(name) = text("name") else {
-        return Err(Refusal::bad_request("name is required"));
-    };
-    let owner = text("owner").unwrap_or(OWNER);
-    app.wake().await?;
-    admin::create_database(app.access(), name, owner).await?;
-    app.take_over_catalogue().await;
-    created(json!({"name": name, "owner": owner}))
-}
-
-async fn postgres(State(app): State<Arc<App>>) -> Answer {
-    let state = match app.server_state() {
-        ServerState::Up => "up",
-        ServerState::Asleep => "asleep",
-        ServerState::Stopped => "stopped",
-    };
-    ok(json!({
-        "state": state,
-        "pid": app.server_pid().await,
-        "port": app.access().port,
-        "log": app.log,
-        "superuser_dsn_file": app.dsn_file,
-    }))
-}
-
-async fn start(State(app): State<Arc<App>>) -> Answer {
-    app.wake().await?;
-    postgres(State(app)).await
-}
-
+/// Ends the whole, as SIGTERM does, once the answer is on its way.
 async fn stop(State(app): State<Arc<App>>) -> Answer {
-    app.stop().await?;
-    postgres(State(app)).await
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        app.stop.notify_one();
+    });
+    nothing()
 }
 
-async fn crash(State(app): State<Arc<App>>) -> Answer {
-    app.crash().await?;
-    postgres(State(app)).await
-}
-
-async fn restart(State(app): State<Arc<App>>) -> Answer {
-    app.restart().await?;
-    postgres(State(app)).await
-}
-
-/// Ends sessions with 57P01; `{"whom": "all"}` ends walsenders too.
-async fn terminate_backends(State(app): State<Arc<App>>, body: Bytes) -> Answer {
-    let whom = match object(&body)?.remove("whom") {
-        None => Dropped::Clients,
-        Some(whom) => serde_json::from_value(whom).map_err(|error| Refusal::bad_request(error.to_string()))?,
-    };
-    let client = app.superuser().await?;
-    let ended = admin::terminate(&client, whom).await?;
-    ok(json!({"terminated": ended}))
+/// What a client on another machine must trust: the content of `sslrootcert`.
+async fn authority(State(app): State<Arc<App>>) -> Answer {
+    let pem = std::fs::read_to_string(&app.lab.certificates.authority).map_err(anyhow::Error::from)?;
+    Ok(([(header::CONTENT_TYPE, "application/x-pem-file")], pem).into_response())
 }
 
 /// Cuts every connection through the front without a word, as a network would.

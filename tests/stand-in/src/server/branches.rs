@@ -1,4 +1,4 @@
-//! Branches: the default one has a server, others are names that answer 501 where a server is needed.
+//! Branches: each has a server of its own, copied from its parent's data.
 
 use std::sync::Arc;
 
@@ -6,60 +6,58 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal, member, ok};
-use super::projects::{changeable, known};
+use super::answer::{Answer, Refusal, created, member, nothing, object, ok};
+use super::gate::Destined;
+use super::{connection, databases, endpoints, found, roles};
 use crate::app::App;
-use crate::world::World;
+use crate::faults::Fate;
+use crate::names;
+use crate::operations::{self, Effect, Link};
+use crate::world::{Branch, EndpointKind, Project};
 
-/// Refuses a branch that is not there, and one that has no server.
-pub(crate) fn with_server(world: &World, project: &str, branch: &str) -> Result<(), Refusal> {
-    known(world, project)?;
-    if branch == world.branch_id {
-        return Ok(());
-    }
-    if world.other_branches.iter().any(|other| other.id == branch) {
-        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "the stand-in has a server for the default branch only"));
-    }
-    Err(Refusal::not_found("branch"))
-}
-
-fn shown(world: &World, id: &str, name: &str, created_at: &str) -> Value {
-    let default = id == world.branch_id;
-    let parent = if default { world.knobs.branch_parent.clone() } else { Some(world.branch_id.clone()) };
+/// The object.
+pub(crate) fn shown(project: &Project, branch: &Branch) -> Value {
+    let default = branch.id == project.default_branch;
     let mut shown = json!({
-        "id": id,
-        "project_id": world.project_id,
-        "name": name,
-        "current_state": if default { world.knobs.branch_state.as_str() } else { "ready" },
-        "state_changed_at": created_at,
+        "id": branch.id,
+        "project_id": project.id,
+        "name": branch.name,
+        "current_state": branch.state,
+        "state_changed_at": branch.created_at,
         "logical_size": 30_000_000,
         "creation_source": "console",
         "primary": default, // deprecated, but other clients find the default branch by it
         "default": default,
-        "protected": default && world.knobs.branch_protected,
+        "protected": branch.protected,
         "cpu_used_sec": 0,
         "active_time_seconds": 0,
         "compute_time_seconds": 0,
         "written_data_bytes": 0,
         "data_transfer_bytes": 0,
-        "created_at": created_at,
-        "updated_at": created_at,
+        "created_at": branch.created_at,
+        "updated_at": branch.updated_at,
     });
-    if let Some(parent) = parent {
+    if let Some(parent) = &branch.parent {
         shown["parent_id"] = json!(parent);
         shown["parent_lsn"] = json!("0/1E88838");
-        shown["parent_timestamp"] = json!(created_at);
+        shown["parent_timestamp"] = json!(branch.created_at);
         shown["init_source"] = json!("parent-data");
+    }
+    for (key, value) in [("expires_at", &branch.expires_at), ("last_reset_at", &branch.last_reset_at)] {
+        if let Some(value) = value {
+            shown[key] = json!(value);
+        }
     }
     shown
 }
 
-fn all(world: &World) -> Vec<Value> {
-    let others = world.other_branches.iter().map(|other| shown(world, &other.id, &other.name, &other.created_at));
+fn all(project: &Project) -> Vec<&Branch> {
+    let (default, others): (Vec<_>, Vec<_>) =
+        project.branches.iter().rev().partition(|branch| branch.id == project.default_branch);
     // The default branch last: whoever takes the first one finds out.
-    others.chain([shown(world, &world.branch_id, &world.branch_name, &world.created_at)]).collect()
+    others.into_iter().chain(default).collect()
 }
 
 /// Query of the list.
@@ -70,19 +68,15 @@ pub(crate) struct Page {
     cursor: Option<String>,
 }
 
+fn fits(branch: &Branch, search: Option<&str>) -> bool {
+    search.is_none_or(|text| branch.name.contains(text) || branch.id.contains(text))
+}
+
 /// `GET …/branches`: `pagination.next` is absent on the last page.
 pub(crate) async fn list(State(app): State<Arc<App>>, Path(project): Path<String>, Query(page): Query<Page>) -> Answer {
     let world = app.world();
-    known(&world, &project)?;
-    let found: Vec<_> = all(&world)
-        .into_iter()
-        .filter(|branch| match &page.search {
-            Some(text) => [&branch["name"], &branch["id"]]
-                .iter()
-                .any(|value| value.as_str().is_some_and(|value| value.contains(text))),
-            None => true,
-        })
-        .collect();
+    let project = found::project(&world, &project)?;
+    let found: Vec<_> = all(project).into_iter().filter(|branch| fits(branch, page.search.as_deref())).collect();
     let start: usize = match &page.cursor {
         Some(cursor) => cursor.parse().map_err(|_| Refusal::bad_request("cursor is not one of ours"))?,
         None => 0,
@@ -92,82 +86,298 @@ pub(crate) async fn list(State(app): State<Arc<App>>, Path(project): Path<String
     if start + limit < found.len() {
         pagination["next"] = json!((start + limit).to_string());
     }
-    let branches: Vec<_> = found.into_iter().skip(start).take(limit).collect();
+    let branches: Vec<_> = found.into_iter().skip(start).take(limit).map(|branch| shown(project, branch)).collect();
     ok(json!({"branches": branches, "annotations": {}, "pagination": pagination}))
+}
+
+/// `GET …/branches/count`.
+pub(crate) async fn count(
+    State(app): State<Arc<App>>,
+    Path(project): Path<String>,
+    Query(page): Query<Page>,
+) -> Answer {
+    let world = app.world();
+    let project = found::project(&world, &project)?;
+    let count = project.branches.iter().filter(|branch| fits(branch, page.search.as_deref())).count();
+    ok(json!({"count": count}))
 }
 
 /// `GET …/branches/{branch}`.
 pub(crate) async fn get(State(app): State<Arc<App>>, Path((project, branch)): Path<(String, String)>) -> Answer {
     let world = app.world();
-    known(&world, &project)?;
-    let found = all(&world).into_iter().find(|found| found["id"] == branch.as_str());
-    let Some(found) = found else {
-        return Err(Refusal::not_found("branch"));
-    };
+    let (project, branch) = found::branch(&world, &project, &branch)?;
     let annotation = json!({
-        "object": {"type": "console/branch", "id": branch},
+        "object": {"type": "console/branch", "id": branch.id},
         "value": {},
-        "created_at": world.created_at,
-        "updated_at": world.created_at,
+        "created_at": branch.created_at,
+        "updated_at": branch.created_at,
     });
-    ok(json!({"branch": found, "annotation": annotation}))
+    ok(json!({"branch": shown(project, branch), "annotation": annotation}))
 }
 
-/// `PATCH …/branches/{branch}`: name and protection of the default branch.
+/// `PATCH …/branches/{branch}`: name, protection, expiry.
 pub(crate) async fn patch(
     State(app): State<Arc<App>>,
-    Path((project, branch)): Path<(String, String)>,
+    Path((project, id)): Path<(String, String)>,
     body: Bytes,
 ) -> Answer {
     let mut world = app.world();
-    changeable(&world, &project)?;
-    with_server(&world, &project, &branch)?;
+    let project = found::changeable(&mut world, &project)?;
+    found::branch_mut(project, &id)?;
     let sent = member(&body, "branch")?;
-    if let Some(name) = sent.get("name").and_then(Value::as_str) {
-        name.clone_into(&mut world.branch_name);
+    let name = sent.get("name").and_then(Value::as_str);
+    if let Some(name) = name {
+        free(project, name, &id)?;
     }
-    if let Some(protected) = sent.get("protected").and_then(Value::as_bool) {
-        world.knobs.branch_protected = protected;
+    let branch = found::branch_mut(project, &id)?;
+    if let Some(name) = name {
+        name.clone_into(&mut branch.name);
     }
-    let shown = shown(&world, &world.branch_id, &world.branch_name, &world.created_at);
-    ok(json!({"branch": shown, "operations": []}))
+    take(branch, &sent)?;
+    branch.updated_at = names::now();
+    let shown = found::branch_mut(project, &id)?.clone();
+    ok(json!({"branch": self::shown(project, &shown), "operations": []}))
 }
 
-/// `POST …/branches`: there is one server, so no.
-pub(crate) async fn create(State(app): State<Arc<App>>, Path(project): Path<String>) -> Answer {
-    known(&app.world(), &project)?;
-    Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "the stand-in has a server for the default branch only"))
+/// Protection and expiry as they were sent.
+fn take(branch: &mut Branch, sent: &Map<String, Value>) -> Result<(), Refusal> {
+    if let Some(protected) = sent.get("protected").and_then(Value::as_bool) {
+        branch.protected = protected;
+    }
+    match sent.get("expires_at") {
+        None => {}
+        Some(Value::Null) => branch.expires_at = None,
+        Some(Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => branch.expires_at = Some(text.clone()),
+        Some(_) => return Err(Refusal::bad_request("[body.branch.expires_at] must be an RFC 3339 time")),
+    }
+    if branch.protected && branch.expires_at.is_some() {
+        return Err(Refusal::bad_request("a protected branch cannot expire"));
+    }
+    Ok(())
+}
+
+fn free(project: &Project, name: &str, own: &str) -> Result<(), Refusal> {
+    if project.branches.iter().any(|branch| branch.name == name && branch.id != own) {
+        let message = format!("branch already exists; branch_name:{name:?}");
+        return Err(Refusal::new(StatusCode::CONFLICT, message));
+    }
+    Ok(())
+}
+
+fn only_the_head(sent: &Map<String, Value>, keys: &[&str]) -> Result<(), Refusal> {
+    match keys.iter().find(|key| sent.get(**key).is_some_and(|value| !value.is_null())) {
+        Some(key) => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, format!("the stand-in has no history: {key}"))),
+        None => Ok(()),
+    }
+}
+
+/// `POST …/branches`.
+pub(crate) async fn create(
+    State(app): State<Arc<App>>,
+    Path(project): Path<String>,
+    destined: Destined,
+    body: Bytes,
+) -> Answer {
+    let default = found::project(&app.world(), &project)?.default_branch.clone();
+    let body = object(&body)?;
+    let empty = Map::new();
+    let sent = body.get("branch").and_then(Value::as_object).unwrap_or(&empty);
+    only_the_head(sent, &["parent_lsn", "parent_timestamp"])?;
+    if sent.get("init_source").is_some_and(|source| source != "parent-data") {
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "the stand-in copies parent-data only"));
+    }
+    let parent = sent.get("parent_id").and_then(Value::as_str).unwrap_or(&default).to_owned();
+    app.take_over_catalogue(&project, &parent).await;
+
+    let mut world = app.world();
+    let limit = world.knobs.branches_limit;
+    let project = found::changeable(&mut world, &project)?;
+    let parent = found::branch_mut(project, &parent)?.clone();
+    if project.branches.len() >= limit {
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "branches limit exceeded"));
+    }
+    let mut branch = parent.child("");
+    match sent.get("name").and_then(Value::as_str) {
+        Some(name) => {
+            free(project, name, "")?;
+            name.clone_into(&mut branch.name);
+        }
+        None => branch.name.clone_from(&branch.id),
+    }
+    take(&mut branch, sent)?;
+    "init".clone_into(&mut branch.state);
+    let wanted = body.get("endpoints").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for endpoint in wanted.iter().filter_map(Value::as_object) {
+        let endpoint = endpoints::new(&app, &branch, endpoint)?;
+        branch.endpoints.push(endpoint);
+    }
+    let mut chain = vec![Link::of_branch("create_branch", Effect::CreateBranch, &branch)];
+    let starts = branch.endpoints.iter().map(|it| Link::of_endpoint("start_compute", Effect::Start, &branch, it));
+    chain.extend(starts);
+    let id = branch.id.clone();
+    project.branches.push(branch);
+    let operations = endpoints::scheduled(&app, project, chain, destined);
+    let branch = found::branch_mut(project, &id)?.clone();
+    let mut answer = json!({
+        "branch": shown(project, &branch),
+        "endpoints": endpoints::of_branch(&app, &project.id, &branch),
+        "operations": operations,
+        "roles": branch.roles.values().map(|role| roles::shown(&id, role, false)).collect::<Vec<_>>(),
+        "databases": branch.databases.iter().map(|database| databases::shown(&id, database)).collect::<Vec<_>>(),
+    });
+    if branch.read_write().is_some() {
+        answer["connection_uris"] = json!(connection_uris(&app, &branch));
+    }
+    created(answer)
+}
+
+/// The owner's connection to the first database.
+pub(crate) fn owner_uri(app: &App, branch: &Branch) -> String {
+    let uris = connection_uris(app, branch);
+    let first = uris.first().and_then(|uri| uri["connection_uri"].as_str());
+    first.unwrap_or_default().to_owned()
+}
+
+/// One connection per database, as its owner; `connection_parameters` beside the string.
+pub(crate) fn connection_uris(app: &App, branch: &Branch) -> Vec<Value> {
+    let Some(endpoint) = branch.read_write() else { return Vec::new() };
+    let mut uris = Vec::new();
+    for database in &branch.databases {
+        let Some(role) = branch.roles.get(&database.owner) else { continue };
+        let (password, port) = (role.password.as_deref(), endpoint.ports.direct);
+        uris.push(json!({
+            "connection_uri": connection::written(&app.host, &role.name, password, port, &database.name),
+            "connection_parameters": {
+                "database": database.name,
+                "role": role.name,
+                "password": password.unwrap_or_default(),
+                "host": format!("{}:{port}", app.host),
+                "pooler_host": format!("{}:{}", app.host, endpoint.ports.pooled),
+            },
+        }));
+    }
+    uris
+}
+
+/// `DELETE …/branches/{branch}`: 204 when there is none.
+pub(crate) async fn delete(
+    State(app): State<Arc<App>>,
+    Path((project, id)): Path<(String, String)>,
+    destined: Destined,
+) -> Answer {
+    let mut world = app.world();
+    let project = found::changeable(&mut world, &project)?;
+    let Some(branch) = project.branch(&id).cloned() else {
+        return nothing();
+    };
+    let refused =
+        |why: &str| Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, format!("cannot delete {why} branch")));
+    if branch.protected {
+        return refused("a protected");
+    }
+    if branch.id == project.default_branch {
+        return refused("the default");
+    }
+    if branch.parent.is_none() {
+        return refused("a root");
+    }
+    if project.has_children(&id) {
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "cannot delete branch that has children"));
+    }
+    let shown = shown(project, &branch);
+    let operations = remove(&app, project, &branch, destined.0);
+    ok(json!({"branch": shown, "operations": operations}))
+}
+
+/// Takes the branch out of the project and schedules the end of its servers.
+pub(crate) fn remove(app: &Arc<App>, project: &mut Project, branch: &Branch, fate: Fate) -> Vec<Value> {
+    let replicas = branch.endpoints.iter().filter(|endpoint| endpoint.kind == EndpointKind::ReadOnly);
+    let effect = Effect::DeleteBranch { replicas: replicas.map(|endpoint| endpoint.id.clone()).collect() };
+    let chain = vec![Link::of_branch("delete_timeline", effect, branch)];
+    branch.endpoints.iter().for_each(|endpoint| app.close_endpoint(&endpoint.id));
+    project.branches.retain(|other| other.id != branch.id);
+    operations::schedule(app, project, chain, fate)
+}
+
+/// `POST …/branches/{branch}/restore`: the data of another branch; slots are gone, passwords stay.
+pub(crate) async fn restore(
+    State(app): State<Arc<App>>,
+    Path((project, id)): Path<(String, String)>,
+    destined: Destined,
+    body: Bytes,
+) -> Answer {
+    found::branch(&app.world(), &project, &id)?;
+    let sent = object(&body)?;
+    only_the_head(&sent, &["source_lsn", "source_timestamp", "preserve_under_name"])?;
+    let Some(source) = sent.get("source_branch_id").and_then(Value::as_str) else {
+        return Err(Refusal::bad_request("[body.source_branch_id] is required"));
+    };
+    if source == id {
+        return Err(Refusal::bad_request("a branch is restored to itself only at a time of its past"));
+    }
+    app.take_over_catalogue(&project, source).await;
+    let mut world = app.world();
+    let project = found::changeable(&mut world, &project)?;
+    let source = found::branch_mut(project, source)?.clone();
+    if project.has_children(&id) {
+        let message = "branch has children: preserve_under_name is required";
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+    }
+    let branch = found::branch_mut(project, &id)?;
+    if branch.protected {
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "cannot restore a protected branch"));
+    }
+    let before = std::mem::take(&mut branch.roles);
+    branch.inherit(&source);
+    for (name, role) in &mut branch.roles {
+        // Passwords are the branch's own and outlive a restore.
+        if let Some(own) = before.get(name) {
+            role.password.clone_from(&own.password);
+        }
+    }
+    "resetting".clone_into(&mut branch.state);
+    let now = names::now();
+    (branch.updated_at, branch.last_reset_at) = (now.clone(), Some(now));
+    let effect = Effect::Restore { source: source.id.clone() };
+    let chain = vec![Link::of_branch("create_branch", effect, branch)];
+    let operations = operations::schedule(&app, project, chain, destined.0);
+    let branch = found::branch_mut(project, &id)?.clone();
+    ok(json!({"branch": shown(project, &branch), "operations": operations}))
+}
+
+/// `POST …/branches/{branch}/set_as_default`.
+pub(crate) async fn set_as_default(State(app): State<Arc<App>>, Path((project, id)): Path<(String, String)>) -> Answer {
+    let mut world = app.world();
+    let project = found::changeable(&mut world, &project)?;
+    let branch = found::branch_mut(project, &id)?;
+    branch.expires_at = None;
+    let branch = branch.clone();
+    project.default_branch = id;
+    ok(json!({"branch": shown(project, &branch), "operations": []}))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::OtherBranch;
 
     #[test]
     fn exactly_one_branch_is_the_default_and_it_comes_last() {
-        let mut world = World::new(17, false);
-        world.other_branches.push(OtherBranch {
-            id: "br-other".to_owned(),
-            name: "other".to_owned(),
-            created_at: world.created_at.clone(),
-        });
-        let defaults: Vec<_> = all(&world).iter().map(|branch| branch["default"].clone()).collect();
+        let mut world = crate::world::World::new(17, false);
+        let child = world.first_branch().expect("a branch").child("other");
+        world.projects[0].branches.push(child);
+        let project = &world.projects[0];
+        let defaults: Vec<_> = all(project).iter().map(|branch| shown(project, branch)["default"].clone()).collect();
         assert_eq!(defaults, [false, true]);
+        assert!(free(project, "other", "").is_err() && free(project, "third", "").is_ok());
     }
 
     #[test]
-    fn a_branch_without_server_is_501_and_no_branch_404() {
-        let mut world = World::new(17, false);
-        world.other_branches.push(OtherBranch {
-            id: "br-other".to_owned(),
-            name: "other".to_owned(),
-            created_at: world.created_at.clone(),
-        });
-        let project = world.project_id.clone();
-        let status = |branch: &str| with_server(&world, &project, branch).err().map(|refusal| refusal.status.as_u16());
-        assert_eq!(status(&world.branch_id), None);
-        assert_eq!(status("br-other"), Some(501));
-        assert_eq!(status("br-none"), Some(404));
+    fn an_expiry_is_a_time_and_not_for_protected_branches() {
+        let mut branch = Branch::new("b");
+        let mut sent = |value: Value| take(&mut branch, value.as_object().expect("an object")).is_ok();
+        assert!(sent(json!({"expires_at": "2031-01-01T00:00:00Z"})));
+        assert!(!sent(json!({"expires_at": "soon"})));
+        assert!(sent(json!({"expires_at": null, "protected": true})));
+        assert!(!sent(json!({"expires_at": "2031-01-01T00:00:00Z"})));
     }
 }

@@ -1,4 +1,4 @@
-//! Databases of the default branch.
+//! Databases of a branch.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal, created, member, nothing, ok};
-use super::branches::with_server;
+use super::found;
 use super::gate::Destined;
-use super::projects::changeable;
 use crate::app::App;
 use crate::names;
 use crate::operations::{self, Effect};
-use crate::world::{Database, World};
+use crate::world::Database;
 
-fn shown(world: &World, database: &Database) -> Value {
+/// The object.
+pub(crate) fn shown(branch: &str, database: &Database) -> Value {
     json!({
         "id": database.id,
-        "branch_id": world.branch_id,
+        "branch_id": branch,
         "name": database.name,
         "owner_name": database.owner,
         "created_at": database.created_at,
@@ -29,10 +29,11 @@ fn shown(world: &World, database: &Database) -> Value {
 
 /// `GET …/databases`.
 pub(crate) async fn list(State(app): State<Arc<App>>, Path((project, branch)): Path<(String, String)>) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let world = app.world();
-    let databases: Vec<_> = world.databases.iter().map(|database| shown(&world, database)).collect();
+    let (_, found) = found::branch(&world, &project, &branch)?;
+    let databases: Vec<_> = found.databases.iter().map(|database| shown(&branch, database)).collect();
     ok(json!({"databases": databases}))
 }
 
@@ -41,11 +42,11 @@ pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Path((project, branch, name)): Path<(String, String, String)>,
 ) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let world = app.world();
-    match world.database(&name) {
-        Some(database) => ok(json!({"database": shown(&world, database)})),
+    match found::branch(&world, &project, &branch)?.1.database(&name) {
+        Some(database) => ok(json!({"database": shown(&branch, database)})),
         None => Err(Refusal::not_found("database")),
     }
 }
@@ -57,10 +58,11 @@ pub(crate) async fn create(
     destined: Destined,
     body: Bytes,
 ) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let mut world = app.world();
-    changeable(&world, &project)?;
+    let project = found::changeable(&mut world, &project)?;
+    let found = found::branch_mut(project, &branch)?;
     let sent = member(&body, "database")?;
     let text = |key: &str| {
         sent.get(key)
@@ -72,17 +74,55 @@ pub(crate) async fn create(
     if let Some(reason) = names::refused(&name) {
         return Err(Refusal::bad_request(format!("[body.database.name] {reason}")));
     }
-    if world.database(&name).is_some() {
+    if found.database(&name).is_some() {
         return Err(Refusal::new(StatusCode::CONFLICT, format!("database already exists; database_name:{name:?}")));
     }
-    if !world.roles.contains_key(&owner) {
+    if !found.roles.contains_key(&owner) {
         return Err(Refusal::not_found("role"));
     }
-    world.add_database(&name, &owner, false);
-    let shown = world.database(&name).map(|database| shown(&world, database));
-    let chain = operations::reconfiguration(&world, Effect::CreateDatabase { name, owner });
-    let operations = operations::schedule(&app, &mut world, chain, destined.0);
+    found.add_database(&name, &owner, false);
+    let shown = found.database(&name).map(|database| shown(&branch, database));
+    let chain = operations::reconfiguration(found, Effect::CreateDatabase { name, owner });
+    let operations = operations::schedule(&app, project, chain, destined.0);
     created(json!({"database": shown, "operations": operations}))
+}
+
+/// `PATCH …/databases/{database}`: another name, another owner.
+pub(crate) async fn patch(
+    State(app): State<Arc<App>>,
+    Path((project, branch, name)): Path<(String, String, String)>,
+    destined: Destined,
+    body: Bytes,
+) -> Answer {
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
+    let mut world = app.world();
+    let project = found::changeable(&mut world, &project)?;
+    let found = found::branch_mut(project, &branch)?;
+    let sent = member(&body, "database")?;
+    let Some(place) = found.databases.iter().position(|database| database.name == name) else {
+        return Err(Refusal::not_found("database"));
+    };
+    let text = |key: &str| sent.get(key).and_then(Value::as_str);
+    let new_name = text("name").unwrap_or(&name).to_owned();
+    let owner = text("owner_name").unwrap_or(&found.databases[place].owner).to_owned();
+    if let Some(reason) = names::refused(&new_name) {
+        return Err(Refusal::bad_request(format!("[body.database.name] {reason}")));
+    }
+    if new_name != name && found.database(&new_name).is_some() {
+        return Err(Refusal::new(StatusCode::CONFLICT, format!("database already exists; database_name:{new_name:?}")));
+    }
+    if !found.roles.contains_key(&owner) {
+        return Err(Refusal::not_found("role"));
+    }
+    let database = &mut found.databases[place];
+    database.name.clone_from(&new_name);
+    database.owner.clone_from(&owner);
+    database.updated_at = names::now();
+    let shown = shown(&branch, database);
+    let chain = operations::reconfiguration(found, Effect::AlterDatabase { name, new_name, owner });
+    let operations = operations::schedule(&app, project, chain, destined.0);
+    ok(json!({"database": shown, "operations": operations}))
 }
 
 /// `DELETE …/databases/{database}`.
@@ -91,16 +131,17 @@ pub(crate) async fn delete(
     Path((project, branch, name)): Path<(String, String, String)>,
     destined: Destined,
 ) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let mut world = app.world();
-    changeable(&world, &project)?;
-    let Some(place) = world.databases.iter().position(|database| database.name == name) else {
+    let project = found::changeable(&mut world, &project)?;
+    let found = found::branch_mut(project, &branch)?;
+    let Some(place) = found.databases.iter().position(|database| database.name == name) else {
         return nothing();
     };
-    let removed = world.databases.remove(place);
-    let shown = shown(&world, &removed);
-    let chain = operations::reconfiguration(&world, Effect::DropDatabase(name));
-    let operations = operations::schedule(&app, &mut world, chain, destined.0);
+    let removed = found.databases.remove(place);
+    let shown = shown(&branch, &removed);
+    let chain = operations::reconfiguration(found, Effect::DropDatabase(name));
+    let operations = operations::schedule(&app, project, chain, destined.0);
     ok(json!({"database": shown, "operations": operations}))
 }

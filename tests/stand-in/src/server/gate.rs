@@ -3,11 +3,11 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -18,6 +18,7 @@ use super::{API, known_keys};
 use crate::app::App;
 use crate::faults::{Action, Fate, Reset};
 use crate::journal::{self, Entry};
+use crate::world::{Key, KeyKind};
 
 /// Largest body that is read.
 const LARGEST: usize = 1 << 20;
@@ -34,6 +35,32 @@ impl<S: Sync> FromRequestParts<S> for Destined {
     }
 }
 
+/// The key that a call was made with.
+#[derive(Clone)]
+pub(crate) struct Caller(pub(crate) Key);
+
+impl Caller {
+    /// Refuses keys that are not a user's, as Neon does.
+    pub(crate) fn is_a_user(&self) -> Result<(), Refusal> {
+        if self.0.kind == KeyKind::Personal {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::NOT_FOUND, "not allowed for organization API keys"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get().cloned().ok_or_else(unauthorized)
+    }
+}
+
+fn unauthorized() -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "authentication failed")
+}
+
 /// The layer around all routes of the API.
 pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
@@ -43,7 +70,7 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
     // Nesting has cut the folder off already; a path that still has it came another way.
     let path = parts.uri.path().strip_prefix(API).unwrap_or(parts.uri.path()).to_owned();
     let method = parts.method.to_string();
-    let known = key_is_known(&parts.headers, &app.api_key);
+    let caller = sent_key(&parts.headers).and_then(|secret| app.world().key(secret));
     // A fault needs no key: the network and the proxies before the API know none.
     let fault = app.faults.lock().unwrap_or_else(PoisonError::into_inner).apply(&method, &path);
     let number = note(&app, &parts, &path, &body, fault.as_ref());
@@ -59,14 +86,23 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
         redirect(&folded, parts.uri.query())
     } else if let (Some(status), false) = (action.answer_status(), action.after_effect) {
         faulty(&action, status)
-    } else if !known {
-        Refusal::new(StatusCode::UNAUTHORIZED, "authentication failed").into_response()
+    } else if let Some(refused) = too_many(&app, &parts) {
+        refused
     } else {
-        parts.extensions.insert(Destined(action.operation.unwrap_or_default()));
-        let done = next.run(Request::from_parts(parts, Body::from(body))).await;
-        match action.answer_status() {
-            Some(status) => faulty(&action, status),
-            None => done,
+        match caller {
+            None => unauthorized().into_response(),
+            Some(key) if project_of(&path).is_some_and(|project| !key.sees(project)) => {
+                Refusal::not_found("project").into_response()
+            }
+            Some(key) => {
+                parts.extensions.insert(Caller(key));
+                parts.extensions.insert(Destined(action.operation.unwrap_or_default()));
+                let done = next.run(Request::from_parts(parts, Body::from(body))).await;
+                match action.answer_status() {
+                    Some(status) => faulty(&action, status),
+                    None => done,
+                }
+            }
         }
     };
     if action.reset == Some(Reset::After) {
@@ -76,12 +112,33 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
     answer
 }
 
-fn key_is_known(headers: &HeaderMap, key: &str) -> bool {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .is_some_and(|sent| sent == key)
+fn sent_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// 429 when the limits that a test has set are reached.
+fn too_many(app: &App, parts: &Parts) -> Option<Response> {
+    let (per_minute, per_second, retry_after) = {
+        let knobs = &app.world().knobs;
+        (knobs.requests_per_minute, knobs.requests_per_second, knobs.retry_after)
+    };
+    let pattern = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let route = format!("{} {pattern}", parts.method);
+    let mut rates = app.rates.lock().unwrap_or_else(PoisonError::into_inner);
+    if rates.admit(Instant::now(), &route, per_minute, per_second) {
+        return None;
+    }
+    let mut answer = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate limit exceeded").into_response();
+    if let Some(seconds) = retry_after {
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    Some(answer)
+}
+
+/// The project that a path is about.
+fn project_of(path: &str) -> Option<&str> {
+    let project = path.strip_prefix("/projects/")?.split('/').next()?;
+    (!matches!(project, "shared" | "auth")).then_some(project)
 }
 
 fn note(app: &App, parts: &Parts, path: &str, body: &Bytes, fault: Option<&Action>) -> u64 {
@@ -160,15 +217,21 @@ mod tests {
     }
 
     #[test]
-    fn only_the_whole_key_is_known() {
+    fn the_key_is_the_bearers() {
         let with = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, HeaderValue::from_static(value));
-            key_is_known(&headers, "napi_x")
+            sent_key(&headers).map(str::to_owned)
         };
-        assert!(with("Bearer napi_x"));
-        assert!(!with("Bearer napi_xy"));
-        assert!(!with("napi_x"));
-        assert!(!key_is_known(&HeaderMap::new(), "napi_x"));
+        assert_eq!(with("Bearer napi_x").as_deref(), Some("napi_x"));
+        assert_eq!(with("napi_x"), None);
+        assert_eq!(sent_key(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_project_of_a_path() {
+        assert_eq!(project_of("/projects/p/branches"), Some("p"));
+        assert_eq!(project_of("/projects/shared"), None);
+        assert_eq!(project_of("/auth"), None);
     }
 }

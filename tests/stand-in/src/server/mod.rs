@@ -7,13 +7,16 @@ mod branches;
 mod connection;
 mod databases;
 mod endpoints;
+mod found;
 mod gate;
 mod guard;
+mod keys;
 mod known_keys;
 mod operations;
 mod projects;
 mod request_id;
 mod roles;
+mod servers;
 
 use std::sync::Arc;
 
@@ -21,11 +24,12 @@ use anyhow::Result;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use answer::Refusal;
+pub(crate) use branches::{owner_uri, remove as remove_branch};
 
 /// Folder of the API.
 pub(crate) const API: &str = "/api/v2";
@@ -49,7 +53,12 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/users/me", get(account::me))
         .route("/users/me/organizations", get(account::organizations))
         .route("/regions", get(account::regions))
-        .route("/projects", get(projects::list))
+        .route("/organizations/{org}", get(account::get_organization))
+        .route("/api_keys", get(keys::list).post(keys::create))
+        .route("/api_keys/{key}", delete(keys::revoke))
+        .route("/organizations/{org}/api_keys", get(keys::list_of_organization).post(keys::create_of_organization))
+        .route("/organizations/{org}/api_keys/{key}", delete(keys::revoke_of_organization))
+        .route("/projects", get(projects::list).post(projects::create))
         .route("/projects/shared", get(projects::list_shared))
         .nest("/projects/{project}", project())
         // Never 404 or 405: whoever asks would take that for "it is gone".
@@ -65,20 +74,26 @@ async fn not_modelled(method: Method, uri: Uri) -> Refusal {
 
 fn project() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(projects::get).patch(projects::patch))
+        .route("/", get(projects::get).patch(projects::patch).delete(projects::delete))
         .route("/connection_uri", get(connection::uri))
         .route("/operations", get(operations::list))
         .route("/operations/{operation}", get(operations::get))
-        .route("/endpoints", get(endpoints::list))
-        .route("/endpoints/{endpoint}", get(endpoints::get).patch(endpoints::patch))
+        .route("/endpoints", get(endpoints::list).post(endpoints::create))
+        .route("/endpoints/{endpoint}", get(endpoints::get).patch(endpoints::patch).delete(endpoints::delete))
         .route("/endpoints/{endpoint}/start", post(endpoints::start))
         .route("/endpoints/{endpoint}/suspend", post(endpoints::suspend))
         .route("/endpoints/{endpoint}/restart", post(endpoints::restart))
         .route("/branches", get(branches::list).post(branches::create))
-        .route("/branches/{branch}", get(branches::get).patch(branches::patch))
+        .route("/branches/count", get(branches::count))
+        .route("/branches/{branch}", get(branches::get).patch(branches::patch).delete(branches::delete))
+        .route("/branches/{branch}/restore", post(branches::restore))
+        .route("/branches/{branch}/set_as_default", post(branches::set_as_default))
         .route("/branches/{branch}/endpoints", get(endpoints::list_of_branch))
         .route("/branches/{branch}/databases", get(databases::list).post(databases::create))
-        .route("/branches/{branch}/databases/{database}", get(databases::get).delete(databases::delete))
+        .route(
+            "/branches/{branch}/databases/{database}",
+            get(databases::get).patch(databases::patch).delete(databases::delete),
+        )
         .route("/branches/{branch}/roles", get(roles::list).post(roles::create))
         .route("/branches/{branch}/roles/{role}", get(roles::get).delete(roles::delete))
         .route("/branches/{branch}/roles/{role}/reset_password", post(roles::reset_password))

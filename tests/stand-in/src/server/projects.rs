@@ -1,4 +1,4 @@
-//! Projects: there is one. Its settings are merged key by key; logical replication goes one way.
+//! Projects. Settings are merged key by key; logical replication goes one way.
 
 use std::sync::Arc;
 
@@ -8,51 +8,32 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal, member, ok};
-use super::gate::Destined;
+use super::answer::{Answer, Refusal, created, member, ok};
+use super::gate::{Caller, Destined};
+use super::{branches, databases, endpoints, found, roles};
 use crate::app::App;
-use crate::knobs::KeyKind;
+use crate::compute::DATABASE;
 use crate::names;
-use crate::operations::{self, Effect};
-use crate::world::{EndpointState, REGION, World};
-
-/// Refuses any other project than the one that is there.
-pub(crate) fn known(world: &World, project: &str) -> Result<(), Refusal> {
-    if project == world.project_id {
-        return Ok(());
-    }
-    Err(Refusal::not_found("project"))
-}
-
-/// Refuses a change while an operation runs, and by a key that may only look.
-pub(crate) fn changeable(world: &World, project: &str) -> Result<(), Refusal> {
-    known(world, project)?;
-    if world.knobs.permission.as_deref() == Some("VIEWER") {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "you do not have permission to perform this action"));
-    }
-    if world.chains > 0 {
-        return Err(Refusal::locked());
-    }
-    Ok(())
-}
+use crate::operations::{Effect, Link};
+use crate::world::{Branch, EndpointState, KeyKind, ORGANIZATION, Project, REGION};
 
 /// The object as the API shows it.
-fn shown(world: &World) -> Value {
+pub(crate) fn shown(project: &Project, permission: Option<&str>) -> Value {
     let mut shown = json!({
-        "id": world.project_id,
+        "id": project.id,
         "platform_id": "aws",
         "region_id": REGION,
-        "name": world.project_name,
+        "name": project.name,
         "provisioner": "k8s-neonvm",
         "default_endpoint_settings": {
             "autoscaling_limit_min_cu": 0.25, "autoscaling_limit_max_cu": 2, "suspend_timeout_seconds": 0,
         },
-        "settings": world.settings,
-        "pg_version": world.major,
+        "settings": project.settings,
+        "pg_version": project.major,
         "proxy_host": "c-2.us-east-2.aws.neon.tech",
         "branch_logical_size_limit": 204_800,
         "branch_logical_size_limit_bytes": 214_748_364_800_i64,
-        "store_passwords": world.knobs.store_passwords,
+        "store_passwords": project.store_passwords,
         "active_time": 0,
         "active_time_seconds": 0,
         "compute_time_seconds": 0,
@@ -63,15 +44,15 @@ fn shown(world: &World) -> Value {
         "synthetic_storage_size": 0,
         "creation_source": "console",
         "history_retention_seconds": 86_400,
-        "consumption_period_start": world.created_at,
-        "consumption_period_end": world.created_at,
-        "owner_id": world.organization_id,
-        "org_id": world.organization_id,
-        "effective_project_permission": world.knobs.permission,
-        "created_at": world.created_at,
-        "updated_at": world.updated_at,
+        "consumption_period_start": project.created_at,
+        "consumption_period_end": project.created_at,
+        "owner_id": ORGANIZATION,
+        "org_id": ORGANIZATION,
+        "effective_project_permission": permission,
+        "created_at": project.created_at,
+        "updated_at": project.updated_at,
     });
-    overlay(&mut shown, &world.patched);
+    overlay(&mut shown, &project.patched);
     shown
 }
 
@@ -88,27 +69,32 @@ pub(crate) struct Page {
     search: Option<String>,
     org_id: Option<String>,
     cursor: Option<String>,
+    limit: Option<usize>,
 }
 
-/// `GET /projects`.
-pub(crate) async fn list(State(app): State<Arc<App>>, Query(query): Query<Page>) -> Answer {
-    let world = app.world();
-    if world.knobs.key_kind == KeyKind::Project {
+/// `GET /projects`: a cursor is given with the last page too; what comes after it is empty.
+pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(query): Query<Page>) -> Answer {
+    if caller.0.kind == KeyKind::Project {
         return Err(Refusal::new(StatusCode::FORBIDDEN, "not allowed for project-scoped API keys"));
     }
-    let wanted =
-        query.search.as_ref().is_none_or(|text| world.project_name.contains(text) || world.project_id.contains(text));
-    let ours = query.org_id.as_ref().is_none_or(|id| *id == world.organization_id);
-    // A cursor is given with the last page too; what comes after it is empty.
-    if query.cursor.is_some() || !wanted || !ours {
-        return ok(json!({"projects": [], "applications": {}, "integrations": {}}));
+    let world = app.world();
+    let permission = world.permission(&caller.0);
+    let fits = |project: &&Project| {
+        query.search.as_ref().is_none_or(|text| project.name.contains(text) || project.id.contains(text))
+            && query.org_id.as_ref().is_none_or(|id| *id == ORGANIZATION)
+    };
+    let all: Vec<_> = world.projects.iter().filter(fits).collect();
+    let start = match &query.cursor {
+        Some(cursor) => all.iter().position(|project| project.id == *cursor).map_or(all.len(), |index| index + 1),
+        None => 0,
+    };
+    let page: Vec<_> = all.into_iter().skip(start).take(query.limit.unwrap_or(10).clamp(1, 400)).collect();
+    let mut answer = json!({"applications": {}, "integrations": {}});
+    if let Some(last) = page.last() {
+        answer["pagination"] = json!({"cursor": last.id});
     }
-    ok(json!({
-        "projects": [shown(&world)],
-        "pagination": {"cursor": world.project_id},
-        "applications": {},
-        "integrations": {},
-    }))
+    answer["projects"] = page.into_iter().map(|project| shown(project, permission.as_deref())).collect();
+    ok(answer)
 }
 
 /// `GET /projects/shared`.
@@ -117,56 +103,150 @@ pub(crate) async fn list_shared() -> Answer {
 }
 
 /// `GET /projects/{project}`.
-pub(crate) async fn get(State(app): State<Arc<App>>, Path(project): Path<String>) -> Answer {
+pub(crate) async fn get(State(app): State<Arc<App>>, caller: Caller, Path(project): Path<String>) -> Answer {
     let world = app.world();
-    known(&world, &project)?;
-    ok(json!({"project": shown(&world)}))
+    ok(json!({"project": shown(found::project(&world, &project)?, world.permission(&caller.0).as_deref())}))
+}
+
+/// `POST /projects`: a server of its own, of any major that is known.
+pub(crate) async fn create(State(app): State<Arc<App>>, caller: Caller, destined: Destined, body: Bytes) -> Answer {
+    if caller.0.kind == KeyKind::Project {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "not allowed for project-scoped API keys"));
+    }
+    let sent = member(&body, "project")?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+    let major = match sent.get("pg_version") {
+        None => 17,
+        Some(version) => version.as_u64().and_then(|version| u16::try_from(version).ok()).unwrap_or_default(),
+    };
+    if !(14..=18).contains(&major) {
+        return Err(Refusal::bad_request("[body.project.pg_version] must be between 14 and 18"));
+    }
+    let settings = settings(&sent)?;
+    check_settings(&settings, false, app.world().knobs.ip_allow)?;
+    let first = sent.get("branch").and_then(Value::as_object);
+    let of_branch = |key: &str| text(first.and_then(|branch| branch.get(key)));
+    let database = of_branch("database_name").unwrap_or_else(|| DATABASE.to_owned());
+    let role = of_branch("role_name").unwrap_or_else(|| format!("{database}_owner"));
+    for (key, name) in [("database_name", &database), ("role_name", &role)] {
+        if let Some(reason) = names::refused(name) {
+            return Err(Refusal::bad_request(format!("[body.project.branch.{key}] {reason}")));
+        }
+    }
+    let mut world = app.world();
+    if world.projects.len() >= world.knobs.projects_limit {
+        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "projects limit exceeded"));
+    }
+    let permission = world.permission(&caller.0);
+    let mut project = Project::new("", major, false);
+    project.name = text(sent.get("name")).unwrap_or_else(|| project.id.clone());
+    project.store_passwords = sent.get("store_passwords").and_then(Value::as_bool).unwrap_or(true);
+    project.settings.extend(settings);
+    take(&mut project, &sent);
+    let mut branch = Branch::new(&of_branch("name").unwrap_or_else(|| "main".to_owned()));
+    branch.add_role(&role, Some(names::password()), false);
+    branch.add_database(&database, &role, false);
+    let endpoint = endpoints::new(&app, &branch, &Map::new())?;
+    branch.endpoints.push(endpoint);
+    project.default_branch.clone_from(&branch.id);
+    let chain = vec![
+        Link::of_branch("create_timeline", Effect::CreateProject, &branch),
+        Link::of_endpoint("start_compute", Effect::Start, &branch, &branch.endpoints[0]),
+    ];
+    project.branches.push(branch.clone());
+    let operations = endpoints::scheduled(&app, &mut project, chain, destined);
+    let endpoints = endpoints::of_branch(&app, &project.id, &project.branches[0]);
+    let answer = json!({
+        "project": shown(&project, permission.as_deref()),
+        "branch": branches::shown(&project, &branch),
+        "endpoints": endpoints,
+        "roles": branch.roles.values().map(|role| roles::shown(&branch.id, role, true)).collect::<Vec<_>>(),
+        "databases": branch.databases.iter().map(|it| databases::shown(&branch.id, it)).collect::<Vec<_>>(),
+        "connection_uris": branches::connection_uris(&app, &branch),
+        "operations": operations,
+    });
+    world.projects.push(project);
+    created(answer)
+}
+
+/// `DELETE /projects/{project}`: with its branches and servers.
+pub(crate) async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(project): Path<String>) -> Answer {
+    let (shown, computes) = {
+        let mut world = app.world();
+        let permission = world.permission(&caller.0);
+        if caller.0.kind == KeyKind::Project || permission.as_deref() == Some("EDITOR") {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "you do not have permission to delete this project"));
+        }
+        let project = found::changeable(&mut world, &project)?;
+        if project.branches.iter().any(|branch| branch.protected) {
+            let message = "cannot delete a project with a protected branch";
+            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+        }
+        let shown = shown(project, permission.as_deref());
+        let endpoints = project.branches.iter().flat_map(|branch| &branch.endpoints);
+        let mut computes: Vec<_> = endpoints.map(|endpoint| endpoint.id.clone()).collect();
+        for endpoint in &computes {
+            app.close_endpoint(endpoint);
+        }
+        computes.extend(project.branches.iter().map(|branch| branch.id.clone()));
+        let id = project.id.clone();
+        world.projects.retain(|project| project.id != id);
+        (shown, computes)
+    };
+    for compute in &computes {
+        app.remove_compute(compute).await?;
+    }
+    ok(json!({"project": shown}))
+}
+
+fn settings(sent: &Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
+    match sent.get("settings") {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(settings)) => Ok(settings.clone()),
+        Some(_) => Err(Refusal::bad_request("[body.project.settings] must be an object")),
+    }
+}
+
+fn take(project: &mut Project, sent: &Map<String, Value>) {
+    for key in ["default_endpoint_settings", "history_retention_seconds"] {
+        if let Some(value) = sent.get(key) {
+            project.patched.insert(key.to_owned(), value.clone());
+        }
+    }
+    project.updated_at = names::now();
 }
 
 /// `PATCH /projects/{project}`.
 pub(crate) async fn patch(
     State(app): State<Arc<App>>,
+    caller: Caller,
     Path(project): Path<String>,
     destined: Destined,
     body: Bytes,
 ) -> Answer {
     let mut world = app.world();
-    changeable(&world, &project)?;
-    let mut sent = member(&body, "project")?;
-    let settings = match sent.remove("settings") {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(settings)) => settings,
-        Some(_) => {
-            return Err(Refusal::bad_request("[body.project.settings] must be an object"));
-        }
-    };
-    check_settings(&settings, world.logical())?;
-    if let Some(name) = sent.remove("name") {
-        let Some(name) = name.as_str() else {
-            return Err(Refusal::bad_request("[body.project.name] must be a string"));
-        };
-        name.clone_into(&mut world.project_name);
+    let (permission, ip_allow) = (world.permission(&caller.0), world.knobs.ip_allow);
+    let project = found::changeable(&mut world, &project)?;
+    let sent = member(&body, "project")?;
+    let settings = settings(&sent)?;
+    check_settings(&settings, project.logical(), ip_allow)?;
+    match sent.get("name") {
+        None => {}
+        Some(Value::String(name)) => name.clone_into(&mut project.name),
+        Some(_) => return Err(Refusal::bad_request("[body.project.name] must be a string")),
     }
-    for key in ["default_endpoint_settings", "history_retention_seconds"] {
-        if let Some(value) = sent.remove(key) {
-            world.patched.insert(key.to_owned(), value);
-        }
-    }
-    let turns_on = !world.logical() && settings.get("enable_logical_replication") == Some(&Value::Bool(true));
-    world.settings.extend(settings);
-    world.updated_at = names::now();
+    take(project, &sent);
+    let turns_on = !project.logical() && settings.get("enable_logical_replication") == Some(&Value::Bool(true));
+    project.settings.extend(settings);
     // Computes that sleep take the new setting up when they wake.
-    let chain = if turns_on && world.endpoint.state == EndpointState::Active {
-        world.endpoint.pending = Some(EndpointState::Idle);
-        vec![("suspend_compute", Effect::Suspend), ("start_compute", Effect::Start)]
-    } else {
-        Vec::new()
-    };
-    let operations = operations::schedule(&app, &mut world, chain, destined.0);
-    ok(json!({"project": shown(&world), "operations": operations}))
+    let active = project.branches.iter().flat_map(|branch| branch.endpoints.iter().map(move |it| (branch, it)));
+    let active = active.filter(|(_, endpoint)| turns_on && endpoint.state == EndpointState::Active);
+    let chain: Vec<_> = active.flat_map(|(branch, endpoint)| endpoints::restarted(branch, endpoint)).collect();
+    let operations = endpoints::scheduled(&app, project, chain, destined);
+    ok(json!({"project": shown(project, permission.as_deref()), "operations": operations}))
 }
 
-fn check_settings(settings: &Map<String, Value>, logical: bool) -> Result<(), Refusal> {
+fn check_settings(settings: &Map<String, Value>, logical: bool, ip_allow: bool) -> Result<(), Refusal> {
     match settings.get("enable_logical_replication") {
         None | Some(Value::Bool(true)) => {}
         Some(Value::Bool(false)) if !logical => {}
@@ -189,6 +269,9 @@ fn check_settings(settings: &Map<String, Value>, logical: bool) -> Result<(), Re
     if !allowed.is_object() || !ips_are_texts || !flag_is_bool {
         return Err(Refusal::bad_request("[body.project.settings.allowed_ips] has an error"));
     }
+    if !ip_allow && allowed.get("ips").and_then(Value::as_array).is_some_and(|ips| !ips.is_empty()) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "IP Allow is not available on your plan"));
+    }
     Ok(())
 }
 
@@ -200,7 +283,7 @@ mod tests {
         let Value::Object(settings) = settings else {
             panic!("an object");
         };
-        check_settings(&settings, logical).is_ok()
+        check_settings(&settings, logical, true).is_ok()
     }
 
     #[test]
@@ -221,21 +304,16 @@ mod tests {
     }
 
     #[test]
-    fn a_change_needs_the_project_the_permission_and_peace() {
-        let mut world = World::new(17, false);
-        let id = world.project_id.clone();
-        let status = |world: &World, id: &str| changeable(world, id).err().map(|refusal| refusal.status.as_u16());
-        assert_eq!(status(&world, &id), None);
-        assert_eq!(status(&world, "other"), Some(404));
-        world.chains = 1;
-        assert_eq!(status(&world, &id), Some(423));
-        world.knobs.permission = Some("VIEWER".to_owned());
-        assert_eq!(status(&world, &id), Some(403));
+    fn a_plan_may_lack_ip_allow() {
+        let list = |ips: Value| json!({"allowed_ips": {"ips": ips}});
+        let checked = |value: Value| check_settings(value.as_object().expect("an object"), false, false);
+        assert_eq!(checked(list(json!(["10.0.0.1"]))).expect_err("refused").status, StatusCode::FORBIDDEN);
+        assert!(checked(list(json!([]))).is_ok());
     }
 
     #[test]
     fn the_project_has_the_fields_that_the_api_requires() {
-        let shown = shown(&World::new(17, false));
+        let shown = shown(&Project::new("p", 17, false), None);
         for field in [
             "id",
             "platform_id",

@@ -1,4 +1,4 @@
-//! Roles of the default branch. The answer comes at once; the server has the role when the operation has finished.
+//! Roles of a branch. The answer comes at once; the server has the role when the operation has finished.
 
 use std::sync::Arc;
 
@@ -8,21 +8,20 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal, created, member, nothing, ok};
-use super::branches::with_server;
+use super::found;
 use super::gate::Destined;
-use super::projects::changeable;
 use crate::app::App;
 use crate::names;
 use crate::operations::{self, Effect};
-use crate::world::{Role, World};
+use crate::world::Role;
 
 /// Neon's limit per branch.
 const MOST_ROLES: usize = 500;
 
 /// The object; the password is in the answers of create and reset only.
-fn shown(world: &World, role: &Role, with_password: bool) -> Value {
+pub(crate) fn shown(branch: &str, role: &Role, with_password: bool) -> Value {
     let mut shown = json!({
-        "branch_id": world.branch_id,
+        "branch_id": branch,
         "name": role.name,
         "protected": false,
         "authentication_method": if role.login { "password" } else { "no_login" },
@@ -37,10 +36,11 @@ fn shown(world: &World, role: &Role, with_password: bool) -> Value {
 
 /// `GET …/roles`.
 pub(crate) async fn list(State(app): State<Arc<App>>, Path((project, branch)): Path<(String, String)>) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let world = app.world();
-    let roles: Vec<_> = world.roles.values().map(|role| shown(&world, role, false)).collect();
+    let (_, found) = found::branch(&world, &project, &branch)?;
+    let roles: Vec<_> = found.roles.values().map(|role| shown(&branch, role, false)).collect();
     ok(json!({"roles": roles}))
 }
 
@@ -49,11 +49,11 @@ pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Path((project, branch, name)): Path<(String, String, String)>,
 ) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let world = app.world();
-    match world.roles.get(&name) {
-        Some(role) => ok(json!({"role": shown(&world, role, false)})),
+    match found::branch(&world, &project, &branch)?.1.roles.get(&name) {
+        Some(role) => ok(json!({"role": shown(&branch, role, false)})),
         None => Err(Refusal::not_found("role")),
     }
 }
@@ -65,10 +65,11 @@ pub(crate) async fn create(
     destined: Destined,
     body: Bytes,
 ) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let mut world = app.world();
-    changeable(&world, &project)?;
+    let project = found::changeable(&mut world, &project)?;
+    let found = found::branch_mut(project, &branch)?;
     let sent = member(&body, "role")?;
     let Some(name) = sent.get("name").and_then(Value::as_str) else {
         return Err(Refusal::bad_request("[body.role.name] must be a string"));
@@ -76,19 +77,19 @@ pub(crate) async fn create(
     if let Some(reason) = names::refused(name) {
         return Err(Refusal::bad_request(format!("[body.role.name] {reason}")));
     }
-    if world.roles.contains_key(name) {
+    if found.roles.contains_key(name) {
         return Err(Refusal::new(StatusCode::CONFLICT, format!("role already exists; role_name:{name:?}")));
     }
-    if world.roles.len() >= MOST_ROLES {
+    if found.roles.len() >= MOST_ROLES {
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "roles limit exceeded"));
     }
     let no_login = sent.get("no_login").and_then(Value::as_bool).unwrap_or_default();
     let password = (!no_login).then(names::password);
-    world.add_role(name, password.clone(), false);
-    let shown = world.roles.get(name).map(|role| shown(&world, role, true));
+    found.add_role(name, password.clone(), false);
+    let shown = found.roles.get(name).map(|role| shown(&branch, role, true));
     let effect = Effect::ApplyRole { name: name.to_owned(), password };
-    let chain = operations::reconfiguration(&world, effect);
-    let operations = operations::schedule(&app, &mut world, chain, destined.0);
+    let chain = operations::reconfiguration(found, effect);
+    let operations = operations::schedule(&app, project, chain, destined.0);
     created(json!({"role": shown, "operations": operations}))
 }
 
@@ -98,23 +99,24 @@ pub(crate) async fn delete(
     Path((project, branch, name)): Path<(String, String, String)>,
     destined: Destined,
 ) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let mut world = app.world();
-    changeable(&world, &project)?;
-    let Some(role) = world.roles.get(&name) else {
+    let project = found::changeable(&mut world, &project)?;
+    let found = found::branch_mut(project, &branch)?;
+    let Some(role) = found.roles.get(&name) else {
         return nothing();
     };
-    let shown = shown(&world, role, false);
-    if let Some(owned) = world.databases.iter().find(|database| database.owner == name) {
+    let shown = shown(&branch, role, false);
+    if let Some(owned) = found.databases.iter().find(|database| database.owner == name) {
         return Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             format!("role {name:?} owns database {:?}", owned.name),
         ));
     }
-    world.roles.remove(&name);
-    let chain = operations::reconfiguration(&world, Effect::DeleteRole(name));
-    let operations = operations::schedule(&app, &mut world, chain, destined.0);
+    found.roles.remove(&name);
+    let chain = operations::reconfiguration(found, Effect::DeleteRole(name));
+    let operations = operations::schedule(&app, project, chain, destined.0);
     ok(json!({"role": shown, "operations": operations}))
 }
 
@@ -124,12 +126,13 @@ pub(crate) async fn reset_password(
     Path((project, branch, name)): Path<(String, String, String)>,
     destined: Destined,
 ) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let mut world = app.world();
-    changeable(&world, &project)?;
+    let project = found::changeable(&mut world, &project)?;
+    let found = found::branch_mut(project, &branch)?;
     let password = names::password();
-    let Some(role) = world.roles.get_mut(&name) else {
+    let Some(role) = found.roles.get_mut(&name) else {
         return Err(Refusal::not_found("role"));
     };
     if !role.login {
@@ -139,9 +142,9 @@ pub(crate) async fn reset_password(
     role.updated_at = names::now();
     let role = role.clone();
     let effect = Effect::ApplyRole { name, password: Some(password) };
-    let chain = operations::reconfiguration(&world, effect);
-    let operations = operations::schedule(&app, &mut world, chain, destined.0);
-    ok(json!({"role": shown(&world, &role, true), "operations": operations}))
+    let chain = operations::reconfiguration(found, effect);
+    let operations = operations::schedule(&app, project, chain, destined.0);
+    ok(json!({"role": shown(&branch, &role, true), "operations": operations}))
 }
 
 /// `GET …/roles/{role}/reveal_password`.
@@ -149,13 +152,14 @@ pub(crate) async fn reveal_password(
     State(app): State<Arc<App>>,
     Path((project, branch, name)): Path<(String, String, String)>,
 ) -> Answer {
-    with_server(&app.world(), &project, &branch)?;
-    app.take_over_catalogue().await;
+    found::branch(&app.world(), &project, &branch)?;
+    app.take_over_catalogue(&project, &branch).await;
     let world = app.world();
-    let Some(role) = world.roles.get(&name) else {
+    let (project, found) = found::branch(&world, &project, &branch)?;
+    let Some(role) = found.roles.get(&name) else {
         return Err(Refusal::not_found("role"));
     };
-    if !world.knobs.store_passwords {
+    if !project.store_passwords {
         return Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "password storage is not enabled for this project"));
     }
     match &role.password {
@@ -167,20 +171,23 @@ pub(crate) async fn reveal_password(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::Branch;
+
+    fn role(password: Option<&str>) -> Role {
+        let mut branch = Branch::new("main");
+        branch.add_role("r", password.map(str::to_owned), true);
+        branch.roles["r"].clone()
+    }
 
     #[test]
     fn a_password_is_shown_only_where_it_was_just_made() {
-        let mut world = World::new(17, false);
-        world.add_role("r", Some("npg_secret".to_owned()), true);
-        let role = &world.roles["r"];
-        assert_eq!(shown(&world, role, true)["password"], "npg_secret");
-        assert!(shown(&world, role, false).get("password").is_none());
+        let role = role(Some("npg_secret"));
+        assert_eq!(shown("br", &role, true)["password"], "npg_secret");
+        assert!(shown("br", &role, false).get("password").is_none());
     }
 
     #[test]
     fn a_role_that_may_not_log_in_says_so() {
-        let mut world = World::new(17, false);
-        world.add_role("r", None, true);
-        assert_eq!(shown(&world, &world.roles["r"], true)["authentication_method"], "no_login");
+        assert_eq!(shown("br", &role(None), true)["authentication_method"], "no_login");
     }
 }

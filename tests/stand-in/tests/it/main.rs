@@ -1,8 +1,12 @@
 //! The binary as a test suite uses it: each test starts its own over a real Postgres server.
 
 mod api;
+mod branches;
 mod front;
+mod hosting;
 mod life;
 mod powers;
+mod projects;
 mod safety;
 mod support;
+mod time;

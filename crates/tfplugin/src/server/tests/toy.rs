@@ -9,16 +9,16 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::identity as import;
 use crate::kinds::data_source::DataSource;
-use crate::kinds::erased::{self, ErasedDataSource, ErasedResource};
+use crate::kinds::erased::{self, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
 use crate::kinds::resource::{MovedFrom, Plan, Resource, StoredState};
 use crate::model::attr::Attr;
 use crate::path;
 use crate::provider::{Configured, Provider};
 use crate::schema::timeouts::Timeouts;
-use crate::schema::{Schema, boolean, number, set_of, set_of_objects, string};
+use crate::schema::{Identity, Schema, boolean, number, set_of, set_of_objects, string};
 use crate::server::{
-    ApplyRequest, ClientCapabilities, Encoded, FrameworkServer, PlanRequest, PlanResponse, PluginServer, ReadRequest,
-    StateResponse,
+    ApplyRequest, ClientCapabilities, Encoded, FrameworkServer, ImportRequest, ImportResponse, PlanRequest,
+    PlanResponse, PluginServer, ReadRequest, StateResponse,
 };
 use crate::value::Value;
 use crate::value::codec;
@@ -64,6 +64,14 @@ impl Provider for Toy {
         vec![erased::resource(Thing)]
     }
 
+    fn ephemeral_resources() -> Vec<Box<dyn ErasedEphemeralResource<World>>> {
+        vec![erased::ephemeral_resource(super::ephemeral::Token)]
+    }
+
+    fn functions() -> Vec<Box<dyn ErasedFunction>> {
+        vec![erased::function(super::functions::Join)]
+    }
+
     fn data_sources() -> Vec<Box<dyn ErasedDataSource<World>>> {
         vec![erased::data_source(Size)]
     }
@@ -78,6 +86,7 @@ struct Model {
     size: Attr<i64>,
     owner: Attr<String>,
     keep: Attr<bool>,
+    secret: Attr<String>,
     id: Attr<String>,
     found: Attr<BTreeSet<String>>,
     parts: Attr<BTreeSet<Part>>,
@@ -101,6 +110,7 @@ impl Resource for Thing {
             .attribute("size", number().default(1).doc("Its size."))
             .attribute("owner", string().optional().replaces_if_set().doc("Its owner."))
             .attribute("keep", boolean().default(false).doc("Whether a delete leaves it where it is."))
+            .attribute("secret", string().optional().write_only().doc("What only the thing may know."))
             .attribute("id", string().computed().keeps_prior().doc("Its id."))
             .attribute(
                 "found",
@@ -113,6 +123,7 @@ impl Resource for Thing {
             .timeouts()
             .version(1)
             .import_id("<name>")
+            .identity(Identity::of(["name"]).optional(["owner"]))
     }
 
     /// Version 0 had `title` in place of `name`, and a `colour`. A state without a title is left as it is.
@@ -145,10 +156,15 @@ impl Resource for Thing {
     }
 
     async fn check_plan(&self, cx: &Context<World>, plan: &Plan<Model>) -> Diagnostics {
+        assert!(!cx.applies());
         let name = plan.planned.as_ref().or(plan.prior.as_ref()).and_then(|it| it.name.known()).cloned();
         match name.as_deref() {
             Some("refused") => Diagnostic::error("Refused", "").at(path!(name)).into(),
             Some("hangs") => std::future::pending().await,
+            Some("noted") => {
+                cx.set_private("noted", &plan.action_name());
+                Diagnostics::none()
+            }
             Some(_) => {
                 cx.warn(Diagnostic::warning("Checked", ""));
                 Diagnostics::none()
@@ -158,10 +174,14 @@ impl Resource for Thing {
     }
 
     async fn create(&self, cx: &Context<World>, plan: Model) -> Result<Model, Diagnostics> {
+        assert!(cx.applies());
         let name = plan.name.need(path!(name))?.clone();
         cx.data().lock().unwrap().insert(name.clone(), *plan.size.need(path!(size))?);
         let made = Model { id: Attr::Known(format!("id-{name}")), ..plan.clone() };
         cx.set_private("made", &true);
+        if let Some(secret) = cx.config::<Model>()?.secret.known() {
+            cx.set_private("secret_length", &secret.len());
+        }
         cx.warn(Diagnostic::warning("Made", ""));
         match name.as_str() {
             "breaks" => {
@@ -198,6 +218,7 @@ impl Resource for Thing {
     }
 
     async fn read(&self, cx: &Context<World>, state: Model) -> Result<Option<Model>, Diagnostics> {
+        assert!(!cx.applies());
         let name = state.name.need(path!(name))?.clone();
         if name == "hangs" {
             std::future::pending::<()>().await;
@@ -229,6 +250,9 @@ impl Resource for Thing {
 
     async fn delete(&self, cx: &Context<World>, state: Model) -> Result<(), Diagnostics> {
         let name = state.name.need(path!(name))?.clone();
+        if let Some(noted) = cx.private().get::<String>("noted") {
+            cx.warn(Diagnostic::warning(format!("Noted: {noted}"), ""));
+        }
         if name == "stays" {
             return Err(Diagnostic::error("Busy", "").into());
         }
@@ -241,6 +265,12 @@ impl Resource for Thing {
     fn import(id: &str) -> Result<Model, Diagnostics> {
         let [name] = import::parts(id, "<name>")?;
         Ok(Model { name: Attr::Known(name), ..Self::nulls()? })
+    }
+}
+
+impl Plan<Model> {
+    fn action_name(&self) -> &'static str {
+        if self.create().is_some() { "create" } else { "other" }
     }
 }
 
@@ -329,11 +359,21 @@ impl Client {
     }
 
     pub(crate) async fn apply(&self, prior: &Value, planned: &Value, private: &[u8]) -> StateResponse {
+        self.apply_config(prior, planned, planned, private).await
+    }
+
+    pub(crate) async fn apply_config(
+        &self,
+        prior: &Value,
+        planned: &Value,
+        config: &Value,
+        private: &[u8],
+    ) -> StateResponse {
         let request = ApplyRequest {
             type_name: "toy_thing".into(),
             prior_state: encode(prior),
             planned_state: encode(planned),
-            config: encode(planned),
+            config: encode(config),
             planned_private: private.to_vec(),
         };
         self.server.apply_resource_change(request).await
@@ -353,8 +393,14 @@ impl Client {
             type_name: "toy_thing".into(),
             current_state: encode(state),
             private: br#"{"made":true}"#.to_vec(),
+            current_identity: None,
         };
         self.server.read_resource(request).await
+    }
+
+    pub(crate) async fn import(&self, id: &str) -> ImportResponse {
+        let request = ImportRequest { type_name: "toy_thing".into(), id: id.into(), identity: None };
+        self.server.import_resource_state(request).await
     }
 
     pub(crate) async fn data(&self, items: &[(&str, Value)]) -> StateResponse {

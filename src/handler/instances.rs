@@ -1,0 +1,146 @@
+//! Instances of one object: which of them holds it, and the branch that its replacement stays on.
+
+use tfplugin::{Attr, Diagnostic, Diagnostics, path};
+
+use super::call::Call;
+use crate::neon::BranchId;
+use crate::postgres::marks::Nonce;
+use crate::target::{Fate, ObjectId, Server};
+
+/// In private state: the nonce of this instance.
+const INSTANCE: &str = "instance";
+
+/// In private state: the configuration named the branch at creation.
+const NAMED_BRANCH: &str = "named_branch";
+
+/// In the private state of a planned replacement: the ID of the new object, on the branch of the old one.
+const REPLACED_BY: &str = "replaced_by";
+
+/// In the private state of a planned destroy: another instance holds the object.
+const FORGET: &str = "forget";
+
+impl Call<'_> {
+    /// Records that this instance has created or adopted an object, in private state and for the rest of the process. Call
+    /// it before the lock that orders the work is released.
+    pub(crate) fn claim(&self, id: &impl ObjectId) -> Option<Nonce> {
+        let nonce = self.nonce_or_new();
+        self.target().natural_keys().remember(id.natural_key(), nonce.clone());
+        nonce
+    }
+
+    /// The nonce of this instance; none in states of versions before 0.2.
+    pub(crate) fn nonce(&self) -> Option<Nonce> {
+        self.cx().private().get(INSTANCE)
+    }
+
+    fn nonce_or_new(&self) -> Option<Nonce> {
+        let random =
+            || Nonce::random().inspect_err(|error| tracing::warn!(%error, "instances cannot be told apart")).ok();
+        let nonce = self.nonce().or_else(random);
+        if let Some(nonce) = &nonce {
+            self.cx().set_private(INSTANCE, nonce);
+        }
+        nonce
+    }
+
+    /// Whether another instance holds the object, so that a delete must leave it alone: one that has created or adopted it
+    /// in this process (`create_before_destroy`), or one that the plan saw.
+    pub(crate) fn is_held_by_another(&self, id: &impl ObjectId) -> bool {
+        self.cx().private().get::<bool>(FORGET) == Some(true)
+            || self.target().natural_keys().is_held_by_another(&id.natural_key(), self.nonce().as_ref())
+    }
+
+    /// Forgets an object that was deleted. Its replacement stays on its branch.
+    pub(crate) fn release(&self, id: &impl ObjectId) {
+        self.target().natural_keys().forget(&id.natural_key());
+        self.leaves(id);
+    }
+
+    /// Notes the branch of an object that is deleted, or kept and only removed from the state, for its replacement.
+    pub(crate) fn leaves<T: ObjectId>(&self, id: &T) {
+        let private = self.cx().private();
+        let replaced_by = private.get::<String>(REPLACED_BY).and_then(|id| id.parse::<T>().ok());
+        if let Some(new) = replaced_by {
+            self.remember_branch(&new);
+        }
+        if private.get::<bool>(NAMED_BRANCH) != Some(true) {
+            self.remember_branch(id);
+        }
+    }
+
+    fn remember_branch(&self, id: &impl ObjectId) {
+        if let Some(branch) = id.server().branch() {
+            self.target().branches().remember(id.key_on_any_branch(), &branch.project, &branch.id);
+        }
+    }
+
+    /// Notes what a replacement will be called, for the plan of the new object and for the apply. Terraform hands the
+    /// private state of a planned replacement to the deletion of the old object, and nothing to the creation.
+    pub(crate) fn replaces(&self, new: &impl ObjectId) {
+        self.remember_branch(new);
+        self.cx().set_private(REPLACED_BY, &new.to_string());
+    }
+
+    /// Notes that an object was read. Refuses the plan if the destroy of another instance of it was planned before.
+    pub(crate) fn sees(&self, id: &impl ObjectId) -> Result<(), Diagnostics> {
+        self.leaves(id);
+        let Some(nonce) = self.nonce_or_new() else { return Ok(()) };
+        if self.target().addresses().read(&id.natural_key(), &nonce) { Ok(()) } else { Err(two_addresses(id).into()) }
+    }
+
+    /// Plans the destroy of an object: it is only removed from the state where another instance was read.
+    pub(crate) fn plan_destroy(&self, id: &impl ObjectId) {
+        let Some(nonce) = self.nonce() else { return };
+        if self.target().addresses().plan_destroy(&id.natural_key(), &nonce) == Fate::Forgotten {
+            self.cx().set_private(FORGET, &true);
+        }
+    }
+
+    /// The server of an object to be created. Where the configuration names no branch, a replacement stays on the branch of
+    /// the object that it replaces, although the default branch of the project may have changed.
+    pub(crate) fn settled<T: ObjectId>(
+        &self,
+        server: Server,
+        named: &Attr<BranchId>,
+        id: impl Fn(Server) -> T,
+    ) -> Server {
+        if named.known().is_some() {
+            self.cx().set_private(NAMED_BRANCH, &true);
+            return server;
+        }
+        self.stays(server, id)
+    }
+
+    /// The same for the checks of a plan, with a warning if the objects of one run come to be on two branches.
+    pub(crate) fn stays<T: ObjectId>(&self, server: Server, id: impl Fn(Server) -> T) -> Server {
+        let Server::Neon(default) = &server else { return server };
+        let stays = self.target().branches().of(&id(server.clone()).key_on_any_branch());
+        match stays.filter(|it| *it != default.id) {
+            Some(branch) => Server::neon(default.project.clone(), branch),
+            None => server,
+        }
+    }
+
+    /// Warns once if an object is created on the default branch of a project while others stay on another branch.
+    pub(crate) fn on_two_branches(&self, server: &Server) -> Option<Diagnostic> {
+        let default = server.branch()?;
+        let other = self.target().branches().another(&default.project, &default.id)?;
+        self.cx().data().is_first(&format!("two branches of {}", default.project)).then(|| {
+            let detail = format!(
+                "New objects of project `{}` are created on {default}, which is the default branch. Existing objects stay on branch \
+                 `{other}`, also when they are replaced.\n\nTo keep them together, set `branch_id`.",
+                default.project
+            );
+            Diagnostic::warning("Objects are on two branches", detail).at(path!(branch_id))
+        })
+    }
+}
+
+fn two_addresses(id: &impl ObjectId) -> Diagnostic {
+    let detail = format!(
+        "`{id}` is in the state twice, for example as a deposed object that a failed `create_before_destroy` left, and one of the \
+         two is planned to be destroyed. That would take the object away from the other.\n\nPlan again. If this happens again, remove \
+         the one to be destroyed with `terraform state rm`, or run `terraform apply -parallelism=1`."
+    );
+    Diagnostic::error("Object is managed at two addresses", detail)
+}

@@ -1,0 +1,80 @@
+//! A project: settings, branches, and the operations that run on it.
+
+use serde_json::{Map, Value};
+
+use super::branch::Branch;
+use crate::names;
+use crate::operations::Operation;
+
+/// A project.
+#[derive(Debug, Clone)]
+pub(crate) struct Project {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Postgres' major version.
+    pub(crate) major: u16,
+    /// Whether the control plane keeps passwords.
+    pub(crate) store_passwords: bool,
+    /// Its settings.
+    pub(crate) settings: Map<String, Value>,
+    /// Other members that were sent.
+    pub(crate) patched: Map<String, Value>,
+    /// Id of the default branch.
+    pub(crate) default_branch: String,
+    /// Branches, oldest first.
+    pub(crate) branches: Vec<Branch>,
+    /// Operations, oldest first.
+    pub(crate) operations: Vec<Operation>,
+    /// Chains of operations that still run.
+    pub(crate) chains: u32,
+    /// When it was made.
+    pub(crate) created_at: String,
+    /// When it was changed last.
+    pub(crate) updated_at: String,
+}
+
+impl Project {
+    /// A project without branches.
+    pub(crate) fn new(name: &str, major: u16, logical: bool) -> Self {
+        let now = names::now();
+        let mut settings = Map::new();
+        settings.insert("enable_logical_replication".to_owned(), logical.into());
+        settings.insert("allowed_ips".to_owned(), serde_json::json!({"ips": [], "protected_branches_only": false}));
+        Self {
+            id: names::project_id(),
+            name: name.to_owned(),
+            major,
+            store_passwords: true,
+            settings,
+            patched: Map::new(),
+            default_branch: String::new(),
+            branches: Vec::new(),
+            operations: Vec::new(),
+            chains: 0,
+            created_at: now.clone(),
+            updated_at: now,
+        }
+    }
+
+    /// Whether logical replication is on.
+    pub(crate) fn logical(&self) -> bool {
+        self.settings.get("enable_logical_replication").and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// The branch of that id.
+    pub(crate) fn branch(&self, id: &str) -> Option<&Branch> {
+        self.branches.iter().find(|branch| branch.id == id)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn branch_mut(&mut self, id: &str) -> Option<&mut Branch> {
+        self.branches.iter_mut().find(|branch| branch.id == id)
+    }
+
+    /// Whether that branch has children.
+    pub(crate) fn has_children(&self, id: &str) -> bool {
+        self.branches.iter().any(|branch| branch.parent.as_deref() == Some(id))
+    }
+}
