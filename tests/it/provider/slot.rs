@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
-use super::{started, until};
+use super::{change_default_branch, started, until};
 use crate::support::core::{Action, Change, Core, Object, unknown};
 use crate::support::stand_in::StandIn;
 
@@ -334,4 +334,22 @@ fn a_slot_that_is_replaced_for_its_own_sake_is_not_behind_a_replaced_publication
     let plan = core.plan(TYPE, Some(&made), &renamed).expect("a plan");
     assert_eq!(plan.action, Action::Replace);
     plan.messages.insist_warning("new initial sync");
+}
+
+#[test]
+fn a_slot_without_a_publication_stays_on_its_branch_when_the_default_branch_changes() {
+    let stand_in = started();
+    let core = Core::new(&stand_in);
+    let config = |name: &str| {
+        json!({
+            "project_id": stand_in.ready.project_id, "database": "neondb", "name": name, "plugin": "test_decoding",
+        })
+    };
+    let made = core.made(TYPE, None, &config("s"));
+    assert_eq!(made.get("branch_id"), json!(stand_in.ready.branch_id));
+    change_default_branch(&stand_in);
+    let replaced = core.made(TYPE, Some(&made), &config("other"));
+    assert_eq!(replaced.get("branch_id"), made.get("branch_id"));
+    let again = core.made(TYPE, Some(&Object { tainted: true, ..replaced }), &config("other"));
+    assert_eq!(again.get("branch_id"), made.get("branch_id"));
 }
