@@ -12,9 +12,8 @@ use super::words;
 use crate::neon;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::publication::Publication;
-use crate::postgres::slot::Slot;
 use crate::postgres::table::Table;
-use crate::postgres::{self, Connection, PublicationName, RoleName, SlotName, TableName};
+use crate::postgres::{self, Connection, PublicationName, RoleName, TableName};
 use crate::target::{Company, Database, DatabaseLocation, Error, ObjectId};
 
 /// A database that a call works on.
