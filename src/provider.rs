@@ -79,7 +79,8 @@ impl Provider for Neonrep {
             .attribute(
                 "api_url",
                 string().optional().doc(format!(
-                    "URL of the Neon API. Defaults to the environment variable `NEON_API_URL`, then to `{}`.",
+                    "URL of the Neon API: `https://`, or `http://` on a loopback address. Defaults to the environment variable \
+                     `NEON_API_URL`, then to `{}`.",
                     neon::DEFAULT_BASE_URL
                 )),
             )

@@ -12,9 +12,9 @@ const PAGE: &str = "1000";
 /// A branch (`Branch` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Branch {
-    /// Its id.
+    /// Stays when the branch is renamed or reset.
     pub id: BranchId,
-    /// Its name, for messages.
+    /// For messages.
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
     /// The branch it was created from; `None` for a root branch. Slots are not inherited, and subscriptions are dropped at the

@@ -23,13 +23,13 @@ const LONGEST_LABEL: usize = 63;
 pub struct ConnectionUri {
     /// A DNS name or an IP address, an IPv6 address without brackets. The caller refuses a pooled host.
     pub host: String,
-    /// The port.
+    /// 5432 where the URI names none.
     pub port: u16,
-    /// The role.
+    /// The role as which to log in.
     pub user: String,
     /// `None` if the project does not store passwords.
     pub password: Option<Secret>,
-    /// The database.
+    /// The database to connect to.
     pub database: String,
 }
 

@@ -10,7 +10,7 @@ use super::request::{Method, Path, Request, json};
 pub struct ApiDatabase {
     /// Its identity: it stays when the database is renamed. The lowest is that of the branch's first database.
     pub id: i64,
-    /// Its name.
+    /// Unique in the branch.
     pub name: String,
     /// The role that owns it and as which the provider logs in.
     pub owner_name: String,

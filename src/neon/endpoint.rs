@@ -9,12 +9,12 @@ use super::request::{Method, Path, Request, json, or_default};
 /// An endpoint (`Endpoint` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Endpoint {
-    /// Its id.
+    /// The first label of its host.
     pub id: EndpointId,
     /// The direct host. It cannot be composed from the id, because it may carry a label of its region's cell.
     #[serde(default, deserialize_with = "or_default")]
     pub host: String,
-    /// Its branch.
+    /// The branch whose data it serves.
     pub branch_id: BranchId,
     /// Whether it accepts writes.
     #[serde(rename = "type")]

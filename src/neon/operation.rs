@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::ids::{BranchId, EndpointId, OperationId, ProjectId};
+use super::reply::shortened;
 use super::request::{Method, Path, Request, json, or_default};
 
 /// Neon may retry an operation that `failed` (Neon docs, "Operations"): without a change for this long, it has ended.
@@ -75,7 +76,7 @@ impl OperationStatus {
 /// One operation (`Operation` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Operation {
-    /// Its id, for Neon's support and console.
+    /// For Neon's support and console.
     pub id: OperationId,
     /// What it does, such as `apply_config`. A text, because the list grows.
     #[serde(default, deserialize_with = "or_default")]
@@ -115,7 +116,7 @@ impl Operation {
             text = format!("{text} after {} failures", self.failures_count);
         }
         if let Some(error) = self.error.as_deref().filter(|error| !error.is_empty()) {
-            text = format!("{text}: {error}");
+            text = format!("{text}: {}", shortened(error.to_owned()));
         }
         text
     }

@@ -18,6 +18,8 @@ pub(crate) struct Outage(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// Whether the API has answered at all.
+    answered: bool,
     /// Failures that cannot pass while the settings stay: of all calls under the empty key, of a refused API key by project.
     lasting: BTreeMap<String, Error>,
     /// Since when the API has been unavailable or unreachable, and the last failure.
@@ -49,9 +51,16 @@ impl Outage {
         self.state().passing.as_ref().map(|passing| passing.since)
     }
 
+    /// The error as it counts here: names and proxies that worked before fail for a moment only, in the middle of a long apply.
+    pub(crate) fn weigh(&self, error: Error) -> Error {
+        let passing = matches!(error.kind(), Kind::UnknownHost | Kind::ProxyRefused) && error.status().is_none();
+        if passing && self.state().answered { error.with_kind(Kind::Network) } else { error }
+    }
+
     /// Takes note of the result of an attempt that began then.
     pub(crate) fn note(&self, project: &str, begun: Instant, error: Option<&Error>) {
         let mut state = self.state();
+        state.answered |= error.is_none_or(|error| error.status().is_some());
         match error {
             Some(error) if error.kind().is_lasting() => {
                 // A key that is scoped to one project may be refused for another: the projects are told apart.

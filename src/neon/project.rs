@@ -10,9 +10,9 @@ use super::request::{self, Method, Path, Request, or_default};
 /// A project (`Project` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Project {
-    /// Its id.
+    /// Stays when the project is renamed.
     pub id: ProjectId,
-    /// Its name, for messages.
+    /// For messages.
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
     /// Postgres's major version.

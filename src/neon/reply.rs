@@ -69,7 +69,8 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-fn shortened(text: String) -> String {
+/// A text of the API, cut where it is longer than any message should be.
+pub(crate) fn shortened(text: String) -> String {
     match text.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
         None => text,

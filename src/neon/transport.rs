@@ -184,7 +184,8 @@ impl Transport {
         }
         let begun = tokio::time::Instant::now();
         let limit = budget.limit_of_an_answer(ANSWER_TIMEOUT, self.0.outage.since());
-        let exchange = self.exchange(request, limit);
+        let id = request_id();
+        let exchange = self.exchange(request, &id, limit);
         let result = if request.method.changes() {
             tokio::select! {
                 biased;
@@ -204,12 +205,13 @@ impl Transport {
                 Err(ended) => Err(Error::new(ended.kind(), format!("no answer, {}", ended.sentence()))),
             }
         };
+        let result = result.map_err(|error| self.0.outage.weigh(error));
         self.0.outage.note(request.project(), begun, result.as_ref().err());
-        result
+        result.map_err(|error| error.with_sent_id(&id))
     }
 
     /// One exchange. Bodies are never logged: roles, connection URIs and revealed passwords are in them.
-    async fn exchange<T>(&self, request: &Request<T>, limit: Duration) -> Result<T, Error> {
+    async fn exchange<T>(&self, request: &Request<T>, id: &str, limit: Duration) -> Result<T, Error> {
         let started = Instant::now();
         let url = format!("{}{}", self.0.base, request.target());
         let method = match request.method {
@@ -218,16 +220,15 @@ impl Transport {
             Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let id = request_id();
-        let mut call = self.0.http.request(method, url).header(X_REQUEST_ID, &id).timeout(limit);
+        let mut call = self.0.http.request(method, url).header(X_REQUEST_ID, id).timeout(limit);
         if let Some(body) = &request.body {
             call = call.json(body);
         }
         let reply = match self.receive(call).await {
             Ok(reply) => reply,
             Err(error) => {
-                let error = network::broken(request.method, &error).with_sent_id(&id);
-                tracing::debug!(method = %request.method, path = %request.path, request_id = %id, error = %error.message(), "Neon API did not answer");
+                let error = network::broken(request.method, &error);
+                tracing::debug!(method = %request.method, path = %request.path, request_id = id, error = %error.message(), "Neon API did not answer");
                 return Err(error);
             }
         };
@@ -235,17 +236,15 @@ impl Transport {
             method = %request.method,
             path = %request.path,
             status = reply.status,
-            request_id = reply.request_id.as_deref().unwrap_or(&id),
+            request_id = reply.request_id.as_deref().unwrap_or(id),
             milliseconds = milliseconds(started.elapsed()),
             "Neon API answered"
         );
-        let read = if (200..300).contains(&reply.status) {
-            let answer = Answer { status: reply.status, body: &reply.body.bytes };
-            (request.read)(answer).map_err(|unreadable| reply.unreadable(request.method, &unreadable))
-        } else {
-            Err(reply.into_error(request.method))
-        };
-        read.map_err(|error| error.with_sent_id(&id))
+        if !(200..300).contains(&reply.status) {
+            return Err(reply.into_error(request.method));
+        }
+        let answer = Answer { status: reply.status, body: &reply.body.bytes };
+        (request.read)(answer).map_err(|unreadable| reply.unreadable(request.method, &unreadable))
     }
 
     async fn receive(&self, call: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {

@@ -3,6 +3,7 @@
 //! No Terraform words and nothing of Neon's API. Per object one file: the value, pure functions that yield statements
 //! (`create`, `alter`, `drop`), `read` by name and `read_all` for a snapshot of the family. Only `connection` talks.
 
+pub mod acl;
 pub mod blocker;
 pub mod connection;
 pub mod database;
@@ -10,6 +11,7 @@ pub mod error;
 pub mod grant;
 pub mod identity;
 pub mod marks;
+pub mod membership;
 pub mod names;
 pub mod pool;
 pub mod privilege;

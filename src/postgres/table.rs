@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    fn of(relkind: &str) -> Result<Self> {
+    pub(super) fn of(relkind: &str) -> Result<Self> {
         Ok(match relkind {
             "r" => Self::Table,
             "p" => Self::Partitioned,

@@ -3,6 +3,10 @@
 //! Allowed values, defaults, replacement and rules come with each attribute's description, see [`crate::schema`]; prose
 //! and attribute sentences do not repeat them.
 
+mod function;
+
+pub use function::{FunctionPage, function_page};
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -16,7 +20,7 @@ const IMPORT_COMMAND: &str = "https://developer.hashicorp.com/terraform/cli/comm
 /// What one page is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
-    /// The provider block, a resource or a data source.
+    /// The provider block, a resource, a data source or an ephemeral resource.
     pub role: Role,
     /// The full type name, `neonrep_publication`; for the provider its name.
     pub name: &'a str,
@@ -52,6 +56,7 @@ fn title(page: &Page<'_>) -> String {
         Role::Provider => format!("{} Provider", page.provider),
         Role::Resource => format!("{} (Resource)", page.name),
         Role::DataSource => format!("{} (Data Source)", page.name),
+        Role::Ephemeral => format!("{} (Ephemeral Resource)", page.name),
     }
 }
 
@@ -60,6 +65,7 @@ fn front_matter(page: &Page<'_>) -> String {
         Role::Provider => return provider_front_matter(page),
         Role::Resource => ("Resource", page.name, page.provider),
         Role::DataSource => ("Data Source", page.name, page.provider),
+        Role::Ephemeral => ("Ephemeral Resource", page.name, page.provider),
     };
     let (subcategory, description) = (page.subcategory, plain_summary(page.schema.prose));
     format!(

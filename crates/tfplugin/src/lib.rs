@@ -90,7 +90,9 @@ pub mod wire;
 pub use context::Context;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use kinds::data_source::DataSource;
-pub use kinds::erased::{ErasedDataSource, ErasedResource};
+pub use kinds::ephemeral::{EphemeralResource, Opened};
+pub use kinds::erased::{ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
+pub use kinds::function::{Function, FunctionError, Parameter, Signature};
 pub use kinds::resource::{Plan, Resource};
 pub use model::attr::Attr;
 pub use provider::{Configured, Provider};
@@ -99,3 +101,8 @@ pub use schema::timeouts::Timeouts;
 pub use value::Value;
 pub use value::path::AttributePath;
 pub use value::types::Type;
+
+/// The provider of the README is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

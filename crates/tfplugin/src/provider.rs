@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::diagnostic::Diagnostics;
-use crate::kinds::erased::{ErasedDataSource, ErasedResource};
+use crate::kinds::erased::{ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
 use crate::kinds::resource::Model;
 use crate::schema::Schema;
 
@@ -46,6 +46,16 @@ pub trait Provider: Send + Sync + 'static {
 
     /// All resources, by `erased::resource(Publication)`.
     fn resources() -> Vec<Box<dyn ErasedResource<Self::Data>>>;
+
+    /// All ephemeral resources, by `erased::ephemeral_resource(Token)`.
+    fn ephemeral_resources() -> Vec<Box<dyn ErasedEphemeralResource<Self::Data>>> {
+        Vec::new()
+    }
+
+    /// All functions, by `erased::function(ParseId)`.
+    fn functions() -> Vec<Box<dyn ErasedFunction>> {
+        Vec::new()
+    }
 
     /// All data sources, by `erased::data_source(Connection)`.
     fn data_sources() -> Vec<Box<dyn ErasedDataSource<Self::Data>>>;

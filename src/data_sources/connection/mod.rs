@@ -211,7 +211,7 @@ fn uri(
     roots: Option<&str>,
 ) -> Secret {
     let escaped = |text| utf8_percent_encode(text, ESCAPED);
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let host = neon::host_in_uri(host);
     let roots = roots.map(|file| format!("&sslrootcert={}", escaped(file))).unwrap_or_default();
     Secret::new(format!(
         "postgresql://{}:{}@{host}:{port}/{}?sslmode=require&channel_binding=require{roots}",

@@ -178,13 +178,20 @@ async fn no_server_is_a_network_error_for_every_method() {
 async fn a_request_has_an_id_that_every_error_names() {
     let server = Server::start([answer(400, r#"{"message":"no"}"#), refusal(400), lost()]).await;
     let (client, impatient) = (server.client(), budget().with_patience(Duration::ZERO));
+    let id_of_the_last = |server: &Server| {
+        let calls = server.calls();
+        let headers = calls.last().map(|call| call.headers.clone()).unwrap_or_default();
+        headers.iter().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id").to_owned()
+    };
     for own in [None, Some("r-400"), None] {
         let error = client.get_project(&project(), &impatient).await.expect_err("refused");
-        let calls = server.calls();
-        let headers = &calls.last().expect("a call").headers;
-        let sent = headers.iter().find_map(|line| line.strip_prefix("x-request-id: ")).expect("an id");
-        assert_eq!(error.request_id(), Some(own.unwrap_or(sent)));
+        let sent = id_of_the_last(&server);
+        assert_eq!(error.request_id(), Some(own.unwrap_or(&sent)));
     }
+    let server = Server::start([answer(200, PROJECT).stalled()]).await;
+    let late = server.client().get_project(&project(), &Budget::lasting(Duration::from_millis(200))).await;
+    let error = late.expect_err("no answer in time");
+    assert_eq!((error.kind(), error.request_id()), (Kind::TimedOut, Some(id_of_the_last(&server).as_str())));
 }
 
 #[tokio::test(start_paused = true)]

@@ -155,6 +155,47 @@ async fn operations_are_waited_for_to_their_end() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_failed_operation_may_be_retried_by_neon_for_thirty_seconds() {
+    let script = [refusal(404), answer(201, MADE)].into_iter().chain(std::iter::repeat_n(operation("failed"), 100));
+    let server = Server::start(script).await;
+    let pending = made(&server).await;
+    let begun = tokio::time::Instant::now();
+    let error = pending.wait(&Budget::lasting(Duration::from_mins(10))).await.expect_err("failed");
+    assert_eq!(error.kind(), Kind::OperationFailed);
+    assert_eq!(error.message(), "operation `op-1` (apply_config) is `failed` after 2 failures: boom");
+    assert!((30..40).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+
+    let script = [refusal(404), answer(201, MADE), operation("failed"), operation("running"), operation("finished")];
+    let server = Server::start(script).await;
+    assert!(made(&server).await.wait(&Budget::lasting(Duration::from_mins(10))).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_operation_of_somebody_else_is_neither_waited_for_nor_failed_with() {
+    let listed = operations(&[("op-2", "br-other", "apply_config", 0), ("op-1", "br-1", "apply_config", -60)]);
+    let server = Server::start([refusal(404), lost(), answer(200, ROLE), answer(200, &listed)]).await;
+    made(&server).await.wait(&budget()).await.expect("nothing of ours runs");
+    assert_eq!(server.calls().len(), 4, "no operation is looked at");
+}
+
+#[tokio::test]
+async fn operations_are_compared_by_the_clock_of_the_api() {
+    // The API's clock is years behind: its answers tell, and its operations are ours all the same.
+    let date = "Wed, 25 Nov 2020 12:00:00 GMT";
+    let listed = r#"{"operations":[{"id":"op-2","branch_id":"br-1","action":"apply_config","status":"finished","created_at":"2020-11-25T12:00:05Z"},
+        {"id":"op-1","branch_id":"br-1","action":"apply_config","status":"finished","created_at":"2020-11-25T11:59:00Z"}]}"#;
+    let server = Server::start([
+        refusal(404).header("date", date),
+        lost(),
+        answer(200, ROLE).header("date", date),
+        answer(200, listed),
+    ])
+    .await;
+    let pending = made(&server).await;
+    assert_eq!(pending.operations().iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["op-2"]);
+}
+
 #[tokio::test]
 async fn an_operation_that_outlasts_the_time_is_named() {
     let server = Server::start([refusal(404), answer(201, MADE)]).await;

@@ -143,6 +143,35 @@ async fn a_name_that_does_not_resolve_ends_at_once() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
+/// A resolver that fails the second time only.
+struct Flickering(SocketAddr, AtomicUsize);
+
+impl Resolve for Flickering {
+    fn resolve(&self, _: Name) -> Resolving {
+        let (address, failed) = (self.0, self.1.fetch_add(1, Ordering::SeqCst) == 1);
+        Box::pin(async move {
+            if failed {
+                return Err(std::io::Error::other("Temporary failure in name resolution").into());
+            }
+            Ok(Box::new(std::iter::once(address)) as Addrs)
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_has_resolved_before_is_tried_again() {
+    let (address, root, _) = tls_server().await;
+    let base = settings(format!("https://api.example:{}/api/v2", address.port()));
+    let resolver = Arc::new(Flickering(address, AtomicUsize::new(0)));
+    let http = builder().dns_resolver(Arc::clone(&resolver)).tls_certs_only([root]);
+    let transport = Transport::with(&base, http).expect("legal");
+    let project = ProjectId::parse("p-1").expect("legal");
+    for call in ["before", "through"] {
+        transport.send(&project::get(&project), &budget()).await.expect(call);
+    }
+    assert_eq!(resolver.1.load(Ordering::SeqCst), 3);
+}
+
 /// A proxy that answers CONNECT with that status.
 async fn proxy(status: u16) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

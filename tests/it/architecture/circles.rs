@@ -140,7 +140,9 @@ fn no_import_leads_back() {
 }
 
 fn is_test(file: &Path) -> bool {
-    file.iter().any(|part| matches!(part.to_string_lossy().as_ref(), "tests" | "tests.rs" | "exchange_tests"))
+    file.iter().any(|part| {
+        matches!(part.to_string_lossy().as_ref(), "tests" | "tests.rs" | "exchange_tests" | "scripted_server.rs")
+    })
 }
 
 #[test]

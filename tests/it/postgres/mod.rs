@@ -1,6 +1,7 @@
 //! `neonrep::postgres` alone, against real servers: what the catalogue, the sessions and the statements do on 14 to 18.
 
 mod identities;
+mod privileges;
 mod publications;
 mod sessions;
 

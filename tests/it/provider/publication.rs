@@ -161,7 +161,7 @@ fn a_failed_update_keeps_what_was() {
     let plan = core.plan(TYPE, Some(&made), &wanted).expect("a plan");
     stand_in.sql("DROP PUBLICATION p");
     let outcome = core.apply(&plan, &wanted);
-    outcome.messages.insist_error("", "is gone");
+    outcome.messages.insist_error("", "no longer exists");
     assert_eq!(outcome.object, Some(made));
 }
 

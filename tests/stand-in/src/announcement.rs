@@ -27,8 +27,11 @@ pub(crate) struct Announcement {
     pub(crate) superuser_dsn: String,
     /// PEM file of the authority to trust.
     pub(crate) sslrootcert: String,
-    /// Base of the admin routes.
+    /// Base of the admin routes, with their token.
     pub(crate) admin_url: String,
+    /// The owner's connection to the first database, for a shell.
+    #[serde(skip)]
+    pub(crate) database_url: String,
 }
 
 impl Announcement {
@@ -44,6 +47,8 @@ impl Announcement {
             ("NEON_API_KEY", &self.api_key),
             ("PGSSLROOTCERT", &self.sslrootcert),
             ("TF_VAR_project_id", &self.project_id),
+            ("NEON_STAND_IN_ADMIN_URL", &self.admin_url),
+            ("DATABASE_URL", &self.database_url),
         ]
         .map(|(name, value)| format!("export {name}='{}'", value.replace('\'', r"'\''")))
         .join("\n")
@@ -67,7 +72,8 @@ mod tests {
             owner_role: "neondb_owner".to_owned(),
             superuser_dsn: "postgresql://".to_owned(),
             sslrootcert: "/tmp/ca.pem".to_owned(),
-            admin_url: "http://127.0.0.1:1/admin".to_owned(),
+            admin_url: "http://127.0.0.1:1/admin/t".to_owned(),
+            database_url: "postgresql://o:p@localhost:2/neondb".to_owned(),
         }
     }
 
@@ -101,7 +107,9 @@ mod tests {
             "export NEON_API_URL='http://127.0.0.1:1/api/v2'\n\
              export NEON_API_KEY='it'\\''s'\n\
              export PGSSLROOTCERT='/tmp/ca.pem'\n\
-             export TF_VAR_project_id='p'"
+             export TF_VAR_project_id='p'\n\
+             export NEON_STAND_IN_ADMIN_URL='http://127.0.0.1:1/admin/t'\n\
+             export DATABASE_URL='postgresql://o:p@localhost:2/neondb'"
         );
     }
 }

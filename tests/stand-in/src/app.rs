@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::Notify;
@@ -10,13 +10,16 @@ use tokio::task::AbortHandle;
 
 use crate::compute::{Compute, DATABASE, ServerState};
 use crate::faults::Faults;
+use crate::front::cache::Caches;
 use crate::front::{self, Tls};
 use crate::journal::Journal;
 use crate::lab::Lab;
 use crate::names;
-use crate::postgres::admin;
+use crate::postgres::admin::{self, Access};
 use crate::postgres::cluster::WalLevel;
 use crate::postgres::roles;
+use crate::rates::Rates;
+use crate::reset::Initial;
 use crate::world::{EndpointState, Ports, World};
 
 /// Name of the role that owns the first database.
@@ -34,6 +37,10 @@ pub(crate) struct App {
     pub(crate) listen: IpAddr,
     /// Faults to come.
     pub(crate) faults: StdMutex<Faults>,
+    /// What the proxy keeps.
+    caches: StdMutex<Caches>,
+    /// When requests were let in.
+    pub(crate) rates: StdMutex<Rates>,
     /// Calls seen.
     pub(crate) journal: StdMutex<Journal>,
     /// Told when an operation was looked at.
@@ -42,6 +49,9 @@ pub(crate) struct App {
     pub(crate) cut: Notify,
     /// What clusters are made with.
     pub(crate) lab: Lab,
+    /// Told when a test wants the whole to end.
+    pub(crate) stop: Notify,
+    initial: OnceLock<Initial>,
     tls: Arc<Tls>,
     world: StdMutex<World>,
     computes: StdMutex<BTreeMap<String, Arc<Compute>>>,
@@ -50,16 +60,27 @@ pub(crate) struct App {
 
 impl App {
     /// The parts, with no server yet.
-    pub(crate) fn new(lab: Lab, world: World, names: Vec<String>, host: &str, listen: IpAddr) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        lab: Lab,
+        world: World,
+        admin_token: String,
+        names: Vec<String>,
+        host: &str,
+        listen: IpAddr,
+    ) -> Result<Arc<Self>> {
         Ok(Arc::new(Self {
-            admin_token: names::admin_token(),
+            admin_token,
             names,
             host: host.to_owned(),
             listen,
             faults: StdMutex::default(),
+            caches: StdMutex::default(),
+            rates: StdMutex::default(),
             journal: StdMutex::default(),
             polled: Notify::new(),
             cut: Notify::new(),
+            stop: Notify::new(),
+            initial: OnceLock::new(),
             tls: Arc::new(Tls::new(&lab.certificates)?),
             lab,
             world: StdMutex::new(world),
@@ -70,12 +91,11 @@ impl App {
 
     /// The server of the first project, with its owner and its database, and its endpoint's ports.
     pub(crate) async fn start(self: &Arc<Self>, port: u16) -> Result<()> {
-        let (project, branch, endpoint, major) = {
+        let (project, branch, endpoint) = {
             let world = self.world();
             let branch = world.first_branch().context("a project")?;
             let endpoint = branch.read_write().context("an endpoint")?;
-            let project = world.project(&world.first).context("a project")?;
-            (project.id.clone(), branch.id.clone(), endpoint.id.clone(), project.major)
+            (world.first.clone(), branch.id.clone(), endpoint.id.clone())
         };
         let ports = self.open_endpoint(&endpoint, port)?;
         let password = names::password();
@@ -86,12 +106,26 @@ impl App {
             branch.add_role(OWNER, Some(password.clone()), false);
             branch.add_database(DATABASE, OWNER, false);
         }
-        self.add_project_compute(&project, &branch, major).await
+        self.add_project_compute(&project, &branch, None).await?;
+        let _ = self.initial.set(Initial::of(self)?); // it starts once
+        Ok(())
+    }
+
+    /// What the start has made.
+    pub(crate) fn initial(&self) -> Result<&Initial> {
+        self.initial.get().context("it has not started yet")
+    }
+
+    /// Ids of all computes.
+    pub(crate) fn computes_there(&self) -> Vec<String> {
+        self.computes().keys().cloned().collect()
     }
 
     /// The first server of a project: roles and databases that its default branch knows are made there.
-    pub(crate) async fn add_project_compute(&self, project: &str, branch: &str, major: u16) -> Result<()> {
-        let compute = Compute::create(&self.lab, major, self.wal_level(project)).await?;
+    /// It takes port and password of `before`, if given.
+    pub(crate) async fn add_project_compute(&self, project: &str, branch: &str, before: Option<&Access>) -> Result<()> {
+        let major = self.world().project(project).context("the project")?.major;
+        let compute = Compute::create(&self.lab, major, self.wal_level(project), before).await?;
         let (roles, databases) = {
             let world = self.world();
             let branch = world.project(project).and_then(|project| project.branch(branch)).context("the branch")?;
@@ -117,6 +151,18 @@ impl App {
     /// What the control plane knows. Never held over an await.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the proxy keeps. Taken after the world, never before it.
+    pub(crate) fn caches(&self) -> MutexGuard<'_, Caches> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ids of the computes whose servers run.
+    pub(crate) fn running(&self) -> Vec<String> {
+        let computes = self.computes();
+        let running = computes.iter().filter(|(_, compute)| compute.state() == ServerState::Up);
+        running.map(|(id, _)| id.clone()).collect()
     }
 
     fn computes(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Compute>>> {

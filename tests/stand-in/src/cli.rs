@@ -13,15 +13,15 @@ use clap::Parser;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Cli {
     /// Major version of Postgres: 14 to 18
-    #[arg(long, default_value_t = 17, value_parser = clap::value_parser!(u16).range(14..=18))]
+    #[arg(long, env = "NEON_STAND_IN_POSTGRES", default_value_t = 17, value_parser = clap::value_parser!(u16).range(14..=18))]
     pub(crate) postgres: u16,
 
     /// Address of the API; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
 
-    /// A further name that clients call us by; may be repeated
-    #[arg(long = "name", value_name = "NAME")]
+    /// A name that clients call us by, in place of localhost; may be repeated, the first one is announced
+    #[arg(long = "name", env = "NEON_STAND_IN_NAME", value_name = "NAME", value_delimiter = ',')]
     pub(crate) names: Vec<String>,
 
     /// Port of Postgres on 127.0.0.1; 0 takes a free one
@@ -48,13 +48,29 @@ pub(crate) struct Cli {
     #[arg(long, env = "NEON_STAND_IN_CACHE")]
     pub(crate) cache_dir: Option<PathBuf>,
 
-    /// Stay when the parent process ends
+    /// Go to the background once all is ready, and stay when the parent process ends
     #[arg(long)]
     pub(crate) detached: bool,
+
+    /// File that holds the process id as long as this runs
+    #[arg(long, value_name = "PATH")]
+    pub(crate) pid_file: Option<PathBuf>,
+
+    /// The secret part of the admin URL instead of a random one
+    #[arg(env = "NEON_STAND_IN_ADMIN_TOKEN", long, hide_env_values = true, value_parser = token)]
+    pub(crate) admin_token: Option<String>,
 
     /// Fetch and unpack the server, then end: later starts are quick
     #[arg(long)]
     pub(crate) fetch: bool,
+}
+
+/// A token that nobody guesses, and that needs no escape in a URL.
+fn token(text: &str) -> Result<String, String> {
+    if text.len() < 16 || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err("at least 16 letters and digits".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -66,6 +82,12 @@ mod tests {
         let cli = Cli::try_parse_from(["neon-stand-in", "--postgres", "17"]).expect("documented");
         assert_eq!(cli.postgres, 17);
         assert!(!cli.env && !cli.logical && !cli.detached);
+    }
+
+    #[test]
+    fn a_token_is_long_and_plain() {
+        assert!(token("abcdefgh12345678").is_ok());
+        assert!(token("short").is_err() && token("abcdefgh/1234567").is_err());
     }
 
     #[test]

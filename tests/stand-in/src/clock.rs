@@ -1,23 +1,48 @@
-//! What happens by itself as time passes.
+//! What happens by itself as time passes: branches expire, idle computes are suspended, forgotten slots are dropped.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use jiff::Timestamp;
 
 use crate::app::App;
+use crate::compute::ServerState;
 use crate::faults::Fate;
+use crate::operations::{self, Effect, Link};
+use crate::postgres::passing;
 use crate::server;
-use crate::world::Project;
+use crate::world::{EndpointState, Project};
 
 /// How often we look.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Since when a slot has been idle at the same place, by compute and name.
+type IdleSlots = BTreeMap<(String, String), (String, Instant)>;
+
 /// Until the process ends.
 pub(crate) async fn run(app: Arc<App>) {
+    let mut idle_slots = IdleSlots::new();
     loop {
         tokio::time::sleep(TICK).await;
         expire(&app, Timestamp::now());
+        let (idle_suspend, reaper) = {
+            let knobs = &app.world().knobs;
+            (knobs.idle_suspend_ms.map(Duration::from_millis), knobs.slot_reaper_ms.map(Duration::from_millis))
+        };
+        for id in app.running() {
+            if let Some(patience) = reaper
+                && let Err(error) = reap(&app, &id, patience, &mut idle_slots).await
+            {
+                tracing::debug!("slots of {id}: {error:#}");
+            }
+            if let Some(patience) = idle_suspend
+                && let Err(error) = suspend_if_idle(&app, &id, patience).await
+            {
+                tracing::debug!("suspending {id}: {error:#}");
+            }
+        }
     }
 }
 
@@ -37,6 +62,51 @@ fn expired(project: &Project, now: Timestamp) -> Option<String> {
     let mut branches = project.branches.iter().filter(|branch| branch.expires_at.as_ref().is_some_and(over));
     let found = branches.find(|branch| branch.id != project.default_branch && !project.has_children(&branch.id))?;
     Some(found.id.clone())
+}
+
+/// Suspends a compute that nothing has kept awake for so long, by an operation as Neon does.
+async fn suspend_if_idle(app: &Arc<App>, id: &str, patience: Duration) -> Result<()> {
+    let compute = app.compute(id)?;
+    if passing::is_busy(&*compute.superuser().await?).await? {
+        compute.touch();
+    }
+    if compute.untouched_for() < patience {
+        return Ok(());
+    }
+    let mut world = app.world();
+    let Some(project) = world.project_of_compute(id).map(|project| project.id.clone()) else { return Ok(()) };
+    let Some(project) = world.project_mut(&project).filter(|project| project.chains == 0) else { return Ok(()) };
+    let chain: Vec<_> = project
+        .branches
+        .iter()
+        .flat_map(|branch| branch.endpoints.iter().map(move |endpoint| (branch, endpoint)))
+        .map(|(branch, endpoint)| (Link::of_endpoint("suspend_compute", Effect::Suspend, branch, endpoint), endpoint))
+        .filter(|(link, endpoint)| link.compute() == id && endpoint.state == EndpointState::Active)
+        .map(|(link, _)| link)
+        .collect();
+    operations::schedule(app, project, chain, Fate::Finished);
+    Ok(())
+}
+
+/// Drops slots whose consumer has not been there, nor confirmed anything, for so long.
+async fn reap(app: &App, id: &str, patience: Duration, idle: &mut IdleSlots) -> Result<()> {
+    let compute = app.compute(id)?;
+    if compute.state() != ServerState::Up {
+        return Ok(());
+    }
+    let client = compute.superuser().await?;
+    let found = passing::idle_slots(&client).await?;
+    idle.retain(|(of, name), _| of != id || found.iter().any(|(slot, _)| slot == name));
+    for (name, confirmed) in found {
+        let entry = idle.entry((id.to_owned(), name.clone())).or_insert_with(|| (confirmed.clone(), Instant::now()));
+        if entry.0 != confirmed {
+            *entry = (confirmed, Instant::now());
+        } else if entry.1.elapsed() >= patience {
+            tracing::info!("slot {name} was idle for too long");
+            passing::drop_slot(&client, &name).await?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

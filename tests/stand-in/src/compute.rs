@@ -1,7 +1,8 @@
 //! One server: a branch's or a replica's. It is started, suspended, copied, and reached as superuser.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use tokio::sync::{Mutex, watch};
@@ -42,6 +43,7 @@ pub(crate) struct Compute {
     state: watch::Sender<ServerState>,
     cluster: Mutex<Cluster>,
     superuser: Mutex<Option<Arc<Client>>>,
+    touched: StdMutex<Instant>,
 }
 
 impl Compute {
@@ -54,14 +56,19 @@ impl Compute {
             state: watch::Sender::new(ServerState::Up),
             cluster: Mutex::new(cluster),
             superuser: Mutex::new(None),
+            touched: StdMutex::new(Instant::now()),
         })
     }
 
-    /// A new cluster as Neon makes one, without roles and databases of users. It runs.
-    pub(crate) async fn create(lab: &Lab, major: u16, level: WalLevel) -> Result<Self> {
+    /// A new cluster as Neon makes one, without roles and databases of users, with port and password of `before`. It runs.
+    pub(crate) async fn create(lab: &Lab, major: u16, level: WalLevel, before: Option<&Access>) -> Result<Self> {
         let mut cluster = Cluster::from_seed(lab, lab.installation(major).await?)?;
+        if let Some(before) = before {
+            cluster.use_port(before.port);
+        }
         cluster.start(level).await?;
-        let compute = Self::new(cluster, names::password())?;
+        let password = before.map_or_else(names::password, |before| before.password.clone());
+        let compute = Self::new(cluster, password)?;
         admin::set_up_cluster(&*compute.superuser().await?, major, &compute.access.password).await?;
         Ok(compute)
     }
@@ -108,6 +115,16 @@ impl Compute {
         Ok(client)
     }
 
+    /// Notes that somebody used it.
+    pub(crate) fn touch(&self) {
+        *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long nobody has.
+    pub(crate) fn untouched_for(&self) -> Duration {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
     /// How the server is now.
     pub(crate) fn state(&self) -> ServerState {
         *self.state.borrow()
@@ -122,6 +139,7 @@ impl Compute {
     pub(crate) async fn wake(&self, level: WalLevel) -> Result<bool> {
         let mut cluster = self.cluster.lock().await;
         cluster.start(level).await.context("starting the compute")?;
+        self.touch();
         Ok(self.state.send_replace(ServerState::Up) != ServerState::Up)
     }
 

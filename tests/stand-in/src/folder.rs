@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::kill;
@@ -19,6 +20,9 @@ const MEMORY: &str = "/dev/shm";
 /// How much must be free there. Containers often have 64 MiB, which is not enough.
 const MEMORY_NEEDED: u64 = 2 << 30;
 
+/// How often the removal is tried again.
+const REMOVALS: u32 = 20;
+
 /// Makes the folder where the server's user gets to it: in `TMPDIR` if that is set, else in memory, else in `/tmp`.
 pub(crate) fn make(user: RunAs) -> Result<TempDir> {
     let base = base(std::env::var_os("TMPDIR").map(PathBuf::from), user);
@@ -31,6 +35,20 @@ pub(crate) fn make(user: RunAs) -> Result<TempDir> {
     // The umask may have closed it.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
     Ok(folder)
+}
+
+/// Removes it; a copy that is still being made may put files there meanwhile.
+pub(crate) fn remove(folder: TempDir) -> Result<()> {
+    let path = folder.keep();
+    let mut removed = fs::remove_dir_all(&path);
+    for _ in 0..REMOVALS {
+        if removed.is_ok() || !path.exists() {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        removed = fs::remove_dir_all(&path);
+    }
+    removed.with_context(|| format!("removing {}", path.display()))
 }
 
 fn base(asked_for: Option<PathBuf>, user: RunAs) -> PathBuf {

@@ -29,6 +29,20 @@ pub(crate) struct Knobs {
     pub(crate) refuse_times: Option<u32>,
     /// What becomes of errors before the login is over.
     pub(crate) proxy_errors: ProxyErrors,
+    /// After how long without work a compute is suspended by itself, in milliseconds.
+    pub(crate) idle_suspend_ms: Option<u64>,
+    /// After how long without a consumer a slot is dropped, in milliseconds.
+    pub(crate) slot_reaper_ms: Option<u64>,
+    /// Requests a minute, beyond which the API answers 429.
+    pub(crate) requests_per_minute: Option<usize>,
+    /// Requests a second on one route.
+    pub(crate) requests_per_second: Option<usize>,
+    /// `Retry-After` of these answers, in seconds.
+    pub(crate) retry_after: Option<u32>,
+    /// How long the proxy keeps errors of the control plane, in milliseconds.
+    pub(crate) proxy_error_cache_ms: u64,
+    /// How long it keeps secrets of roles and lists of addresses.
+    pub(crate) proxy_role_cache_ms: u64,
     /// How many projects the plan has.
     pub(crate) projects_limit: usize,
     /// How many branches a project may have.
@@ -51,6 +65,13 @@ impl Default for Knobs {
             refuse_sqlstate: None,
             refuse_times: None,
             proxy_errors: ProxyErrors::Postgres,
+            idle_suspend_ms: None,
+            slot_reaper_ms: None,
+            requests_per_minute: None,
+            requests_per_second: None,
+            retry_after: None,
+            proxy_error_cache_ms: 0,
+            proxy_role_cache_ms: 0,
             projects_limit: 100,
             branches_limit: 500,
             ip_allow: true,

@@ -3,6 +3,7 @@
 mod allowed_ips;
 mod announcement;
 mod app;
+mod background;
 mod cli;
 mod clock;
 mod compute;
@@ -15,6 +16,8 @@ mod lab;
 mod names;
 mod operations;
 mod postgres;
+mod rates;
+mod reset;
 mod server;
 mod turned;
 mod world;
@@ -62,6 +65,14 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<()> {
+    let detached = cli.detached && !cli.fetch;
+    if detached && !background::is_it() {
+        return background::launch();
+    }
+    if detached {
+        background::begin()?;
+    }
+    let _pid_file = cli.pid_file.as_deref().map(background::PidFile::write).transpose()?;
     let filter = tracing_subscriber::EnvFilter::try_from_env("NEON_STAND_IN_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("neon_stand_in=info,warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -94,7 +105,7 @@ async fn stand_in(cli: &Cli) -> Result<()> {
         app.close().await?;
     }
     if let Some(folder) = folder {
-        folder.close().context("removing the data")?;
+        folder::remove(folder)?;
     }
     outcome
 }
@@ -140,14 +151,26 @@ async fn serve(
         names.push(cli.listen.ip().to_string());
     }
     let host = cli.names.first().map_or(HOST, String::as_str);
-    let app = App::new(lab, world, names, host, cli.listen.ip())?;
+    let admin_token = cli.admin_token.clone().unwrap_or_else(names::admin_token);
+    let app = App::new(lab, world, admin_token, names, host, cli.listen.ip())?;
     *started = Some(Arc::clone(&app));
     app.start(cli.postgres_port).await?;
     tokio::spawn(clock::run(Arc::clone(&app)));
 
-    let base = format!("http://{}", api.local_addr()?);
+    let own = api.local_addr()?;
+    let base = match cli.names.first() {
+        Some(name) => format!("http://{name}:{}", own.port()),
+        None if own.ip().is_unspecified() => format!("http://{HOST}:{}", own.port()),
+        None => format!("http://{own}"),
+    };
     announce(cli.env, &announcement(&app, &base)?)?;
-    server::serve(app, api).await
+    if background::is_it() {
+        background::fall_silent()?;
+    }
+    tokio::select! {
+        served = server::serve(Arc::clone(&app), api) => served,
+        () = app.stop.notified() => Ok(()),
+    }
 }
 
 fn announcement(app: &App, base: &str) -> Result<Announcement> {
@@ -168,6 +191,7 @@ fn announcement(app: &App, base: &str) -> Result<Announcement> {
         superuser_dsn,
         sslrootcert: app.lab.certificates.authority.display().to_string(),
         admin_url: format!("{base}/admin/{}", app.admin_token),
+        database_url: server::owner_uri(app, branch),
     })
 }
 

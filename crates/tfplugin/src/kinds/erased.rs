@@ -2,4 +2,6 @@
 //! `vec![erased::resource(Publication), erased::resource(Slot)]`.
 
 pub use super::data_source::erased::{ErasedDataSource, data_source};
+pub use super::ephemeral::erased::{ErasedEphemeralResource, ephemeral_resource};
+pub use super::function::erased::{ErasedFunction, function};
 pub use super::resource::erased::{ErasedResource, resource};

@@ -153,6 +153,12 @@ pub trait Resource: Send + Sync + 'static {
     /// and start from [`nulls`](Self::nulls).
     fn import(id: &str) -> Result<Self::Model, Diagnostics>;
 
+    /// The model that an identity names: the attributes of [`Schema::identity`](crate::schema::Schema::identity) are
+    /// set in `named`, all others null. For identities that leave out what the resource can find by itself.
+    fn import_identity(named: Self::Model) -> Result<Self::Model, Diagnostics> {
+        Ok(named)
+    }
+
     /// Brings a state that an older schema `version` stored into the form of the current one, in one step. What is
     /// missing in the answer is null; what the schema does not have is an error, so an attribute that was removed is
     /// dropped here. Called without a configured provider. No IO.

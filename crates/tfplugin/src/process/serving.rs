@@ -26,7 +26,7 @@ use crate::wire::generated::plugin::{
     grpc_stdio_server::GrpcStdioServer,
 };
 use crate::wire::generated::tfplugin6::provider_server::ProviderServer;
-use crate::wire::provider_service::ProviderService;
+use crate::wire::service::ProviderService;
 
 /// In both directions, as `HashiCorp`'s own servers have it. tonic's default for requests is 4 MiB.
 const MESSAGE_BYTES: usize = 256 << 20;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attribute, Kind, Nesting, Rule, Schema};
+use super::{Attribute, Identity, Kind, Nesting, Rule, Schema};
 use crate::value::types::Type;
 
 /// What a schema describes.
@@ -15,6 +15,8 @@ pub enum Role {
     Resource,
     /// A data source.
     DataSource,
+    /// An ephemeral resource.
+    Ephemeral,
 }
 
 impl Role {
@@ -22,7 +24,7 @@ impl Role {
     fn reserved(self) -> &'static [&'static str] {
         match self {
             Self::Provider => &["alias", "version", "count", "depends_on", "for_each", "source", "lifecycle", "locals"],
-            Self::Resource | Self::DataSource => {
+            Self::Resource | Self::DataSource | Self::Ephemeral => {
                 &["count", "for_each", "depends_on", "provider", "lifecycle", "connection", "provisioner", "locals"]
             }
         }
@@ -60,6 +62,24 @@ impl Schema {
                     Some(_) => {}
                 }
             }
+        }
+        for name in self.identity.iter().flat_map(Identity::names) {
+            match self.attributes.get(name) {
+                None => problems.add(name, "the identity names it, but there is no such attribute"),
+                Some(it) if !Identity::takes(&it.value_type()) => {
+                    problems.add(
+                        name,
+                        "the identity names it, but it is neither a string, a bool, a number nor a list of them",
+                    );
+                }
+                Some(it) if it.sensitive || it.write_only => {
+                    problems.add(name, "the identity names it, but it is secret");
+                }
+                Some(_) => {}
+            }
+        }
+        if self.identity.as_ref().is_some_and(|it| it.required.is_empty()) {
+            problems.add("", "the identity has no attribute that an import must say");
         }
         if problems.found.is_empty() { Ok(()) } else { Err(problems.found) }
     }
@@ -237,6 +257,28 @@ mod tests {
                 "`c`: a rule names it, but it is not optional",
             ]
         );
+    }
+
+    #[test]
+    fn an_identity_is_of_flat_attributes_of_the_schema() {
+        let check = |identity: Identity| {
+            let schema = Schema::new("Prose.")
+                .attribute("name", string().required().doc("One."))
+                .attribute("all", set_of(Type::String).optional().doc("Two."))
+                .attribute("key", string().optional().sensitive().doc("Three."))
+                .identity(identity);
+            schema.check(Role::Resource).map_err(|problems| problems.join("; "))
+        };
+        assert_eq!(check(Identity::of(["name"])), Ok(()));
+        for (identity, wanted) in [
+            (Identity::of(["name", "none"]), "no such attribute"),
+            (Identity::of(["name"]).optional(["all"]), "neither a string"),
+            (Identity::of(["key"]), "secret"),
+            (Identity::default().optional(["name"]), "must say"),
+        ] {
+            let problems = check(identity).unwrap_err();
+            assert!(problems.contains(wanted), "{problems}");
+        }
     }
 
     #[test]

@@ -10,9 +10,11 @@
 
 mod check;
 pub(crate) mod describe;
+mod identity;
 pub mod timeouts;
 
 pub use check::Role;
+pub use identity::Identity;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +36,8 @@ pub struct Schema {
     pub rules: Vec<Rule>,
     /// The form of an import id, for documentation and messages: `<project_id>/<branch_id>/<name>`.
     pub import_id: Option<&'static str>,
+    /// What tells one object from another, for imports by identity and lists; none has no identity.
+    pub identity: Option<Identity>,
     /// What [`object_type`](Self::object_type) gives, made at its first use.
     object_type: OnceLock<Type>,
     has_secrets: OnceLock<bool>,
@@ -137,6 +141,7 @@ impl Schema {
             attributes: BTreeMap::new(),
             rules: Vec::new(),
             import_id: None,
+            identity: None,
             object_type: OnceLock::new(),
             has_secrets: OnceLock::new(),
         }
@@ -175,6 +180,14 @@ impl Schema {
     #[must_use]
     pub fn import_id(mut self, form: &'static str) -> Self {
         self.import_id = Some(form);
+        self
+    }
+
+    /// Says what tells one object from another (Terraform 1.12, OpenTofu 1.12 and newer): names of attributes, whose
+    /// values the framework takes from the state.
+    #[must_use]
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
         self
     }
 

@@ -17,7 +17,7 @@ use crate::provider::Provider;
 use crate::schema::Schema;
 use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::host::{FrameworkServer, decode, encode, failure};
-use crate::server::verify;
+use crate::server::{identity, verify};
 use crate::value::Value;
 
 /// How long past its deadline a handler may take to cancel its work and find out what exists. Handlers keep their
@@ -46,6 +46,7 @@ impl<P: Provider> FrameworkServer<P> {
         let prior_with = |diagnostics: Diagnostics| StateResponse {
             state: Some(request.prior_state.clone()),
             private: request.planned_private.clone(),
+            identity: None,
             diagnostics,
         };
         let nothing_done = |problem: Diagnostic| prior_with(problem.into());
@@ -78,10 +79,16 @@ impl<P: Provider> FrameworkServer<P> {
         let private = Private::of_plan(&request.planned_private, operation == Operation::Create);
         let cx = self.context(data, operation.timeout(timed), private).with_config(change.config.clone()).for_apply();
         let outcome = run(resource, &cx, operation, change).await;
-        match encode(resource.schema(), &outcome.state, type_name) {
-            Ok(state) => {
-                StateResponse { state: Some(state), private: outcome.private, diagnostics: outcome.diagnostics }
-            }
+        let schema = resource.schema();
+        let encoded = encode(schema, &outcome.state, type_name)
+            .and_then(|state| Ok((state, identity::of(schema, &outcome.state)?)));
+        match encoded {
+            Ok((state, identity)) => StateResponse {
+                state: Some(state),
+                private: outcome.private,
+                identity,
+                diagnostics: outcome.diagnostics,
+            },
             Err(problem) => prior_with(outcome.diagnostics + problem.into()),
         }
     }

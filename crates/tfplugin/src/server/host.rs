@@ -9,12 +9,14 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApplyRequest, ClientCapabilities, Encoded, ImportResponse, Metadata, MoveRequest, PlanRequest, PlanResponse,
-    PluginServer, ProviderSchema, ReadRequest, StateResponse, UpgradeRequest,
+    ApplyRequest, ClientCapabilities, Encoded, FunctionRefusal, ImportRequest, ImportResponse, Metadata, MoveRequest,
+    OpenResponse, PlanRequest, PlanResponse, PluginServer, ProviderSchema, ReadRequest, RenewResponse, StateResponse,
+    UpgradeRequest,
 };
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kinds::erased::{ErasedDataSource, ErasedResource};
+use crate::kinds::erased::{ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
+use crate::kinds::function::Signature;
 use crate::kinds::typed::{self, Origin};
 use crate::private::Private;
 use crate::provider::{Configured, Provider};
@@ -30,6 +32,8 @@ pub struct FrameworkServer<P: Provider> {
     pub(crate) schema: Schema,
     resources: BTreeMap<&'static str, Box<dyn ErasedResource<P::Data>>>,
     data_sources: BTreeMap<&'static str, Box<dyn ErasedDataSource<P::Data>>>,
+    ephemeral_resources: BTreeMap<&'static str, Box<dyn ErasedEphemeralResource<P::Data>>>,
+    pub(crate) functions: BTreeMap<&'static str, Box<dyn ErasedFunction>>,
     configuration: RwLock<Configuration<P::Data>>,
     running: Mutex<CancellationToken>,
 }
@@ -62,6 +66,8 @@ impl<P: Provider> FrameworkServer<P> {
             schema: P::schema(),
             resources: P::resources().into_iter().map(|it| (it.type_name(), it)).collect(),
             data_sources: P::data_sources().into_iter().map(|it| (it.type_name(), it)).collect(),
+            ephemeral_resources: P::ephemeral_resources().into_iter().map(|it| (it.type_name(), it)).collect(),
+            functions: P::functions().into_iter().map(|it| (it.name(), it)).collect(),
             configuration: RwLock::new(Configuration::Missing),
             running: Mutex::new(CancellationToken::new()),
         }
@@ -73,6 +79,10 @@ impl<P: Provider> FrameworkServer<P> {
 
     pub(crate) fn data_source(&self, type_name: &str) -> Result<&dyn ErasedDataSource<P::Data>, Diagnostic> {
         self.data_sources.get(type_name).map(|it| &**it).ok_or_else(|| no_such("data source", type_name))
+    }
+
+    pub(crate) fn ephemeral(&self, type_name: &str) -> Result<&dyn ErasedEphemeralResource<P::Data>, Diagnostic> {
+        self.ephemeral_resources.get(type_name).map(|it| &**it).ok_or_else(|| no_such("ephemeral resource", type_name))
     }
 
     pub(crate) fn access(&self) -> Access<P::Data> {
@@ -143,6 +153,10 @@ impl<P: Provider> FrameworkServer<P> {
     }
 }
 
+fn names<T>(all: &BTreeMap<&'static str, T>) -> Vec<String> {
+    all.keys().map(|name| (*name).to_owned()).collect()
+}
+
 fn no_such(what: &str, name: &str) -> Diagnostic {
     Diagnostic::error(format!("Unknown {what} type"), format!("This version of the provider has no {what} `{name}`."))
 }
@@ -187,20 +201,20 @@ impl<P: Provider> PluginServer for FrameworkServer<P> {
 
     fn metadata(&self) -> Metadata {
         Metadata {
-            resources: self.resources.keys().map(|name| (*name).to_owned()).collect(),
-            data_sources: self.data_sources.keys().map(|name| (*name).to_owned()).collect(),
+            resources: names(&self.resources),
+            data_sources: names(&self.data_sources),
+            ephemeral_resources: names(&self.ephemeral_resources),
+            functions: names(&self.functions),
         }
     }
 
     fn provider_schema(&self) -> ProviderSchema {
+        let named = |name: &str, schema: &Schema| (name.to_owned(), schema.clone());
         ProviderSchema {
             provider: self.schema.clone(),
-            resources: self.resources.iter().map(|(name, it)| ((*name).to_owned(), it.schema().clone())).collect(),
-            data_sources: self
-                .data_sources
-                .iter()
-                .map(|(name, it)| ((*name).to_owned(), it.schema().clone()))
-                .collect(),
+            resources: self.resources.iter().map(|(name, it)| named(name, it.schema())).collect(),
+            data_sources: self.data_sources.iter().map(|(name, it)| named(name, it.schema())).collect(),
+            ephemeral_resources: self.ephemeral_resources.iter().map(|(name, it)| named(name, it.schema())).collect(),
         }
     }
 
@@ -247,8 +261,41 @@ impl<P: Provider> PluginServer for FrameworkServer<P> {
         self.apply(request).await
     }
 
-    async fn import_resource_state(&self, type_name: String, id: String) -> ImportResponse {
-        self.import(&type_name, &id)
+    async fn import_resource_state(&self, request: ImportRequest) -> ImportResponse {
+        self.import(&request)
+    }
+
+    async fn upgrade_resource_identity(
+        &self,
+        type_name: String,
+        version: i64,
+        json: Vec<u8>,
+    ) -> Result<Encoded, Diagnostics> {
+        self.upgrade_identity(&type_name, version, &json)
+    }
+
+    async fn validate_ephemeral_config(&self, type_name: String, config: Encoded) -> Diagnostics {
+        self.validate_ephemeral(&type_name, &config)
+    }
+
+    async fn open_ephemeral(&self, type_name: String, config: Encoded) -> OpenResponse {
+        self.open(&type_name, &config).await
+    }
+
+    async fn renew_ephemeral(&self, type_name: String, private: Vec<u8>) -> RenewResponse {
+        self.renew(&type_name, private).await
+    }
+
+    async fn close_ephemeral(&self, type_name: String, private: Vec<u8>) -> Diagnostics {
+        self.close(&type_name, &private).await
+    }
+
+    fn functions(&self) -> Vec<(String, Signature)> {
+        self.functions.iter().map(|(name, it)| ((*name).to_owned(), it.signature().clone())).collect()
+    }
+
+    async fn call_function(&self, name: String, arguments: Vec<Encoded>) -> Result<Encoded, FunctionRefusal> {
+        self.call(&name, &arguments)
     }
 
     async fn move_resource_state(&self, request: MoveRequest) -> StateResponse {

@@ -1,7 +1,10 @@
 //! Every call of the protocol as a function over framework types: what the wire layer translates to and from.
 
 mod apply;
+mod ephemeral;
+mod functions;
 mod host;
+mod identity;
 mod import;
 mod move_state;
 mod plan;
@@ -12,9 +15,12 @@ mod verify;
 
 pub use host::FrameworkServer;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::diagnostic::Diagnostics;
+use crate::kinds::function::Signature;
 use crate::schema::Schema;
 use crate::value::path::AttributePath;
 
@@ -43,6 +49,10 @@ pub struct Metadata {
     pub resources: Vec<String>,
     /// Type names.
     pub data_sources: Vec<String>,
+    /// Type names.
+    pub ephemeral_resources: Vec<String>,
+    /// Names without the provider.
+    pub functions: Vec<String>,
 }
 
 /// All schemas.
@@ -54,6 +64,8 @@ pub struct ProviderSchema {
     pub resources: Vec<(String, Schema)>,
     /// By type name, sorted.
     pub data_sources: Vec<(String, Schema)>,
+    /// By type name, sorted.
+    pub ephemeral_resources: Vec<(String, Schema)>,
 }
 
 /// `UpgradeResourceState`
@@ -93,6 +105,8 @@ pub struct StateResponse {
     pub state: Option<Encoded>,
     /// Private state; echoed where a call does not change it.
     pub private: Vec<u8>,
+    /// The object's identity, where its schema has one.
+    pub identity: Option<Encoded>,
     /// Messages.
     pub diagnostics: Diagnostics,
 }
@@ -106,6 +120,8 @@ pub struct ReadRequest {
     pub current_state: Encoded,
     /// Private state.
     pub private: Vec<u8>,
+    /// The identity as Terraform has it.
+    pub current_identity: Option<Encoded>,
 }
 
 /// `PlanResourceChange`
@@ -134,6 +150,8 @@ pub struct PlanResponse {
     pub requires_replace: Vec<AttributePath>,
     /// Handed to apply.
     pub planned_private: Vec<u8>,
+    /// The object's identity, where its schema has one; partly unknown for an object that is to be made.
+    pub planned_identity: Option<Encoded>,
     /// Messages.
     pub diagnostics: Diagnostics,
 }
@@ -153,6 +171,17 @@ pub struct ApplyRequest {
     pub planned_private: Vec<u8>,
 }
 
+/// `ImportResourceState`: by id, or by identity.
+#[derive(Clone, Debug)]
+pub struct ImportRequest {
+    /// Resource type.
+    pub type_name: String,
+    /// Empty for an import by identity.
+    pub id: String,
+    /// What tells the object from others.
+    pub identity: Option<Encoded>,
+}
+
 /// One imported object.
 #[derive(Clone, Debug, Default)]
 pub struct ImportResponse {
@@ -160,8 +189,43 @@ pub struct ImportResponse {
     pub state: Option<Encoded>,
     /// Private state of the object.
     pub private: Vec<u8>,
+    /// The object's identity, where its schema has one.
+    pub identity: Option<Encoded>,
     /// Messages.
     pub diagnostics: Diagnostics,
+}
+
+/// The answer to `OpenEphemeralResource`.
+#[derive(Clone, Debug, Default)]
+pub struct OpenResponse {
+    /// Absent only together with an error.
+    pub result: Option<Encoded>,
+    /// Handed to renew and close.
+    pub private: Vec<u8>,
+    /// After how long to renew.
+    pub renew_in: Option<Duration>,
+    /// Messages.
+    pub diagnostics: Diagnostics,
+}
+
+/// The answer to `RenewEphemeralResource`.
+#[derive(Clone, Debug, Default)]
+pub struct RenewResponse {
+    /// Handed to the next renew.
+    pub private: Vec<u8>,
+    /// After how long to renew again.
+    pub renew_in: Option<Duration>,
+    /// Messages.
+    pub diagnostics: Diagnostics,
+}
+
+/// Why a function gives no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionRefusal {
+    /// Sentences.
+    pub text: String,
+    /// The argument that is wrong, counted from 0; further arguments of a variadic parameter count on.
+    pub argument: Option<usize>,
 }
 
 /// A provider, ready to be served. Each call returns its problems as diagnostics; none fails otherwise.
@@ -194,12 +258,31 @@ pub trait PluginServer: Send + Sync + 'static {
     async fn plan_resource_change(&self, request: PlanRequest) -> PlanResponse;
     /// `ApplyResourceChange`
     async fn apply_resource_change(&self, request: ApplyRequest) -> StateResponse;
-    /// `ImportResourceState` by id
-    async fn import_resource_state(&self, type_name: String, id: String) -> ImportResponse;
+    /// `ImportResourceState`
+    async fn import_resource_state(&self, request: ImportRequest) -> ImportResponse;
+    /// `UpgradeResourceIdentity`; works without configuration.
+    async fn upgrade_resource_identity(
+        &self,
+        type_name: String,
+        version: i64,
+        json: Vec<u8>,
+    ) -> Result<Encoded, Diagnostics>;
     /// `MoveResourceState`; works without configuration.
     async fn move_resource_state(&self, request: MoveRequest) -> StateResponse;
     /// `ReadDataSource`
     async fn read_data_source(&self, type_name: String, config: Encoded) -> StateResponse;
+    /// `ValidateEphemeralResourceConfig`
+    async fn validate_ephemeral_config(&self, type_name: String, config: Encoded) -> Diagnostics;
+    /// `OpenEphemeralResource`
+    async fn open_ephemeral(&self, type_name: String, config: Encoded) -> OpenResponse;
+    /// `RenewEphemeralResource`
+    async fn renew_ephemeral(&self, type_name: String, private: Vec<u8>) -> RenewResponse;
+    /// `CloseEphemeralResource`
+    async fn close_ephemeral(&self, type_name: String, private: Vec<u8>) -> Diagnostics;
+    /// `GetFunctions`: by name, sorted.
+    fn functions(&self) -> Vec<(String, Signature)>;
+    /// `CallFunction`; works without configuration.
+    async fn call_function(&self, name: String, arguments: Vec<Encoded>) -> Result<Encoded, FunctionRefusal>;
     /// `StopProvider`: cancels the context of every call under way; later calls get a fresh one.
     fn stop(&self);
 }

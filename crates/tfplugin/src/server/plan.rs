@@ -1,17 +1,30 @@
 //! `PlanResourceChange`: the pure planner, then the resource's judgement of the plan by the world.
 
-use super::{PlanRequest, PlanResponse};
+use super::{Encoded, PlanRequest, PlanResponse};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::erased::ErasedResource;
 use crate::kinds::resource::Plan;
 use crate::plan::{Action, plan};
 use crate::private::Private;
 use crate::provider::Provider;
+use crate::schema::Schema;
 use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
+use crate::server::identity;
 use crate::server::read::{Ended, within};
 use crate::validate::presence;
 use crate::value::Value;
+
+/// The identity of an object that stays is known, whatever else of it is not.
+fn planned_identity(schema: &Schema, plan: &Plan<Value>) -> Result<Option<Encoded>, Diagnostic> {
+    let prior = plan.prior.as_ref();
+    match (&plan.planned, &schema.identity) {
+        (Some(planned), Some(of)) if prior.is_none() || of.value(planned).is_wholly_known() => {
+            identity::of(schema, planned)
+        }
+        _ => prior.map_or(Ok(None), |prior| identity::of(schema, prior)),
+    }
+}
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) async fn plan(&self, request: PlanRequest) -> PlanResponse {
@@ -48,11 +61,13 @@ impl<P: Provider> FrameworkServer<P> {
             let after = self.judge(resource, &plan, own, messages).await?;
             private = Private::planned(&private, is_create, &after);
         }
+        let planned_identity = planned_identity(schema, &plan)?;
         let planned_state = encode(schema, plan.planned.as_ref().unwrap_or(&Value::Null), type_name)?;
         Ok(PlanResponse {
             planned_state: Some(planned_state),
             requires_replace: plan.requires_replace,
             planned_private: private,
+            planned_identity,
             diagnostics: Diagnostics::none(),
         })
     }

@@ -11,7 +11,7 @@ use crate::private::Private;
 use crate::provider::Provider;
 use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
-use crate::server::verify;
+use crate::server::{identity, verify};
 use crate::validate::presence;
 use crate::value::Value;
 use crate::value::path::AttributePath;
@@ -57,6 +57,7 @@ impl<P: Provider> FrameworkServer<P> {
         let kept = |diagnostics: Diagnostics| StateResponse {
             state: Some(request.current_state.clone()),
             private: request.private.clone(),
+            identity: request.current_identity.clone(),
             diagnostics,
         };
         let type_name = &request.type_name;
@@ -89,8 +90,11 @@ impl<P: Provider> FrameworkServer<P> {
         if problems.has_errors() {
             return kept(warnings + problems);
         }
-        match encode(schema, &found, type_name) {
-            Ok(state) => StateResponse { state: Some(state), private: cx.private().encode(), diagnostics: warnings },
+        let encoded = encode(schema, &found, type_name).and_then(|state| Ok((state, identity::of(schema, &found)?)));
+        match encoded {
+            Ok((state, identity)) => {
+                StateResponse { state: Some(state), private: cx.private().encode(), identity, diagnostics: warnings }
+            }
             Err(problem) => kept(warnings + problem.into()),
         }
     }
@@ -98,7 +102,7 @@ impl<P: Provider> FrameworkServer<P> {
     pub(crate) async fn read_data(&self, type_name: &str, config: &Encoded) -> StateResponse {
         let mut warnings = Diagnostics::none();
         match self.data_found(type_name, config, &mut warnings).await {
-            Ok(state) => StateResponse { state: Some(state), private: Vec::new(), diagnostics: warnings },
+            Ok(state) => StateResponse { state: Some(state), diagnostics: warnings, ..StateResponse::default() },
             Err(problems) => StateResponse { diagnostics: warnings + problems, ..StateResponse::default() },
         }
     }

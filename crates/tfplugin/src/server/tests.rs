@@ -1,9 +1,14 @@
 //! The toy provider walked through its whole life, call by call.
 
+mod ephemeral;
+mod functions;
+mod identity;
 mod stored;
 mod toy;
 
-use super::{ApplyRequest, ClientCapabilities, Encoded, PlanRequest, PluginServer, ReadRequest, UpgradeRequest};
+use super::{
+    ApplyRequest, ClientCapabilities, Encoded, ImportRequest, PlanRequest, PluginServer, ReadRequest, UpgradeRequest,
+};
 use crate::diagnostic::Diagnostics;
 use crate::value::Value;
 use toy::{Client, decode, encode, timeouts, told, value};
@@ -38,7 +43,16 @@ fn schemas_and_models_agree_and_the_lists_are_whole() {
         assert_eq!(source.agrees(), Ok(()));
         assert_eq!(source.schema().check(Role::DataSource), Ok(()));
     }
+    for resource in toy::Toy::ephemeral_resources() {
+        assert_eq!(resource.agrees(), Ok(()));
+        assert_eq!(resource.schema().check(Role::Ephemeral), Ok(()));
+    }
+    for function in toy::Toy::functions() {
+        assert_eq!(function.agrees(), Ok(()));
+    }
     let server = Client::unconfigured().server;
+    let metadata = server.metadata();
+    assert_eq!((metadata.ephemeral_resources, metadata.functions), (vec!["toy_token".into()], vec!["join".into()]));
     assert_eq!(server.metadata().resources, ["toy_thing"]);
     assert_eq!(server.provider_schema().data_sources[0].0, "toy_size");
     assert_eq!(server.address(), "example.com/toy/toy");
@@ -201,7 +215,7 @@ async fn what_is_gone_reads_null_and_what_is_unreadable_keeps_its_state() {
 async fn an_import_is_filled_by_read_and_adopts_in_place() {
     let client = Client::new().await;
     client.set("a", 3);
-    let imported = client.server.import_resource_state("toy_thing".into(), "a".into()).await;
+    let imported = client.import("a").await;
     let named = decode(imported.state);
     assert_eq!(named, config("a"));
     let found = decode(client.read(&named).await.state);
@@ -211,7 +225,7 @@ async fn an_import_is_filled_by_read_and_adopts_in_place() {
     assert_eq!(plan.requires_replace, [], "an owner that was null is adopted");
     let adopted = client.run(&found, &wanted).await;
     assert_eq!(decode(client.plan(&adopted, &wanted).await.planned_state), adopted);
-    let bad = client.server.import_resource_state("toy_thing".into(), "a/b".into()).await;
+    let bad = client.import("a/b").await;
     assert_eq!((told(&bad.diagnostics), bad.state), (vec!["Error  Import id has the wrong form".into()], None));
 }
 
@@ -231,7 +245,7 @@ async fn an_unknown_provider_configuration_shows_what_was_and_says_so_once() {
     let response = client.apply(&stored("a", 1), &null(), b"").await;
     assert_eq!((decode(response.state), told(&response.diagnostics)), (stored("a", 1), error.map(String::from).into()));
     assert_eq!(told(&client.data(&[("name", "a".into())]).await.diagnostics), error);
-    let imported = client.server.import_resource_state("toy_thing".into(), "a".into()).await;
+    let imported = client.import("a").await;
     assert_eq!(told(&imported.diagnostics), error);
     assert!(client.configure(Value::Unknown).await.is_empty());
     assert_eq!(told(&client.read(&stored("a", 1)).await.diagnostics), warning, "once for each configuration");
@@ -411,7 +425,12 @@ async fn unknown_types_and_broken_bytes_are_errors_that_keep_the_state() {
     for (name, summary) in [("toy_none", "Unknown resource type"), ("toy_thing", "Unreadable state")] {
         let type_name = || name.to_owned();
         let check = |diagnostics: &Diagnostics| assert!(told(diagnostics)[0].contains(summary), "{diagnostics:?}");
-        let read = ReadRequest { type_name: type_name(), current_state: broken.clone(), private: b"p".to_vec() };
+        let read = ReadRequest {
+            type_name: type_name(),
+            current_state: broken.clone(),
+            private: b"p".to_vec(),
+            current_identity: None,
+        };
         let response = server.read_resource(read).await;
         check(&response.diagnostics);
         assert_eq!((response.state, response.private), (Some(broken.clone()), b"p".to_vec()));
@@ -439,6 +458,7 @@ async fn unknown_types_and_broken_bytes_are_errors_that_keep_the_state() {
     assert!(told(&unknown.diagnostics)[0].contains("Unknown data source type"));
     let upgrade = UpgradeRequest { type_name: "toy_none".into(), version: 0, json: Vec::new(), has_flatmap: false };
     assert!(server.upgrade_resource_state(upgrade).await.diagnostics.has_errors());
-    assert!(server.import_resource_state("toy_none".into(), "x".into()).await.diagnostics.has_errors());
+    let import = ImportRequest { type_name: "toy_none".into(), id: "x".into(), identity: None };
+    assert!(server.import_resource_state(import).await.diagnostics.has_errors());
     assert!(server.validate_data_source_config("toy_none".into(), broken).await.has_errors());
 }

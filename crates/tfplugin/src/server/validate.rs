@@ -43,7 +43,7 @@ impl<P: Provider> FrameworkServer<P> {
 }
 
 /// The schema's rules first; the author's hook sees only what passed them, for it may not fit the model else.
-fn judge(
+pub(crate) fn judge(
     schema: &Schema,
     config: &Encoded,
     type_name: &str,

@@ -11,15 +11,20 @@ fn bug(type_name: &str, path: &AttributePath, problem: &str) -> Diagnostic {
     Diagnostic::bug(format!("A handler of `{type_name}` returned `{path}` {problem}.")).at(path.clone())
 }
 
+/// Whether a value is wholly known.
+pub(crate) fn known(schema: &Schema, type_name: &str, value: &Value) -> Diagnostics {
+    let unknown = schema.attributes.keys().filter(|name| value.get(name).is_some_and(|it| !it.is_wholly_known()));
+    unknown
+        .map(|name| bug(type_name, &AttributePath::root().attribute(name), "with a value that is still unknown"))
+        .collect()
+}
+
 /// Whether a value can be stored: wholly known, without write-only values.
 pub(crate) fn stored(schema: &Schema, type_name: &str, value: &Value) -> Diagnostics {
-    let mut problems = Diagnostics::none();
+    let mut problems = known(schema, type_name, value);
     for (name, attribute) in &schema.attributes {
         let Some(value) = value.get(name) else { continue };
         let path = || AttributePath::root().attribute(name);
-        if !value.is_wholly_known() {
-            problems.push(bug(type_name, &path(), "with a value that is still unknown"));
-        }
         if has_write_only(attribute, value) {
             problems.push(bug(type_name, &path(), "although it is write-only and must not be stored"));
         }

@@ -1,6 +1,11 @@
 //! The plugin protocol on the wire: each call translated to and from the framework.
 
+mod data_source;
+mod ephemeral;
+mod function;
 pub mod generated;
-pub(crate) mod provider_service;
+mod provider;
+mod resource;
 mod rpc;
+pub(crate) mod service;
 mod translate;

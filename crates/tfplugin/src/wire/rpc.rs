@@ -23,14 +23,18 @@ pub(crate) enum Subject<'a> {
     Resource(&'a str),
     /// A data source type.
     DataSource(&'a str),
+    /// An ephemeral resource type.
+    Ephemeral(&'a str),
+    /// A function.
+    Function(&'a str),
 }
 
-/// An answer of Terraform's protocol, all of which carry their problems along.
+/// An answer of Terraform's protocol, nearly all of which carry their problems along.
 pub(crate) trait Answer: Send + 'static {
     /// The messages.
     fn diagnostics(&self) -> &[proto::Diagnostic];
-    /// The messages, to add one.
-    fn diagnostics_mut(&mut self) -> Option<&mut Vec<proto::Diagnostic>>;
+    /// Says that the handler panicked.
+    fn panicked(&mut self, text: &str);
 }
 
 macro_rules! answers {
@@ -40,8 +44,8 @@ macro_rules! answers {
                 &self.diagnostics
             }
 
-            fn diagnostics_mut(&mut self) -> Option<&mut Vec<proto::Diagnostic>> {
-                Some(&mut self.diagnostics)
+            fn panicked(&mut self, text: &str) {
+                self.diagnostics.push(translate::panicked(text));
             }
         })*
     };
@@ -60,7 +64,14 @@ answers!(
     apply_resource_change,
     import_resource_state,
     move_resource_state,
-    read_data_source
+    read_data_source,
+    get_resource_identity_schemas,
+    upgrade_resource_identity,
+    get_functions,
+    validate_ephemeral_resource_config,
+    open_ephemeral_resource,
+    renew_ephemeral_resource,
+    close_ephemeral_resource
 );
 
 impl Answer for proto::stop_provider::Response {
@@ -68,8 +79,17 @@ impl Answer for proto::stop_provider::Response {
         &[]
     }
 
-    fn diagnostics_mut(&mut self) -> Option<&mut Vec<proto::Diagnostic>> {
-        None
+    /// Stopping is advisory: Terraform ignores the answer, and the log has the panic.
+    fn panicked(&mut self, _: &str) {}
+}
+
+impl Answer for proto::call_function::Response {
+    fn diagnostics(&self) -> &[proto::Diagnostic] {
+        &[]
+    }
+
+    fn panicked(&mut self, text: &str) {
+        self.error = Some(proto::FunctionError { text: translate::panicked(text).detail, function_argument: None });
     }
 }
 
@@ -109,7 +129,9 @@ pub(crate) fn span(rpc: &'static str, subject: Subject<'_>, address: &str, ids: 
         tf_provider_addr = address,
         tf_proto_version = "6.11",
         tf_resource_type = Empty,
-        tf_data_source_type = Empty
+        tf_data_source_type = Empty,
+        tf_ephemeral_resource_type = Empty,
+        tf_function_name = Empty
     );
     if !span.is_disabled() {
         span.record("tf_req_id", ids.next());
@@ -117,6 +139,8 @@ pub(crate) fn span(rpc: &'static str, subject: Subject<'_>, address: &str, ids: 
             Subject::Provider => {}
             Subject::Resource(name) => drop(span.record("tf_resource_type", name)),
             Subject::DataSource(name) => drop(span.record("tf_data_source_type", name)),
+            Subject::Ephemeral(name) => drop(span.record("tf_ephemeral_resource_type", name)),
+            Subject::Function(name) => drop(span.record("tf_function_name", name)),
         }
     }
     span
@@ -134,9 +158,7 @@ pub(crate) async fn run<T: Answer>(
         trace!("call received");
         let answer = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
             let mut answer = otherwise();
-            if let Some(diagnostics) = answer.diagnostics_mut() {
-                diagnostics.push(translate::panicked(text_of(&*panic)));
-            }
+            answer.panicked(text_of(&*panic));
             answer
         });
         log_answer(&answer, started);

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::kinds::function::{Parameter, Signature};
 use crate::printable;
 use crate::schema::{Attribute, Kind, Nesting, Rule, Schema, describe};
-use crate::server::{ClientCapabilities, Encoded};
+use crate::server::{ClientCapabilities, Encoded, FunctionRefusal};
 use crate::value::path::{AttributePath, Step};
+use crate::value::types::Type;
 use crate::wire::generated::tfplugin6::{self as proto, attribute_path, schema as wire};
 
 /// An absent value is null.
@@ -17,6 +19,16 @@ pub(crate) fn encoded(value: Option<proto::DynamicValue>) -> Encoded {
 /// A value for the wire.
 pub(crate) fn dynamic(value: Encoded) -> proto::DynamicValue {
     proto::DynamicValue { msgpack: value.msgpack, json: value.json }
+}
+
+/// An identity; one that is left out is null.
+pub(crate) fn identity_encoded(identity: proto::ResourceIdentityData) -> Encoded {
+    encoded(identity.identity_data)
+}
+
+/// An identity for the wire.
+pub(crate) fn identity_data(identity: Encoded) -> proto::ResourceIdentityData {
+    proto::ResourceIdentityData { identity_data: Some(dynamic(identity)) }
 }
 
 /// What the client offers; nothing, if it does not say.
@@ -113,6 +125,64 @@ pub(crate) fn schema(schema: &Schema) -> proto::Schema {
     }
 }
 
+/// The identity of a resource for the wire, if its schema has one.
+pub(crate) fn identity_schema(schema: &Schema) -> Option<proto::ResourceIdentitySchema> {
+    let identity = schema.identity.as_ref()?;
+    let attribute = |name: &str, required: bool| {
+        let of = schema.attributes.get(name);
+        let value_type = of.map_or(Type::String, Attribute::value_type);
+        proto::resource_identity_schema::IdentityAttribute {
+            name: name.to_owned(),
+            r#type: value_type.to_json().to_string().into_bytes(),
+            required_for_import: required,
+            optional_for_import: !required,
+            description: of.map(|it| it.doc.clone()).unwrap_or_default(),
+        }
+    };
+    let required = identity.required.iter().map(|name| attribute(name, true));
+    let optional = identity.optional.iter().map(|name| attribute(name, false));
+    Some(proto::ResourceIdentitySchema {
+        version: identity.version,
+        identity_attributes: required.chain(optional).collect(),
+    })
+}
+
+/// Functions for the wire, by name.
+pub(crate) fn functions<B: FromIterator<(String, proto::Function)>>(all: Vec<(String, Signature)>) -> B {
+    all.into_iter().map(|(name, it)| (name, function(&it))).collect()
+}
+
+fn function(signature: &Signature) -> proto::Function {
+    proto::Function {
+        parameters: signature.parameters.iter().map(parameter).collect(),
+        variadic_parameter: signature.variadic.as_ref().map(parameter),
+        r#return: Some(proto::function::Return { r#type: signature.returns.to_json().to_string().into_bytes() }),
+        summary: signature.summary.to_owned(),
+        description: signature.prose.to_owned(),
+        description_kind: proto::StringKind::Markdown.into(),
+        deprecation_message: String::new(),
+    }
+}
+
+fn parameter(it: &Parameter) -> proto::function::Parameter {
+    proto::function::Parameter {
+        name: it.name.to_owned(),
+        r#type: it.of.to_json().to_string().into_bytes(),
+        allow_null_value: it.nullable,
+        allow_unknown_values: false,
+        description: it.doc.to_owned(),
+        description_kind: proto::StringKind::Markdown.into(),
+    }
+}
+
+/// An error of a function for the wire.
+pub(crate) fn function_error(refusal: &FunctionRefusal) -> proto::FunctionError {
+    proto::FunctionError {
+        text: printable::lines(&refusal.text, printable::DETAIL_BYTES),
+        function_argument: refusal.argument.and_then(|it| i64::try_from(it).ok()),
+    }
+}
+
 fn attributes(all: &BTreeMap<String, Attribute>, rules: &[Rule]) -> Vec<wire::Attribute> {
     all.iter().map(|(name, it)| attribute(name, it, rules)).collect()
 }
@@ -159,7 +229,6 @@ fn nesting(nesting: Nesting) -> wire::object::NestingMode {
 mod tests {
     use super::*;
     use crate::schema::{set_of, set_of_objects, string};
-    use crate::value::types::Type;
 
     #[test]
     fn a_path_survives_and_the_root_is_absent() {

@@ -2,6 +2,7 @@
 //! wakes a sleeping compute and holds connections while it restarts. The way on to the server is TLS with the same
 //! certificate, so that channel binding (SCRAM-SHA-256-PLUS), which hashes that certificate, holds from end to end.
 
+pub(crate) mod cache;
 pub(crate) mod refusal;
 mod startup;
 mod tls;
@@ -115,13 +116,14 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, port: &Port)
     if log_in(&mut client, &mut server, style, &user).await? == Login::Refused {
         return Ok(());
     }
-    tokio::select! {
-        passed = copy_bidirectional(&mut client, &mut server) => {
-            passed?;
-        }
-        () = app.cut.notified() => {}
+    let passed = tokio::select! {
+        passed = copy_bidirectional(&mut client, &mut server) => passed.map(drop),
+        () = app.cut.notified() => Ok(()),
+    };
+    if let Ok(compute) = app.compute(&compute) {
+        compute.touch();
     }
-    Ok(())
+    Ok(passed?)
 }
 
 async fn direct_tls(client: &TcpStream) -> Result<bool> {
@@ -171,7 +173,8 @@ fn admitted(app: &App, startup: &Startup, sni: Option<&str>, peer: SocketAddr, p
     if (way == Way::Pooled || port.way == Way::Pooled) && startup.replication() {
         return Err(Refusal::Pooled);
     }
-    let compute = refusal::of(&mut app.world(), &endpoint, peer.ip())?;
+    let user = startup.get("user").unwrap_or_default();
+    let compute = refusal::of(&mut app.world(), &mut app.caches(), &endpoint, user, peer.ip())?;
     match app.compute(&compute) {
         Ok(found) if found.state() == ServerState::Stopped => Err(Refusal::NoCompute),
         Ok(_) => Ok(compute),
@@ -196,6 +199,7 @@ fn endpoint_named(startup: &Startup, sni: Option<&str>) -> Result<Option<(String
 /// A connection to the server, which is woken if need be.
 async fn reach(app: &App, id: &str) -> Result<TcpStream> {
     let compute = app.compute(id)?;
+    compute.touch();
     if compute.state() == ServerState::Asleep {
         app.wake(id).await?;
     }

@@ -2,9 +2,11 @@
 //! `proxy/src/stream.rs` and `proxy/src/control_plane` of <https://github.com/neondatabase/neon>; live Neon is newer.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::Caches;
 use crate::allowed_ips;
 use crate::world::{EndpointKind, World};
 
@@ -39,6 +41,8 @@ pub(crate) enum Refusal {
     Insecure,
     /// Two names for the endpoint.
     Inconsistent(String, String),
+    /// The secret that is kept is another.
+    Password,
     /// A walsender through the pooler.
     Pooled,
 }
@@ -52,6 +56,7 @@ impl Refusal {
             Self::AskedWithState(state, text) => (state.as_str(), text.clone()),
             // An endpoint that is not known is answered as a wrong password would be.
             Self::Missing if live => ("28P01", wrong_password(user)),
+            Self::Password => (if style == ProxyErrors::Proxy { "XX000" } else { "28P01" }, wrong_password(user)),
             Self::Missing => ("XX000", "Control plane request failed: endpoint cannot be found".to_owned()),
             Self::Disabled if live => {
                 ("28000", "The endpoint has been disabled. Enable it using the API and retry.".to_owned())
@@ -110,7 +115,34 @@ pub(crate) fn compute_of(world: &World, endpoint: &str) -> Option<String> {
 
 /// The compute that a connection to this endpoint goes to, or why Neon's proxy would refuse it; a refusal that was asked
 /// for counts down.
-pub(crate) fn of(world: &mut World, endpoint: &str, peer: IpAddr) -> Result<String, Refusal> {
+pub(crate) fn of(
+    world: &mut World,
+    caches: &mut Caches,
+    endpoint: &str,
+    user: &str,
+    peer: IpAddr,
+) -> Result<String, Refusal> {
+    let now = Instant::now();
+    let keep = Duration::from_millis(world.knobs.proxy_error_cache_ms);
+    if let Some(kept) = caches.error(now, endpoint, keep) {
+        return Err(kept);
+    }
+    let admitted = admit(world, caches, now, endpoint, user, peer);
+    if let Err(refusal) = &admitted {
+        caches.keep_error(now, endpoint, refusal);
+    }
+    admitted
+}
+
+fn admit(
+    world: &mut World,
+    caches: &mut Caches,
+    now: Instant,
+    endpoint: &str,
+    user: &str,
+    peer: IpAddr,
+) -> Result<String, Refusal> {
+    let keep = Duration::from_millis(world.knobs.proxy_role_cache_ms);
     let knobs = &mut world.knobs;
     if let Some(message) = knobs.refuse_connections.clone()
         && knobs.refuse_times != Some(0)
@@ -129,8 +161,13 @@ pub(crate) fn of(world: &mut World, endpoint: &str, peer: IpAddr) -> Result<Stri
         return Err(Refusal::Disabled);
     }
     let restricted = project.settings.get("allowed_ips").unwrap_or(&serde_json::Value::Null);
-    if !allowed_ips::admits(restricted, branch.protected, peer) {
+    let restricted = caches.list(now, endpoint, restricted, keep);
+    if !allowed_ips::admits(&restricted, branch.protected, peer) {
         return Err(Refusal::Address(peer));
+    }
+    let secret = branch.roles.get(user).and_then(|role| role.password.as_deref());
+    if !caches.knows_secret(now, endpoint, user, secret, keep) {
+        return Err(Refusal::Password);
     }
     compute_of(world, endpoint).ok_or(Refusal::Missing)
 }
@@ -182,15 +219,19 @@ mod tests {
         (world, branch, endpoint)
     }
 
+    fn seen(world: &mut World, endpoint: &str) -> Result<String, Refusal> {
+        of(world, &mut Caches::default(), endpoint, "me", HERE)
+    }
+
     #[test]
     fn a_refusal_counts_down() {
         let (mut world, branch, endpoint) = world();
-        assert_eq!(of(&mut world, &endpoint, HERE), Ok(branch.clone()));
+        assert_eq!(seen(&mut world, &endpoint), Ok(branch.clone()));
         world.knobs.refuse_connections = Some("busy".to_owned());
         world.knobs.refuse_times = Some(1);
-        assert_eq!(of(&mut world, &endpoint, HERE), Err(Refusal::Asked("busy".to_owned())));
-        assert_eq!(of(&mut world, &endpoint, HERE), Ok(branch));
-        assert_eq!(of(&mut world, "ep-none", HERE), Err(Refusal::Missing));
+        assert_eq!(seen(&mut world, &endpoint), Err(Refusal::Asked("busy".to_owned())));
+        assert_eq!(seen(&mut world, &endpoint), Ok(branch));
+        assert_eq!(seen(&mut world, "ep-none"), Err(Refusal::Missing));
     }
 
     #[test]
@@ -198,10 +239,10 @@ mod tests {
         let (mut world, _, endpoint) = world();
         let list = |ip: &str| json!({"ips": [ip], "protected_branches_only": false});
         world.projects[0].settings["allowed_ips"] = list("192.0.2.1");
-        let refused = of(&mut world, &endpoint, HERE).expect_err("refused");
+        let refused = seen(&mut world, &endpoint).expect_err("refused");
         assert!(refused.words(ProxyErrors::Live, "me").1.contains("127.0.0.1"));
         world.projects[0].settings["allowed_ips"] = list("127.0.0.0/8");
-        assert!(of(&mut world, &endpoint, HERE).is_ok());
+        assert!(seen(&mut world, &endpoint).is_ok());
     }
 
     #[test]

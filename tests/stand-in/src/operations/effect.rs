@@ -81,10 +81,7 @@ pub(crate) async fn apply(app: &Arc<App>, target: &Target, effect: &Effect) -> R
         Effect::Nothing => Ok(()),
         Effect::Suspend => app.halt(&target.compute, ServerState::Asleep, false).await,
         Effect::Start => start(app, target).await,
-        Effect::CreateProject => {
-            let major = app.world().project(&target.project).context("the project")?.major;
-            app.add_project_compute(&target.project, &target.branch, major).await
-        }
+        Effect::CreateProject => app.add_project_compute(&target.project, &target.branch, None).await,
         Effect::CreateBranch => {
             let parent = branch_of(app, target)?.parent.context("a parent")?;
             branch(app, target, &parent).await

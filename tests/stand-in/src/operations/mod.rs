@@ -154,6 +154,11 @@ impl Link {
         }
     }
 
+    /// The compute that it is about.
+    pub(crate) fn compute(&self) -> &str {
+        &self.compute
+    }
+
     /// What the endpoint is on its way to.
     pub(crate) fn pending(&self) -> Option<(&str, EndpointState)> {
         let state = match self.effect {

@@ -111,7 +111,7 @@ fn seed(installation: &Installation, cache: &Path, user: RunAs) -> Result<()> {
     let sibling = tempfile::Builder::new().prefix(".seed-").tempdir_in(cache)?;
     user.own(sibling.path())?;
     let data = sibling.path().join("data");
-    let made = process::command(&installation.program("initdb"), &installation.libraries(), user)
+    let made = process::named_command(&installation.program("initdb"), &installation.libraries(), user)
         .arg("--pgdata")
         .arg(&data)
         .args(["--username", SUPERUSER, "--auth", "trust"])

@@ -142,6 +142,11 @@ impl Cluster {
         self.port
     }
 
+    /// Takes this port instead of a free one.
+    pub(crate) fn use_port(&mut self, port: u16) {
+        self.port = port;
+    }
+
     /// Folder of the server's socket.
     pub(crate) fn socket(&self) -> &Path {
         &self.socket

@@ -25,7 +25,7 @@ const SCRIPT: &str = include_str!("fork.sql");
 pub(crate) fn extend(installation: &Installation, data: &Path, user: RunAs) -> Result<()> {
     for database in ["template1", "postgres"] {
         let program = installation.program("postgres");
-        let mut child = process::command(&program, &installation.libraries(), user)
+        let mut child = process::named_command(&program, &installation.libraries(), user)
             // -j: a statement ends with a semicolon and an empty line, as those of the script do.
             .args(["--single", "-j", "-F", "-c", "exit_on_error=true", "-D"])
             .arg(data)

@@ -5,6 +5,7 @@ pub(crate) mod archive;
 pub(crate) mod cluster;
 mod copy;
 mod fork;
+pub(crate) mod passing;
 pub(crate) mod process;
 pub(crate) mod roles;
 pub(crate) mod tls;

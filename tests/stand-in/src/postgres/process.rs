@@ -7,16 +7,28 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use nix::unistd::{Gid, Pid, Uid, getpid, getppid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Pid, Uid, User, getpid, getppid, setgid, setgroups, setuid};
 
-use super::user::RunAs;
+use super::user::{OVERFLOW_ID, RunAs};
 
 /// First argument by which our binary knows that it is to become a server program.
 pub(crate) const BECOME: &str = "__become";
 
+/// Instead of a user and group: ourselves, who have no name.
+const NAMELESS: &str = "nameless";
+
 /// The command that becomes `program` as `user`.
 /// It must be spawned from a thread that lives as long as we do: the kernel's signal comes at the thread's end.
 pub(crate) fn command(program: &Path, libraries: &Path, user: RunAs) -> Command {
+    start(program, libraries, user, false)
+}
+
+/// The same for a program that wants its user to have a name.
+pub(crate) fn named_command(program: &Path, libraries: &Path, user: RunAs) -> Command {
+    start(program, libraries, user, user.is_nameless())
+}
+
+fn start(program: &Path, libraries: &Path, user: RunAs, nameless: bool) -> Command {
     // Linux: the running image, even when the file was rebuilt meanwhile.
     let own = if cfg!(target_os = "linux") {
         "/proc/self/exe".into()
@@ -24,7 +36,11 @@ pub(crate) fn command(program: &Path, libraries: &Path, user: RunAs) -> Command 
         std::env::current_exe().unwrap_or_else(|_| "neon-stand-in".into())
     };
     let mut command = Command::new(own);
-    let identity = if user.steps_down { format!("{}:{}", user.uid, user.gid) } else { "-".to_owned() };
+    let identity = match user {
+        RunAs { steps_down: true, uid, gid } => format!("{uid}:{gid}"),
+        _ if nameless => NAMELESS.to_owned(),
+        _ => "-".to_owned(),
+    };
     command
         .arg(BECOME)
         .arg(getpid().to_string())
@@ -54,6 +70,9 @@ pub(crate) fn become_program(arguments: &[OsString]) -> Result<std::convert::Inf
         setgid(gid)?;
         setuid(Uid::from_raw(uid.parse()?))?;
     }
+    if text(identity)? == NAMELESS {
+        take_a_name();
+    }
     // After the change of user, which clears it. SIGQUIT is Postgres' immediate shutdown.
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGQUIT)?;
@@ -61,6 +80,24 @@ pub(crate) fn become_program(arguments: &[OsString]) -> Result<std::convert::Inf
     let failed = Command::new(program).args(rest).exec();
     Err(failed).with_context(|| format!("cannot start {}", program.display()))
 }
+
+/// Another name for the same user, in a namespace of our own: `initdb` wants one from `/etc/passwd`, which a container
+/// often lacks. Where that is forbidden, `initdb` says what it misses.
+#[cfg(target_os = "linux")]
+fn take_a_name() {
+    use nix::sched::{CloneFlags, unshare};
+
+    let (uid, gid) = (Uid::effective(), Gid::effective());
+    let named = User::from_name("nobody").ok().flatten().map_or(OVERFLOW_ID, |user| user.uid.as_raw());
+    if unshare(CloneFlags::CLONE_NEWUSER).is_ok() {
+        let _ = std::fs::write("/proc/self/setgroups", "deny"); // without it the next is refused
+        let _ = std::fs::write("/proc/self/uid_map", format!("{named} {uid} 1"));
+        let _ = std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn take_a_name() {}
 
 fn parent_is(parent: i32) -> Result<()> {
     ensure!(getppid() == Pid::from_raw(parent), "the parent has gone already");

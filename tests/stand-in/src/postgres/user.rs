@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use nix::unistd::{Gid, Uid, User};
 
 /// The overflow user of Linux, where no `nobody` is listed.
-const OVERFLOW_ID: u32 = 65534;
+pub(crate) const OVERFLOW_ID: u32 = 65534;
 
 /// The user that owns the data and runs the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,11 @@ impl RunAs {
             _ => (OVERFLOW_ID, OVERFLOW_ID),
         };
         Self { uid, gid, steps_down: true }
+    }
+
+    /// Whether that user is not listed in `/etc/passwd`.
+    pub(crate) fn is_nameless(self) -> bool {
+        !self.steps_down && matches!(User::from_uid(Uid::from_raw(self.uid)), Ok(None))
     }
 
     /// Gives one file or folder to that user; nothing to do when we are that user already.

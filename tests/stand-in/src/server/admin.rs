@@ -1,14 +1,15 @@
 //! The admin routes: faults, the journal, settings, and the servers. The token in their path is the key to them.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, RawPathParams, Request, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, patch, post};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal, created, nothing, object, ok};
@@ -21,6 +22,9 @@ use crate::turned::Turned;
 /// All of them.
 pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
+        .route("/reset", post(reset))
+        .route("/stop", post(stop))
+        .route("/ca.pem", get(authority))
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
         .route("/requests", get(requests).delete(clear_requests))
@@ -32,6 +36,8 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/postgres/stop", post(servers::stop))
         .route("/postgres/crash", post(servers::crash))
         .route("/postgres/restart", post(servers::restart))
+        .route("/postgres/settings", patch(servers::set))
+        .route("/slots/{name}/lose", post(servers::lose_slot))
         .route("/terminate_backends", post(servers::terminate_backends))
         .route("/connections/cut", post(cut_connections))
         .layer(middleware::from_fn_with_state(Arc::clone(app), with_the_token))
@@ -117,6 +123,27 @@ async fn patch_settings(State(app): State<Arc<App>>, body: Bytes) -> Answer {
     }
     app.polled.notify_waiters();
     shown_settings(&app)
+}
+
+/// Back to the state of the start.
+async fn reset(State(app): State<Arc<App>>) -> Answer {
+    crate::reset::reset(&app).await?;
+    nothing()
+}
+
+/// Ends the whole, as SIGTERM does, once the answer is on its way.
+async fn stop(State(app): State<Arc<App>>) -> Answer {
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        app.stop.notify_one();
+    });
+    nothing()
+}
+
+/// What a client on another machine must trust: the content of `sslrootcert`.
+async fn authority(State(app): State<Arc<App>>) -> Answer {
+    let pem = std::fs::read_to_string(&app.lab.certificates.authority).map_err(anyhow::Error::from)?;
+    Ok(([(header::CONTENT_TYPE, "application/x-pem-file")], pem).into_response())
 }
 
 /// Cuts every connection through the front without a word, as a network would.

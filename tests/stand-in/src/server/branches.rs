@@ -231,6 +231,13 @@ pub(crate) async fn create(
     created(answer)
 }
 
+/// The owner's connection to the first database.
+pub(crate) fn owner_uri(app: &App, branch: &Branch) -> String {
+    let uris = connection_uris(app, branch);
+    let first = uris.first().and_then(|uri| uri["connection_uri"].as_str());
+    first.unwrap_or_default().to_owned()
+}
+
 /// One connection per database, as its owner; `connection_parameters` beside the string.
 pub(crate) fn connection_uris(app: &App, branch: &Branch) -> Vec<Value> {
     let Some(endpoint) = branch.read_write() else { return Vec::new() };

@@ -3,11 +3,11 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -86,6 +86,8 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
         redirect(&folded, parts.uri.query())
     } else if let (Some(status), false) = (action.answer_status(), action.after_effect) {
         faulty(&action, status)
+    } else if let Some(refused) = too_many(&app, &parts) {
+        refused
     } else {
         match caller {
             None => unauthorized().into_response(),
@@ -112,6 +114,25 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
 
 fn sent_key(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// 429 when the limits that a test has set are reached.
+fn too_many(app: &App, parts: &Parts) -> Option<Response> {
+    let (per_minute, per_second, retry_after) = {
+        let knobs = &app.world().knobs;
+        (knobs.requests_per_minute, knobs.requests_per_second, knobs.retry_after)
+    };
+    let pattern = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let route = format!("{} {pattern}", parts.method);
+    let mut rates = app.rates.lock().unwrap_or_else(PoisonError::into_inner);
+    if rates.admit(Instant::now(), &route, per_minute, per_second) {
+        return None;
+    }
+    let mut answer = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate limit exceeded").into_response();
+    if let Some(seconds) = retry_after {
+        answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    Some(answer)
 }
 
 /// The project that a path is about.

@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 
 use crate::app::App;
 use answer::Refusal;
-pub(crate) use branches::remove as remove_branch;
+pub(crate) use branches::{owner_uri, remove as remove_branch};
 
 /// Folder of the API.
 pub(crate) const API: &str = "/api/v2";

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal, created, object, ok};
+use super::answer::{Answer, Refusal, created, nothing, object, ok};
 use super::found;
 use crate::app::{App, OWNER};
 use crate::compute::ServerState;
 use crate::postgres::admin::{self, Dropped};
+use crate::postgres::passing;
 use crate::world::{Endpoint, EndpointKind, EndpointState};
 
 /// Query of these routes.
@@ -79,6 +80,32 @@ pub(crate) async fn restart(State(app): State<Arc<App>>, Query(wanted): Query<Wa
     let id = wanted.id(&app)?;
     app.restart(&id).await?;
     shown(&app, &id).await
+}
+
+/// Changes settings of the running server: `{"max_slot_wal_keep_size": "1GB"}`; null resets one.
+pub(crate) async fn set(State(app): State<Arc<App>>, Query(wanted): Query<Wanted>, body: Bytes) -> Answer {
+    let client = app.compute(&wanted.id(&app)?)?.superuser().await?;
+    for (name, value) in object(&body)? {
+        let value = match &value {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        let set = passing::set(&client, &name, value.as_deref()).await;
+        set.map_err(|error| Refusal::bad_request(format!("{error:#}")))?;
+    }
+    nothing()
+}
+
+/// Makes the server remove what that slot still needs.
+pub(crate) async fn lose_slot(
+    State(app): State<Arc<App>>,
+    Query(wanted): Query<Wanted>,
+    Path((_, name)): Path<(String, String)>,
+) -> Answer {
+    let client = app.compute(&wanted.id(&app)?)?.superuser().await?;
+    passing::lose_slot(&client, &name).await?;
+    nothing()
 }
 
 /// Ends sessions with 57P01; `{"whom": "all"}` ends walsenders too.

@@ -18,7 +18,7 @@ pub(crate) const REGION: &str = "aws-us-east-2";
 pub(crate) const ORGANIZATION: &str = "org-stand-in-00000001";
 
 /// Everything.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct World {
     /// Projects, oldest first.
     pub(crate) projects: Vec<Project>,

@@ -7,7 +7,7 @@ use crate::names;
 use crate::operations::Operation;
 
 /// A project.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Project {
     /// Its id.
     pub(crate) id: String,

@@ -3,8 +3,10 @@
 mod api;
 mod branches;
 mod front;
+mod hosting;
 mod life;
 mod powers;
 mod projects;
 mod safety;
 mod support;
+mod time;

@@ -33,6 +33,8 @@ pub trait ErasedResource<D>: Send + Sync {
     async fn delete(&self, cx: &Context<D>, state: Value) -> Result<(), Diagnostics>;
     /// [`Resource::import`]
     fn import(&self, id: &str) -> Result<Value, Diagnostics>;
+    /// [`Resource::import_identity`]
+    fn import_identity(&self, named: Value) -> Result<Value, Diagnostics>;
     /// [`Resource::upgrade`]
     fn upgrade(&self, version: i64, state: StoredState) -> Result<StoredState, Diagnostics>;
     /// [`Resource::moved_from`]
@@ -143,6 +145,11 @@ impl<R: Resource> ErasedResource<R::Data> for Erased<R> {
 
     fn import(&self, id: &str) -> Result<Value, Diagnostics> {
         encode(R::TYPE, &self.schema, &R::import(id)?)
+    }
+
+    fn import_identity(&self, named: Value) -> Result<Value, Diagnostics> {
+        let named = decode(R::TYPE, &self.schema, Origin::Configuration, &named)?;
+        encode(R::TYPE, &self.schema, &R::import_identity(named)?)
     }
 
     fn upgrade(&self, version: i64, state: StoredState) -> Result<StoredState, Diagnostics> {

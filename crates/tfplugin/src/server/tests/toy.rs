@@ -9,16 +9,16 @@ use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::identity as import;
 use crate::kinds::data_source::DataSource;
-use crate::kinds::erased::{self, ErasedDataSource, ErasedResource};
+use crate::kinds::erased::{self, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
 use crate::kinds::resource::{MovedFrom, Plan, Resource, StoredState};
 use crate::model::attr::Attr;
 use crate::path;
 use crate::provider::{Configured, Provider};
 use crate::schema::timeouts::Timeouts;
-use crate::schema::{Schema, boolean, number, set_of, set_of_objects, string};
+use crate::schema::{Identity, Schema, boolean, number, set_of, set_of_objects, string};
 use crate::server::{
-    ApplyRequest, ClientCapabilities, Encoded, FrameworkServer, PlanRequest, PlanResponse, PluginServer, ReadRequest,
-    StateResponse,
+    ApplyRequest, ClientCapabilities, Encoded, FrameworkServer, ImportRequest, ImportResponse, PlanRequest,
+    PlanResponse, PluginServer, ReadRequest, StateResponse,
 };
 use crate::value::Value;
 use crate::value::codec;
@@ -62,6 +62,14 @@ impl Provider for Toy {
 
     fn resources() -> Vec<Box<dyn ErasedResource<World>>> {
         vec![erased::resource(Thing)]
+    }
+
+    fn ephemeral_resources() -> Vec<Box<dyn ErasedEphemeralResource<World>>> {
+        vec![erased::ephemeral_resource(super::ephemeral::Token)]
+    }
+
+    fn functions() -> Vec<Box<dyn ErasedFunction>> {
+        vec![erased::function(super::functions::Join)]
     }
 
     fn data_sources() -> Vec<Box<dyn ErasedDataSource<World>>> {
@@ -115,6 +123,7 @@ impl Resource for Thing {
             .timeouts()
             .version(1)
             .import_id("<name>")
+            .identity(Identity::of(["name"]).optional(["owner"]))
     }
 
     /// Version 0 had `title` in place of `name`, and a `colour`. A state without a title is left as it is.
@@ -147,6 +156,7 @@ impl Resource for Thing {
     }
 
     async fn check_plan(&self, cx: &Context<World>, plan: &Plan<Model>) -> Diagnostics {
+        assert!(!cx.applies());
         let name = plan.planned.as_ref().or(plan.prior.as_ref()).and_then(|it| it.name.known()).cloned();
         match name.as_deref() {
             Some("refused") => Diagnostic::error("Refused", "").at(path!(name)).into(),
@@ -164,6 +174,7 @@ impl Resource for Thing {
     }
 
     async fn create(&self, cx: &Context<World>, plan: Model) -> Result<Model, Diagnostics> {
+        assert!(cx.applies());
         let name = plan.name.need(path!(name))?.clone();
         cx.data().lock().unwrap().insert(name.clone(), *plan.size.need(path!(size))?);
         let made = Model { id: Attr::Known(format!("id-{name}")), ..plan.clone() };
@@ -207,6 +218,7 @@ impl Resource for Thing {
     }
 
     async fn read(&self, cx: &Context<World>, state: Model) -> Result<Option<Model>, Diagnostics> {
+        assert!(!cx.applies());
         let name = state.name.need(path!(name))?.clone();
         if name == "hangs" {
             std::future::pending::<()>().await;
@@ -381,8 +393,14 @@ impl Client {
             type_name: "toy_thing".into(),
             current_state: encode(state),
             private: br#"{"made":true}"#.to_vec(),
+            current_identity: None,
         };
         self.server.read_resource(request).await
+    }
+
+    pub(crate) async fn import(&self, id: &str) -> ImportResponse {
+        let request = ImportRequest { type_name: "toy_thing".into(), id: id.into(), identity: None };
+        self.server.import_resource_state(request).await
     }
 
     pub(crate) async fn data(&self, items: &[(&str, Value)]) -> StateResponse {

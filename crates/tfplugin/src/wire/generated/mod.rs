@@ -1,5 +1,5 @@
 //! What `proto/*.proto` compiles to, committed so that building needs no protobuf compiler.
-//! `tests/it/generated/proto.rs` keeps it fresh; after a change of a proto file run it with `UPDATE=1`.
+//! The test `generated::proto` keeps it fresh; after a change of a proto file run it with `UPDATE=1`.
 
 use std::fmt;
 

@@ -2,9 +2,15 @@
 
 use super::*;
 use crate::diagnostic::Diagnostics;
+use crate::kinds::function::Signature;
 use crate::schema::Schema;
 use crate::server::{
-    ClientCapabilities, Encoded, ImportResponse, Metadata, MoveRequest, PlanResponse, ProviderSchema, StateResponse,
+    ApplyRequest, ClientCapabilities, Encoded, FunctionRefusal, ImportRequest, ImportResponse, Metadata, MoveRequest,
+    OpenResponse, PlanRequest, PlanResponse, ProviderSchema, ReadRequest, RenewResponse, StateResponse, UpgradeRequest,
+};
+use crate::wire::generated::tfplugin6::{
+    apply_resource_change, call_function, get_metadata, get_provider_schema, plan_resource_change, read_resource,
+    stop_provider,
 };
 
 /// A provider whose every handler has a mistake.
@@ -25,6 +31,7 @@ impl PluginServer for Panics {
             provider: Schema::new(""),
             resources: vec![("a".into(), Schema::new("A."))],
             data_sources: vec![],
+            ephemeral_resources: vec![],
         }
     }
 
@@ -60,8 +67,36 @@ impl PluginServer for Panics {
         panic!("apply")
     }
 
-    async fn import_resource_state(&self, _: String, _: String) -> ImportResponse {
+    async fn import_resource_state(&self, _: ImportRequest) -> ImportResponse {
         panic!("import")
+    }
+
+    async fn upgrade_resource_identity(&self, _: String, _: i64, _: Vec<u8>) -> Result<Encoded, Diagnostics> {
+        panic!("upgrade identity")
+    }
+
+    async fn validate_ephemeral_config(&self, _: String, _: Encoded) -> Diagnostics {
+        panic!("validate ephemeral")
+    }
+
+    async fn open_ephemeral(&self, _: String, _: Encoded) -> OpenResponse {
+        panic!("open")
+    }
+
+    async fn renew_ephemeral(&self, _: String, _: Vec<u8>) -> RenewResponse {
+        panic!("renew")
+    }
+
+    async fn close_ephemeral(&self, _: String, _: Vec<u8>) -> Diagnostics {
+        panic!("close")
+    }
+
+    fn functions(&self) -> Vec<(String, Signature)> {
+        Vec::new()
+    }
+
+    async fn call_function(&self, _: String, _: Vec<Encoded>) -> Result<Encoded, FunctionRefusal> {
+        panic!("call")
     }
 
     async fn move_resource_state(&self, _: MoveRequest) -> StateResponse {
@@ -96,7 +131,7 @@ async fn a_panic_in_read_tells_terraform_what_it_knows() {
         private: b"p".into(),
         ..read_resource::Request::default()
     };
-    let answer = service().read_resource(Request::new(request)).await.unwrap().into_inner();
+    let answer = service().read_resource(request).await.unwrap();
     assert!(says(&answer.diagnostics, "read"), "{:?}", answer.diagnostics);
     assert_eq!((answer.new_state, answer.private), (Some(state()), b"p".to_vec()));
 }
@@ -109,7 +144,7 @@ async fn a_panic_in_apply_keeps_the_prior_state() {
         ..apply_resource_change::Request::default()
     };
     let service = service();
-    let answer = service.apply_resource_change(Request::new(request)).await.unwrap().into_inner();
+    let answer = service.apply_resource_change(request).await.unwrap();
     assert!(says(&answer.diagnostics, "apply"), "{:?}", answer.diagnostics);
     assert_eq!((answer.new_state, answer.private), (Some(state()), b"p".to_vec()));
     service.under_way().ended().await;
@@ -118,16 +153,14 @@ async fn a_panic_in_apply_keeps_the_prior_state() {
 #[tokio::test]
 async fn a_panic_in_a_call_without_state_is_a_diagnostic() {
     let service = service();
-    let answer = service.get_metadata(Request::new(get_metadata::Request {})).await.unwrap().into_inner();
+    let answer = service.get_metadata(get_metadata::Request {}).await.unwrap();
     assert!(says(&answer.diagnostics, "metadata"));
-    let answer = service
-        .plan_resource_change(Request::new(plan_resource_change::Request::default()))
-        .await
-        .unwrap()
-        .into_inner();
+    let answer = service.plan_resource_change(plan_resource_change::Request::default()).await.unwrap();
     assert!(says(&answer.diagnostics, "plan") && answer.planned_state.is_none());
-    let answer = service.stop_provider(Request::new(stop_provider::Request {})).await.unwrap().into_inner();
+    let answer = service.stop_provider(stop_provider::Request {}).await.unwrap();
     assert_eq!(answer.error, "");
-    let answer = service.get_provider_schema(Request::new(get_provider_schema::Request {})).await.unwrap().into_inner();
+    let answer = service.get_provider_schema(get_provider_schema::Request {}).await.unwrap();
     assert_eq!(answer.resource_schemas["a"].block.as_ref().map(|it| it.description.as_str()), Some("A."));
+    let answer = service.call_function(call_function::Request::default()).await.unwrap();
+    assert!(answer.error.is_some_and(|it| it.text.contains("call")) && answer.result.is_none());
 }
