@@ -15,7 +15,10 @@ pub mod partitioned_without_root;
 pub mod password_cannot_be_known;
 pub mod publication_exists;
 pub mod publication_replaced_behind_slot;
+pub mod readiness;
+pub mod slot_has_consumer;
 pub mod slots_nearly_used_up;
+pub mod supported_by_server;
 pub mod tables_exist;
 pub mod tables_grantable;
 pub mod tables_have_identity;
@@ -32,6 +35,7 @@ pub const ALL: &[Check] = &[
     branch_protected::CHECK,
     publication_exists::CHECK,
     publication_replaced_behind_slot::CHECK,
+    supported_by_server::CHECK,
     tables_have_identity::CHECK,
     tables_exist::CHECK,
     tables_publishable::CHECK,
@@ -42,6 +46,7 @@ pub const ALL: &[Check] = &[
     mode_serves_publications::CHECK,
     logical_replication_on::CHECK,
     slots_nearly_used_up::CHECK,
+    slot_has_consumer::CHECK,
 ];
 
 /// Whether a text is the id of a check, for `skip_checks`.
@@ -105,6 +110,7 @@ mod tests {
             "branch_protected",
             "publication_exists",
             "publication_replaced_behind_slot",
+            "supported_by_server",
             "tables_have_identity",
             "tables_exist",
             "tables_publishable",
@@ -115,6 +121,7 @@ mod tests {
             "mode_serves_publications",
             "logical_replication_on",
             "slots_nearly_used_up",
+            "slot_has_consumer",
         ];
         assert_eq!(ids, expected);
     }

@@ -78,6 +78,11 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
+    /// The one of that id.
+    pub(crate) fn find(id: &str) -> Option<&'static Self> {
+        ALL.iter().copied().find(|it| it.id == id)
+    }
+
     /// The checks that apply, in the order of the groups; a check that stands in two groups has the severity of the last.
     pub(crate) fn checks(&self) -> Vec<Applies> {
         let mut found: Vec<Applies> = Vec::new();
@@ -178,6 +183,16 @@ pub(crate) struct Slot {
     pub(crate) own_if: Option<(&'static str, &'static str)>,
 }
 
+impl Slot {
+    /// Whether Terraform creates it when the consumer runs with these options.
+    pub(crate) fn is_own<'a>(&self, option: impl Fn(&str) -> Option<&'a str>) -> bool {
+        match self.own_if {
+            Some((name, value)) => option(name) == Some(value),
+            None => self.made_by == Maker::Terraform,
+        }
+    }
+}
+
 /// Major versions of Postgres.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Versions {
@@ -245,7 +260,7 @@ pub(crate) enum AtDeletion {
 
 /// How much a finding of `neonrep_readiness` weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Severity {
+pub enum Severity {
     /// The consumer does not work, or loses data.
     Error,
     /// The consumer works, with a loss that the user should know.

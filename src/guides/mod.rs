@@ -61,7 +61,7 @@ pub use texts::text;
 
 /// The facts on one destination, as the table at the top of its page; `None` if no destination has this id.
 pub fn facts(id: &str) -> Option<String> {
-    let it = destinations::ALL.iter().find(|it| it.id == id)?;
+    let it = Destination::find(id)?;
     let privileges = if it.privileges.is_empty() { "none".to_owned() } else { it.privileges.join(", ") };
     let publication = format!(
         "created by {}, {}, {}; partitions: {}",

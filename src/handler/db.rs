@@ -81,12 +81,6 @@ impl<'a> Db<'a> {
         self.unless_gone(found)
     }
 
-    /// A slot of any kind, or that the server has none of that name; `None` when what held it is gone.
-    pub(crate) async fn slot(&self, name: &SlotName) -> Result<Option<Option<Slot>>, Diagnostics> {
-        let found = self.call.target().slot(&self.at, name, &self.call.budget()).await;
-        self.unless_gone(found.map(Some))
-    }
-
     /// A table or the like; `None` when it, or what held it, is gone.
     pub(crate) async fn table(&self, name: &TableName) -> Result<Option<Table>, Diagnostics> {
         let names = BTreeSet::from([name.clone()]);

@@ -11,6 +11,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connection::{Address, Connection};
 use super::error::{Error, Kind, Result};
+use super::replication;
+use super::sql::Statement;
 use super::tls::Tls;
 
 /// Limits of a pool.
@@ -228,6 +230,12 @@ impl Permit {
         let until = limit.map_or(deadline, |limit| limit.min(deadline));
         // Boxed: a TLS handshake is a future of 18 KiB, which each caller's future would hold.
         Box::pin(Connection::open(&self.address, self.shared.tls(&self.address.tls)?, until)).await
+    }
+
+    /// Runs one command of the replication protocol in a session of its own.
+    pub(super) async fn replicate(&self, command: &Statement, deadline: Instant) -> Result<()> {
+        let tls = self.shared.tls(&self.address.tls)?;
+        Box::pin(replication::run(&self.address, tls, command, deadline)).await
     }
 
     pub(super) fn keep(&mut self, connection: Connection) {

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::connection::{Address, Canceller, Connection};
 use super::error::{Error, Kind, Result};
 use super::pool::{Permit, Pool};
+use super::sql::Statement;
 
 /// A session, until it is dropped. Hold one at a time: a second one may wait for the first for ever.
 #[derive(Debug)]
@@ -145,6 +146,13 @@ impl Session {
             self.connection = Some(connection);
         }
         done
+    }
+
+    /// Runs a command of the replication protocol, such as `ALTER_REPLICATION_SLOT`, in a walsender session that takes the
+    /// place of this one's connection: both together would be one more than the pool may open.
+    pub async fn replicate(&mut self, command: &Statement) -> Result<()> {
+        self.connection = None;
+        self.permit.replicate(command, self.deadline).await
     }
 
     async fn again<T, W, F>(&mut self, mode: Mode, work: W) -> Result<T>

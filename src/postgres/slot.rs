@@ -6,6 +6,8 @@ use super::connection::Connection;
 use super::error::{Error, Kind as ErrorKind, Result};
 use super::names::{DatabaseName, SlotName};
 use super::row::{Param, Row};
+use super::sql::Statement;
+use crate::sql;
 
 /// What a slot keeps changes as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +29,8 @@ pub struct Slot {
     pub plugin: Option<String>,
     /// Its database; only logical ones have it.
     pub database: Option<DatabaseName>,
+    /// OID of that database: it stays when the database is renamed.
+    pub database_oid: Option<u32>,
     /// Dropped with the session that made it.
     pub temporary: bool,
     /// A consumer is connected, or it is being made.
@@ -87,7 +91,8 @@ macro_rules! select_slots {
     ($which:literal) => {
         concat!(
             "
-SELECT s.slot_name::text AS name, s.slot_type = 'logical' AS logical, s.plugin::text AS plugin, s.database::text AS database, s.temporary,
+SELECT s.slot_name::text AS name, s.slot_type = 'logical' AS logical, s.plugin::text AS plugin, s.database::text AS database,
+       s.datoid AS database_oid, s.temporary,
        s.active, s.active_pid, s.catalog_xmin::text AS catalog_xmin, s.restart_lsn::text AS restart_lsn,
        s.confirmed_flush_lsn::text AS confirmed_flush_lsn, s.wal_status, s.safe_wal_size,
        pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn)::int8
@@ -124,6 +129,7 @@ fn from_row(row: &Row) -> Result<Slot> {
         kind: if row.get("logical")? { Kind::Logical } else { Kind::Physical },
         plugin: row.get("plugin")?,
         database: row.parse_optional("database", DatabaseName::parse)?,
+        database_oid: row.get("database_oid")?,
         temporary: row.get("temporary")?,
         active: row.get("active")?,
         active_pid: row.get("active_pid")?,
@@ -242,6 +248,18 @@ WHERE s.slot_name = $1 AND s.slot_type = 'logical' AND NOT s.temporary AND s.dat
     }
 }
 
+/// The major version that brought `failover`.
+pub const FAILOVER_SINCE: u32 = 17;
+
+/// The command that changes `failover` (17+). It waits while the slot has a consumer.
+pub fn set_failover(name: &SlotName, failover: bool) -> Statement {
+    if failover {
+        sql!("ALTER_REPLICATION_SLOT {} (FAILOVER true)", name)
+    } else {
+        sql!("ALTER_REPLICATION_SLOT {} (FAILOVER false)", name)
+    }
+}
+
 /// A slot to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSlot {
@@ -282,6 +300,7 @@ mod tests {
             kind: Kind::Logical,
             plugin: Some("pgoutput".into()),
             database: Some(DatabaseName::parse("d").unwrap()),
+            database_oid: Some(16_384),
             temporary: false,
             active: false,
             active_pid: None,

@@ -14,7 +14,7 @@ use std::fmt;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use zeroize::Zeroizing;
 
-use super::names::{ColumnName, DatabaseName, IndexName, PublicationName, RoleName, SchemaName, TableName};
+use super::names::{ColumnName, DatabaseName, IndexName, PublicationName, RoleName, SchemaName, SlotName, TableName};
 use crate::secret::Secret;
 
 /// One statement in its two renderings: the one for the server, and the one for people, in which secrets are stars.
@@ -231,7 +231,7 @@ macro_rules! identifier {
     )*};
 }
 
-identifier!(RoleName, DatabaseName, SchemaName, PublicationName, IndexName, ColumnName);
+identifier!(RoleName, DatabaseName, SchemaName, PublicationName, IndexName, ColumnName, SlotName);
 
 impl Fragment for TableName {
     fn write_sql(&self, out: &mut String) {

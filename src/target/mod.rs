@@ -6,6 +6,7 @@
 //! [`neon`](self::neon) and [`direct`] alone know how to get in; everything else takes a [`Database`] whole.
 
 mod addresses;
+mod beside;
 mod branches;
 mod database;
 pub(crate) mod direct;

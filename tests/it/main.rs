@@ -1,4 +1,5 @@
-//! All tests that need more than values, in one binary: the wire, the real CLI, the generated files, the architecture.
+//! All tests that need more than values, in one binary: the wire, catalogs of real servers, the real CLI, the generated
+//! files, the architecture.
 #![expect(
     clippy::disallowed_methods,
     reason = "tests read their environment and are clients of the servers they watch"
@@ -6,6 +7,7 @@
 
 mod acceptance;
 mod architecture;
+mod catalog;
 mod generated;
 mod postgres;
 mod provider;

@@ -10,6 +10,7 @@ use super::messages;
 use super::model::{Future, Model, Scope};
 use crate::handler::{Call, Db, Stop};
 use crate::postgres::grant::{self, Entry};
+use crate::postgres::marks::Nonce;
 use crate::postgres::privilege::{self, Holdings, TablePrivilege};
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{self, Connection, Kind, RoleName, SchemaName, TableName, database, settings};

@@ -1,65 +1,137 @@
-//! Creating, changing and dropping a slot. No transaction can undo either, so each step says what is left when it fails.
+//! Finding, creating, changing and dropping a slot. No transaction can undo it, so each step says what is left when it
+//! fails.
 
 use std::time::Duration;
 
 use tfplugin::{Diagnostics, Severity, path};
 
-use super::messages;
-use super::model::{Model, Seen};
-use super::{PLUGIN, say_unknown_order};
-use crate::handler::{Db, explain};
+use super::model::{Model, PGOUTPUT, Seen};
+use super::{DATABASE_OID, messages, say_unknown_order};
+use crate::checks::supported_by_server;
+use crate::handler::{Call, Db, explain};
 use crate::postgres::publication::{self, Publication};
-use crate::postgres::slot::{self, NewSlot};
+use crate::postgres::slot::{self, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Failure};
-use crate::postgres::{self, Kind, PublicationName, SlotName};
-use crate::target::{Company, PublicationId, SlotId};
+use crate::postgres::{self, Kind, PublicationName, SlotName, database};
+use crate::target::{Company, Container, Database, Error, SlotId};
 
 /// Time to find out what is there once the time of the call is over.
 const AFTERWARDS: Duration = Duration::from_secs(10);
 
-/// Creates the slot, and proves that its publication was there before and is the same after.
-pub(super) async fn create(
-    db: &Db<'_>,
-    plan: Model,
-    name: &SlotName,
-    publication: &PublicationId,
-) -> Result<Model, Diagnostics> {
-    let (call, cx) = (db.call(), db.call().cx());
-    let refused = |error: &postgres::Error| call.refused(error, path!(name));
-    let mut session = db.writer(&plan.connect_as, Company::Apart).await?;
-    let taken = session.read(async |it| slot::read(&it, name).await).await.map_err(|error| refused(&error))?;
-    if let Some(found) = taken {
-        return Err(messages::exists(db.at(), &found).into());
-    }
-    let before = read_publication(&mut session, &publication.name).await.map_err(|error| refused(&error))?;
-    let Some(before) = before else { return Err(messages::no_publication(publication).into()) };
+/// Where a slot of the state is now. It can be seen from every database of its server, so a database that was renamed
+/// outside does not hide it.
+pub(super) enum Whereabouts {
+    /// In that database, whose name may be another one now; or it is missing there.
+    In(Database, Option<Slot>),
+    /// Its database is gone, and a slot of the name is in another one. Which of both it is was not recorded.
+    InAnother(Slot),
+    /// Gone with the database or branch.
+    Gone,
+    /// Its database is gone, and no other database of the server could be entered.
+    Unseen(Error),
+}
 
-    let new = NewSlot { name: name.clone(), plugin: PLUGIN.to_owned(), two_phase: false, failover: false };
+/// `oid`: the recorded OID of the slot's database.
+pub(super) async fn find(
+    call: &Call<'_>,
+    at: &Database,
+    name: &SlotName,
+    oid: Option<u32>,
+) -> Result<Whereabouts, Error> {
+    let (target, budget) = (call.target(), call.budget());
+    let named = |name| Database { server: at.server.clone(), name };
+    match target.slot(at, name, &budget).await {
+        Ok(found) => {
+            // Another database may have got the old name since.
+            let moved = found.as_ref().filter(|it| oid.is_some() && it.database_oid == oid);
+            let at = moved.and_then(|it| it.database.clone()).map_or_else(|| at.clone(), named);
+            return Ok(Whereabouts::In(at, found));
+        }
+        Err(Error::Gone { container: Container::Database, .. }) => {}
+        Err(error) if error.is_gone() => return Ok(Whereabouts::Gone),
+        Err(error) => return Err(error),
+    }
+    let beside = target.read_beside(at, &budget, "reading a slot", |it| async move {
+        let now = match oid {
+            Some(oid) => database::name_of(&it, oid).await?,
+            None => None,
+        };
+        Ok((slot::read(&it, name).await?, now))
+    });
+    Ok(match beside.await {
+        Ok(Some((found, Some(now)))) => Whereabouts::In(named(now), found),
+        Ok(Some((Some(found), None))) if oid.is_none() && found.database.is_some() => Whereabouts::InAnother(found),
+        Ok(_) => Whereabouts::Gone,
+        Err(error) => Whereabouts::Unseen(error),
+    })
+}
+
+/// Creates the slot, and proves that its publication was there before and is the same after.
+pub(super) async fn create(db: &Db<'_>, plan: Model, name: &SlotName) -> Result<Model, Diagnostics> {
+    let (call, cx) = (db.call(), db.call().cx());
+    let publication = plan.publication_id.known().cloned();
+    let refused = |error: &postgres::Error| call.refused(error, path!(name));
+    let new = NewSlot {
+        name: name.clone(),
+        plugin: plan.plugin().to_owned(),
+        two_phase: plan.two_phase.is_true(),
+        failover: plan.failover.is_true(),
+    };
+    let mut session = db.writer(&plan.connect_as, Company::Apart).await?;
+    let taken = session.read(async |it| Ok((it.version(), slot::read(&it, name).await?))).await;
+    let (version, taken) = taken.map_err(|error| refused(&error))?;
+    if let Some(found) = taken {
+        return Err(messages::exists(db.at(), &found, &new.plugin).into());
+    }
+    if new.failover {
+        unless_supported(version)?;
+    }
+    let before = match &publication {
+        None => None,
+        Some(id) => {
+            let before = read_publication(&mut session, &id.name).await.map_err(|error| refused(&error))?;
+            Some(before.ok_or_else(|| messages::no_publication(id))?)
+        }
+    };
+
     let created = slot_creation::create(&mut session, &new, cx.cancelled().cancelled()).await;
     call.target().wrote(&db.at().server);
-    let model = plan.observed(db.at(), name, Seen::created_after(&before));
-    if created.as_ref().is_ok() || created.as_ref().is_err_and(|failure| failure.found.is_some()) {
+    let model = plan.observed(db.at(), name, Seen::created_after(before.as_ref()));
+    if created.is_ok() || created.as_ref().is_err_and(|failure| failure.found.is_some()) {
         call.claim(&id(db, name));
         cx.checkpoint(&model);
     }
     if let Err(failure) = created {
-        return Err(not_created(db, &mut session, name, &failure).await);
+        return Err(not_created(db, &mut session, &new, &failure).await);
     }
     session.allow(AFTERWARDS);
-    match read_publication(&mut session, &publication.name).await {
-        Ok(Some(after)) if after.oid == before.oid => Ok(model),
-        Ok(_) => {
-            let dropped = slot_creation::drop(&mut session, name, PLUGIN, false).await.is_ok();
+    let publication = publication.as_ref().map(|it| &it.name);
+    let after = session.read(async |it| {
+        let created = slot::read(&it, name).await?;
+        let publication = match publication {
+            Some(name) => publication::read(&it, name).await?,
+            None => None,
+        };
+        Ok((created.and_then(|it| it.database_oid), publication))
+    });
+    match after.await {
+        Ok((database_oid, after)) => {
+            if let Some(oid) = database_oid {
+                cx.set_private(DATABASE_OID, &oid);
+            }
+            let Some(publication) = publication.filter(|_| after.map(|it| it.oid) != before.map(|it| it.oid)) else {
+                return Ok(model);
+            };
+            let dropped = slot_creation::drop(&mut session, name, &new.plugin, false).await.is_ok();
             if dropped {
                 call.release(&id(db, name));
                 cx.forget_checkpoint();
             }
-            Err(messages::changed_meanwhile(&publication.name, name, dropped).into())
+            Err(messages::changed_meanwhile(publication, name, dropped).into())
         }
         // The slot is recorded; the next refresh compares the OIDs.
         Err(error) => {
-            let doing = format!("read publication `{}` after creating slot `{name}`", publication.name);
-            let warning = explain::postgres(&doing, &error);
+            let warning = explain::postgres(&format!("read slot `{name}` after its creation"), &error);
             cx.warn(tfplugin::Diagnostic { severity: Severity::Warning, ..warning });
             Ok(model)
         }
@@ -67,13 +139,13 @@ pub(super) async fn create(
 }
 
 /// Why there is no slot, or none that can be relied on.
-async fn not_created(db: &Db<'_>, session: &mut postgres::Session, name: &SlotName, failure: &Failure) -> Diagnostics {
-    let call = db.call();
+async fn not_created(db: &Db<'_>, session: &mut postgres::Session, new: &NewSlot, failure: &Failure) -> Diagnostics {
+    let (call, name) = (db.call(), &new.name);
     match failure.error.kind() {
         Kind::AlreadyExists => {
             let found = session.read(async |it| slot::read(&it, name).await).await.ok().flatten();
             match found {
-                Some(found) => messages::exists(db.at(), &found).into(),
+                Some(found) => messages::exists(db.at(), &found, &new.plugin).into(),
                 None => call.refused(&failure.error, path!(name)),
             }
         }
@@ -82,6 +154,8 @@ async fn not_created(db: &Db<'_>, session: &mut postgres::Session, name: &SlotNa
             messages::no_free_slot(&failure.error, &slots).into()
         }
         Kind::NotInState => messages::is_off(&failure.error).into(),
+        Kind::UndefinedFile | Kind::UndefinedObject => messages::no_plugin(&new.plugin, &failure.error).into(),
+        Kind::InsufficientPrivilege => messages::may_not_replicate(name, &failure.error).into(),
         Kind::QueryCancelled | Kind::Timeout => {
             let waited = (!call.cx().cancelled().is_cancelled()).then(|| call.cx().timeout());
             messages::took_too_long(name, waited, failure).into()
@@ -90,14 +164,15 @@ async fn not_created(db: &Db<'_>, session: &mut postgres::Session, name: &SlotNa
     }
 }
 
-/// Nothing of the slot changes on the server: what the plan says is compared with what is there.
-pub(super) async fn update(
-    db: &Db<'_>,
-    prior: &Model,
-    plan: Model,
-    name: &SlotName,
-    publication: &PublicationId,
-) -> Result<Model, Diagnostics> {
+fn unless_supported(version: postgres::ServerVersion) -> Result<(), Diagnostics> {
+    match supported_by_server::refusal(version, "failover", slot::FAILOVER_SINCE, &path!(failover)) {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(()),
+    }
+}
+
+/// Only `failover` changes on the server. The rest of the plan is compared with what is there.
+pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotName) -> Result<Model, Diagnostics> {
     let (call, cx) = (db.call(), db.call().cx());
     // What concerns only the provider is recorded even if the rest is refused: a protected slot whose publication is gone
     // could never be dropped otherwise.
@@ -109,30 +184,56 @@ pub(super) async fn update(
         timeouts: plan.timeouts.clone(),
         ..prior.clone()
     });
-    if publication.database != *db.at() {
+    let publication = plan.publication_id.known();
+    if let Some(publication) = publication.filter(|it| it.database != *db.at()) {
         return Err(messages::other_database(prior, publication).into());
     }
     let mut session = db.writer(&plan.connect_as, Company::Shared).await?;
     let failed = |error: &postgres::Error| Diagnostics::from(explain::postgres(call.doing(), error));
-    let found = session.read(async |it| slot::read(&it, name).await).await.map_err(|error| failed(&error))?;
-    let found = found.filter(|it| it.is(&db.at().name, PLUGIN));
-    let behind = read_publication(&mut session, &publication.name).await.map_err(|error| failed(&error))?;
+    let publication_name = publication.map(|it| &it.name);
+    let read = session.read(async |it| {
+        let publication = match publication_name {
+            Some(name) => publication::read(&it, name).await?,
+            None => None,
+        };
+        Ok((it.version(), slot::read(&it, name).await?, publication))
+    });
+    let (version, found, behind) = read.await.map_err(|error| failed(&error))?;
+    let found = found.filter(|it| it.is(&db.at().name, plan.plugin()));
     let is_same = prior.publication_id == plan.publication_id;
     let recorded = prior.publication_oid.known().copied().filter(|_| is_same);
-    let seen = Seen::of(found.as_ref(), behind.as_ref(), is_same, recorded);
-    if let Some(refusal) = messages::refusal(db.at(), name, Some(&publication.name), &seen) {
+    let seen = Seen::of(found.as_ref(), behind.as_ref(), is_same && publication.is_some(), recorded);
+    if let Some(refusal) = messages::refusal(db.at(), name, publication_name, &seen) {
         return Err(refusal.into());
     }
-    let Some(behind) = behind else { return Err(messages::no_publication(publication).into()) };
-    if !is_same && !prior.publication_id.is_null() {
-        let proved = session.read(async |it| slot::is_publication_proved_older(&it, behind.oid, name).await).await;
-        if !proved.map_err(|error| failed(&error))? {
-            return Err(messages::not_proved(&publication.name, name).into());
+    if let Some(id) = publication {
+        let Some(behind) = &behind else { return Err(messages::no_publication(id).into()) };
+        if !is_same && !prior.publication_id.is_null() {
+            let proved = session.read(async |it| slot::is_publication_proved_older(&it, behind.oid, name).await).await;
+            if !proved.map_err(|error| failed(&error))? {
+                return Err(messages::not_proved(&id.name, name).into());
+            }
         }
     }
+    let failover = plan.failover.is_true();
+    let seen = match found.filter(|it| it.failover.unwrap_or(false) != failover) {
+        None => seen,
+        Some(mut slot) => {
+            unless_supported(version)?;
+            let changed = call.budget().run(session.replicate(&slot::set_failover(name, failover))).await;
+            call.target().wrote(&db.at().server);
+            if let Err(error) = changed.map_err(|_| messages::interrupted(call.doing()))? {
+                session.allow(AFTERWARDS);
+                let consumer = session.read(async |it| slot::consumer(&it, name).await).await.ok().flatten();
+                return Err(messages::failover_not_changed(call, name, consumer.as_ref(), &error).into());
+            }
+            slot.failover = Some(failover);
+            Seen::of(Some(&slot), behind.as_ref(), is_same && publication.is_some(), recorded)
+        }
+    };
     drop(session);
-    if prior.publication_id.is_null() {
-        say_unknown_order(db, name, &behind).await;
+    if let Some(behind) = behind.as_ref().filter(|_| prior.publication_id.is_null()) {
+        say_unknown_order(db, name, behind).await;
     }
     Ok(plan.observed(db.at(), name, seen))
 }
@@ -145,11 +246,12 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName) -> Resul
         return Ok(());
     }
     let Some(mut session) = db.remover(&state.connect_as, Company::Apart).await? else { return Ok(()) };
+    let plugin = state.plugin();
     let found = session.read(async |it| slot::read(&it, name).await).await;
     match found.map_err(|error| explain::postgres(call.doing(), &error))? {
         None => return Ok(()),
-        Some(found) if !found.is(&db.at().name, PLUGIN) => {
-            cx.warn(messages::left_alone(db.at(), &found));
+        Some(found) if !found.is(&db.at().name, plugin) => {
+            cx.warn(messages::left_alone(db.at(), &found, plugin));
             return Ok(());
         }
         Some(found) if state.deletion_protection.is_true() && !found.is_lost() => {
@@ -158,7 +260,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName) -> Resul
         Some(_) => {}
     }
     let terminate = state.terminate_consumer.is_true();
-    let dropped = call.budget().run(slot_creation::drop(&mut session, name, PLUGIN, terminate)).await;
+    let dropped = call.budget().run(slot_creation::drop(&mut session, name, plugin, terminate)).await;
     call.target().wrote(&db.at().server);
     match dropped {
         Ok(Ok(_)) => {
@@ -172,6 +274,14 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName) -> Resul
 
 fn id(db: &Db<'_>, name: &SlotName) -> SlotId {
     SlotId { database: db.at().clone(), name: name.clone() }
+}
+
+/// Whether a slot of that name is one that this resource can manage.
+pub(super) fn is_managed(found: &Slot, at: &Database, publication: Option<&PublicationName>) -> bool {
+    match publication {
+        Some(_) => found.is(&at.name, PGOUTPUT),
+        None => found.plugin.as_ref().is_some_and(|plugin| found.is(&at.name, plugin)),
+    }
 }
 
 async fn read_publication(

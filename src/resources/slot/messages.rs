@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tfplugin::schema::timeouts::duration_text;
-use tfplugin::{Diagnostic, path};
+use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
-use super::PLUGIN;
-use super::model::{Model, Seen, Status};
+use super::model::{Model, PGOUTPUT, Seen, Status};
 use crate::checks::publication_exists::{self, SLOT_BEFORE_PUBLICATION};
-use crate::handler::explain;
 use crate::handler::words::{enumerate, sentence};
-use crate::postgres::slot::{Kind, Slot};
+use crate::handler::{Call, explain};
+use crate::postgres::slot::{Consumer, Kind, Slot};
 use crate::postgres::slot_creation::{Busy, Failure};
-use crate::postgres::{self, PublicationName, SlotName};
-use crate::target::{Database, PublicationId, SlotId};
+use crate::postgres::{self, DatabaseName, PublicationName, SlotName};
+use crate::target::{Database, Error, PublicationId, SlotId};
 
 const NEW_SYNC: &str = "Its consumer needs a new initial sync.";
 
@@ -97,13 +96,14 @@ pub(super) fn order_unknown(name: &SlotName, publication: &PublicationName) -> D
     Diagnostic::warning(format!("Slot `{name}` may be older than its publication"), detail)
 }
 
-pub(super) fn exists(at: &Database, found: &Slot) -> Diagnostic {
+pub(super) fn exists(at: &Database, found: &Slot, plugin: &str) -> Diagnostic {
     let name = &found.name;
-    let how = if found.is(&at.name, PLUGIN) {
+    let how = if found.is(&at.name, plugin) {
         let id = SlotId { database: at.clone(), name: name.clone() };
-        format!("To manage it here, import it with the ID `{id}/<publication>`.")
+        let publication = if plugin == PGOUTPUT { "/<publication>" } else { "" };
+        format!("To manage it here, import it with the ID `{id}{publication}`.")
     } else {
-        what_it_is(at, found)
+        what_it_is(at, found, plugin)
     };
     let detail = format!(
         "A slot with this name exists on {}. Slot names are unique across all of its databases. Nothing was changed.\n\n{how}\n\nIf \
@@ -116,15 +116,16 @@ pub(super) fn exists(at: &Database, found: &Slot) -> Diagnostic {
 
 /// A slot of that name that this resource cannot manage.
 pub(super) fn not_ours(at: &Database, found: &Slot) -> Diagnostic {
-    Diagnostic::error(format!("Slot `{}` cannot be managed here", found.name), what_it_is(at, found)).at(path!(name))
+    let detail = what_it_is(at, found, PGOUTPUT);
+    Diagnostic::error(format!("Slot `{}` cannot be managed here", found.name), detail).at(path!(name))
 }
 
-pub(super) fn left_alone(at: &Database, found: &Slot) -> Diagnostic {
-    let detail = format!("{} It was left alone, and only removed from the state.", what_it_is(at, found));
+pub(super) fn left_alone(at: &Database, found: &Slot, plugin: &str) -> Diagnostic {
+    let detail = format!("{} It was left alone, and only removed from the state.", what_it_is(at, found, plugin));
     Diagnostic::warning(format!("Slot `{}` was left alone", found.name), detail)
 }
 
-fn what_it_is(at: &Database, found: &Slot) -> String {
+fn what_it_is(at: &Database, found: &Slot, wanted: &str) -> String {
     let what = match (found.kind, &found.database, &found.plugin) {
         (Kind::Physical, ..) => "a physical slot".to_owned(),
         _ if found.temporary => "a temporary slot".to_owned(),
@@ -132,7 +133,7 @@ fn what_it_is(at: &Database, found: &Slot) -> String {
         (_, _, Some(plugin)) => format!("a slot with the plugin `{plugin}`"),
         _ => "another slot".to_owned(),
     };
-    format!("`{}` is {what}. This resource manages logical slots of {at} with the plugin `{PLUGIN}`.", found.name)
+    format!("`{}` is {what}. This resource manages a logical slot of {at} with the plugin `{wanted}`.", found.name)
 }
 
 pub(super) fn no_publication(publication: &PublicationId) -> Diagnostic {
@@ -259,4 +260,154 @@ pub(super) fn kept_for_another(name: &SlotName) -> Diagnostic {
         "Another resource of this run has created it under the same name (`create_before_destroy`). The old one was only removed \
          from the state.",
     )
+}
+
+/// The database of a slot comes from its publication, and is named where there is none.
+pub(super) fn misplaced(config: &Model) -> Diagnostics {
+    let by_publication = match &config.plugin {
+        Attr::Unknown => return Diagnostics::none(),
+        Attr::Null => true,
+        Attr::Known(plugin) => plugin == PGOUTPUT,
+    };
+    let plugin = config.plugin.known().map_or(PGOUTPUT, String::as_str);
+    if !by_publication {
+        if !config.publication_id.is_null() {
+            let detail = format!(
+                "The plugin `{plugin}` does not use publications. Remove `publication_id`, and name the database of the slot with \
+                 `database`, on Neon with `project_id` too."
+            );
+            return Diagnostic::error("`publication_id` is only for `pgoutput`", detail)
+                .at(path!(publication_id))
+                .into();
+        }
+        if config.database.is_null() {
+            let detail =
+                format!("A slot with the plugin `{plugin}` has no publication, so it names its database itself.");
+            return Diagnostic::error("Missing `database`", detail).at(path!(database)).into();
+        }
+        return Diagnostics::none();
+    }
+    if config.publication_id.is_null() {
+        let detail = format!(
+            "A slot with the plugin `pgoutput` needs a publication. {SLOT_BEFORE_PUBLICATION}\n\nSet `publication_id = \
+             neonrep_publication.<name>.id`, or the ID of another publication of the form `{}`.",
+            <PublicationId as crate::target::ObjectId>::FORM
+        );
+        return Diagnostic::error("Missing `publication_id`", detail).at(path!(publication_id)).into();
+    }
+    let Attr::Known(publication) = &config.publication_id else { return Diagnostics::none() };
+    let [project, branch, database] = publication.database.parts();
+    [
+        ("project_id", config.project_id.known().map(|it| it.as_str()), project, path!(project_id)),
+        ("branch_id", config.branch_id.known().map(|it| it.as_str()), branch, path!(branch_id)),
+        ("database", config.database.known().map(|it| it.as_str()), database, path!(database)),
+    ]
+    .into_iter()
+    .filter(|(_, set, of_publication, _)| set.is_some_and(|it| it != *of_publication))
+    .map(|(name, set, of_publication, at)| {
+        let detail = format!(
+            "`{name}` is `{}`, but the publication has `{of_publication}`. A slot with the plugin `pgoutput` belongs to the database of \
+             its publication. Remove `{name}`.",
+            set.unwrap_or_default()
+        );
+        Diagnostic::error(format!("`{name}` differs from the publication"), detail).at(at)
+    })
+    .collect()
+}
+
+/// A replacement for the slot's own sake.
+pub(super) fn replaced(name: &SlotName) -> Diagnostic {
+    let detail = format!("Changes that its consumer has not received yet are lost. {NEW_SYNC}");
+    Diagnostic::warning(format!("Slot `{name}` is replaced"), detail)
+}
+
+/// What a refresh says of a database that has another name now.
+pub(super) fn follows_rename(name: &SlotName, old: &DatabaseName, at: &Database) -> Diagnostic {
+    let detail = format!(
+        "{} was named `{old}` before. Slot `{name}` belongs to it as before, and the state follows.\n\nChange the name in the \
+         configuration too: to `{}`.",
+        sentence(&at.to_string()),
+        at.name
+    );
+    Diagnostic::warning(format!("Database `{old}` was renamed"), detail)
+}
+
+/// What a plan says that would replace the slot because the configuration has the old name.
+pub(super) fn database_renamed(name: &SlotName, old: &DatabaseName, at: &Database) -> Diagnostic {
+    let detail = format!(
+        "Slot `{name}` belongs to {at}, which was named `{old}` before. The configuration still has the old name, so this run would \
+         replace the slot, and its consumer would need a new initial sync.\n\nIn the configuration of the publication, change the \
+         database to `{}`. To destroy the slot, run `terraform destroy -refresh=false`.",
+        at.name
+    );
+    Diagnostic::error(format!("Database `{old}` was renamed"), detail)
+}
+
+/// The slot's database is gone, and a slot of the name is in another one.
+pub(super) fn in_another(name: &SlotName, gone: &Database, found: &Slot) -> Diagnostic {
+    let other = found.database.as_ref().map_or("", DatabaseName::as_str);
+    let detail = format!(
+        "{} does not exist, and a slot `{name}` exists in database `{other}` of the same server. The database may have been \
+         renamed. The state was kept.\n\nIf it was, remove the slot from the state with `terraform state rm`, and import it with \
+         its new database.",
+        sentence(&gone.to_string())
+    );
+    Diagnostic::error(format!("Slot `{name}` is in another database"), detail)
+}
+
+/// The slot's database is gone, and the server cannot be looked at through another one.
+pub(super) fn unseen(call: &Call<'_>, name: &SlotName, gone: &Database, error: &Error) -> Diagnostic {
+    let why = explain::target(call.doing(), error).detail;
+    let detail = format!(
+        "{} does not exist. It may have been renamed, and slot `{name}` with it, but no other database of the server can be \
+         entered. The state was kept.\n\n{why}",
+        sentence(&gone.to_string())
+    );
+    Diagnostic::error(format!("Slot `{name}` cannot be found"), detail)
+}
+
+pub(super) fn gone(name: &SlotName) -> Diagnostic {
+    let detail = "Its database existed under this name when the plan was made. Nothing was changed.\n\nPlan again.";
+    Diagnostic::error(format!("The database of slot `{name}` is gone"), detail)
+}
+
+/// 58P01 and 42704: the server has no such output plugin.
+pub(super) fn no_plugin(plugin: &str, error: &postgres::Error) -> Diagnostic {
+    let detail = format!(
+        "{}. The server cannot load the output plugin `{plugin}`. No slot was created.\n\nInstall it on the server, or use another \
+         plugin: `pgoutput` comes with Postgres, and Neon also has `wal2json`.",
+        sentence(error.message())
+    );
+    Diagnostic::error(format!("Plugin `{plugin}` is not installed"), detail).at(path!(plugin))
+}
+
+/// 42501: the connecting role lacks REPLICATION.
+pub(super) fn may_not_replicate(name: &SlotName, error: &postgres::Error) -> Diagnostic {
+    let detail = format!(
+        "{}. Only a role with the attribute REPLICATION creates slots, or a superuser. Members of such a role do not have the \
+         attribute.\n\nSet `connect_as` to a role with REPLICATION. On Neon, roles created through the API have it.",
+        sentence(error.message())
+    );
+    Diagnostic::error(format!("Cannot create slot `{name}`"), detail).at(path!(connect_as))
+}
+
+pub(super) fn failover_not_changed(
+    call: &Call<'_>,
+    name: &SlotName,
+    consumer: Option<&Consumer>,
+    error: &postgres::Error,
+) -> Diagnostic {
+    let (Some(consumer), true) = (
+        consumer,
+        matches!(error.kind(), postgres::Kind::ObjectInUse | postgres::Kind::QueryCancelled | postgres::Kind::Timeout),
+    ) else {
+        return explain::postgres(call.doing(), error).at(path!(failover));
+    };
+    let detail = format!(
+        "Postgres changes `failover` only while no consumer is connected. {} did not disconnect within {}. `failover` was not \
+         changed.\n\nStop the consumer, apply, and start it again.",
+        sentence(&consumer.to_string()),
+        duration_text(call.cx().timeout())
+    );
+    Diagnostic::error(format!("Slot `{name}` is in use"), detail).at(path!(failover))
 }

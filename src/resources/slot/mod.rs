@@ -10,25 +10,30 @@ mod model;
 mod plan;
 
 use tfplugin::schema::{boolean, number, string};
-use tfplugin::{Diagnostics, Plan, Resource, Schema, identity, path};
+use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, identity, path};
 
 use crate::handler::{Call, Context, Data, Db, attributes, nulls};
+use crate::neon::{BranchId, ProjectId};
 use crate::postgres::publication::Publication;
 use crate::postgres::slot;
-use crate::postgres::{PublicationName, SlotName};
-use crate::target::{PublicationId, SlotId};
-use model::{Model, Seen, Status};
+use crate::postgres::{DatabaseName, PublicationName, SlotName};
+use crate::target::{Database, PublicationId, SlotId};
+use apply::Whereabouts;
+use model::{Model, PGOUTPUT, Seen, Status};
 
 pub(crate) struct Slot;
-
-/// The output plugin.
-const PLUGIN: &str = "pgoutput";
 
 /// The last part is what an import may add to the slot's own id.
 const IMPORT: &str = "<project_id>/<branch_id>/<database>/<slot>[/<publication>]";
 
 /// In private state: the unknown order of an imported slot was told.
 const ORDER_SAID: &str = "order_unknown_said";
+
+/// In private state: the OID of the slot's database, which stays when the database is renamed.
+const DATABASE_OID: &str = "database_oid";
+
+/// In private state: the name that the database had before it was renamed outside.
+const RENAMED_FROM: &str = "renamed_from";
 
 impl Resource for Slot {
     const TYPE: &'static str = "neonrep_slot";
@@ -37,19 +42,47 @@ impl Resource for Slot {
 
     fn schema() -> Schema {
         let computed = |doc: &str| string().computed().keeps_prior().doc(doc);
+        // The publication says where the slot is.
+        let place = |doc: &str| {
+            let doc = format!(
+                "{doc} Needed only for plugins other than `pgoutput`: with a publication it is that of the publication."
+            );
+            string().optional().computed().keeps_prior().replaces_if_set().doc(doc)
+        };
         Schema::new(include_str!("page.md"))
             .attribute(
                 "publication_id",
-                string().required().parsed_by(str::parse::<PublicationId>).doc(
-                    "`neonrep_publication.<name>.id`, or the ID of another publication. If it is known at plan, it must name an \
-                     existing publication. An existing slot accepts another publication only if the publication is proved to \
-                     be older than the slot.",
+                string().optional().parsed_by(str::parse::<PublicationId>).doc(
+                    "`neonrep_publication.<name>.id`, or the ID of another publication. Required for the plugin `pgoutput`, and \
+                     not allowed for others. If it is known at plan, it must name an existing publication. An existing slot \
+                     accepts another publication only if the publication is proved to be older than the slot.",
                 ),
             )
+            .attribute("project_id", place("ID of the Neon project.").parsed_by(ProjectId::parse))
+            .attribute("branch_id", place("ID of the branch. Without a publication it defaults to the default branch.").parsed_by(BranchId::parse))
+            .attribute("database", place("Name of the database.").parsed_by(DatabaseName::parse))
             .attribute(
                 "name",
                 string().required().replaces_if_set().parsed_by(SlotName::parse).doc(
                     "Name of the slot: lower-case letters, digits and underscores. Unique across all databases of the branch.",
+                ),
+            )
+            .attribute(
+                "plugin",
+                string().default(PGOUTPUT).replaces_if_set().parsed_by(plugin_name).doc(
+                    "Output plugin, such as `wal2json`. The server must have it installed.",
+                ),
+            )
+            .attribute(
+                "two_phase",
+                boolean().default(false).replaces_if_set().doc(
+                    "Decode a prepared transaction when it is prepared, not when it is committed. The consumer must support it.",
+                ),
+            )
+            .attribute(
+                "failover",
+                boolean().default(false).doc(
+                    "Synchronize the slot to standbys (Postgres 17 or later). Changes in place, while no consumer is connected.",
                 ),
             )
             .attribute(
@@ -74,9 +107,6 @@ impl Resource for Slot {
             )
             .attribute("connect_as", attributes::connect_as())
             .attribute("id", computed("`project/branch/database/name`."))
-            .attribute("project_id", computed("ID of the publication's Neon project."))
-            .attribute("branch_id", computed("ID of the publication's branch."))
-            .attribute("database", computed("Name of the publication's database."))
             .attribute("slot_name", computed("Name of the slot, for the configuration of the consumer."))
             .attribute("publication_name", computed("Name of the publication, for the configuration of the consumer."))
             .attribute(
@@ -95,6 +125,10 @@ impl Resource for Slot {
             .import_id(IMPORT)
     }
 
+    fn validate(config: &Model) -> Diagnostics {
+        messages::misplaced(config)
+    }
+
     fn modify_plan(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
         plan::modify(plan)
     }
@@ -105,37 +139,55 @@ impl Resource for Slot {
 
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?.clone();
-        let publication = plan.publication_id.need(path!(publication_id))?.clone();
         let call = Call::new(cx, format!("create slot `{name}`"));
-        let db = call.at(publication.database.clone());
-        apply::create(&db, plan, &name, &publication).await
+        // The publication may have been unknown when the configuration was checked.
+        let misplaced = messages::misplaced(&plan);
+        if misplaced.has_errors() {
+            return Err(misplaced);
+        }
+        let db = match &plan.publication_id {
+            Attr::Null => call.database(&plan).await?,
+            publication => call.at(publication.need(path!(publication_id))?.database.clone()),
+        };
+        apply::create(&db, plan, &name).await
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?.clone();
         let call = Call::new(cx, format!("read slot `{name}`"));
-        let db = call.database(&state).await?;
-        let publication = state.publication_id.known();
-        let Some(found) = db.slot(&name).await? else { return Ok(None) };
-        let behind = match publication.filter(|it| it.database == *db.at()) {
+        let recorded = call.database(&state).await?;
+        let Some((at, found)) = whereabouts(&call, recorded.at(), &name).await? else { return Ok(None) };
+        let state = if at == *recorded.at() {
+            state
+        } else {
+            cx.warn(messages::follows_rename(&name, &recorded.at().name, &at));
+            cx.set_private(RENAMED_FROM, &recorded.at().name);
+            state.moved(&at)
+        };
+        let db = call.at(at);
+        let publication = state.publication_id.known().cloned();
+        let behind = match publication.as_ref().filter(|it| it.database == *db.at()) {
             Some(it) => db.publication(&it.name).await?,
             None => None,
         };
-        if state.is_imported() {
-            match &found {
-                None => return Ok(None),
-                Some(found) if !found.is(&db.at().name, PLUGIN) => {
-                    return Err(messages::not_ours(db.at(), found).into());
-                }
-                Some(_) => {}
+        let publication = publication.map(|it| it.name);
+        let found = if state.is_imported() {
+            let Some(found) = found else { return Ok(None) };
+            if !apply::is_managed(&found, db.at(), publication.as_ref()) {
+                return Err(messages::not_ours(db.at(), &found).into());
             }
+            Some(found)
+        } else {
+            found.filter(|it| it.is(&db.at().name, state.plugin()))
+        };
+        if let Some(oid) = found.as_ref().and_then(|it| it.database_oid) {
+            cx.set_private(DATABASE_OID, &oid);
         }
-        let found = found.filter(|it| it.is(&db.at().name, PLUGIN));
         let recorded = state.publication_oid.known().copied();
         let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded);
-        let publication = publication.map(|it| &it.name);
         let agreed = state.allow_recreate.is_true();
-        messages::warning(db.at(), &name, publication, &seen, agreed).into_iter().for_each(|it| cx.warn(it));
+        let warning = messages::warning(db.at(), &name, publication.as_ref(), &seen, agreed);
+        warning.into_iter().for_each(|it| cx.warn(it));
         if let Some(behind) = behind.as_ref().filter(|_| state.is_imported()) {
             say_unknown_order(&db, &name, behind).await;
         }
@@ -144,16 +196,27 @@ impl Resource for Slot {
 
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?.clone();
-        let publication = plan.publication_id.need(path!(publication_id))?.clone();
         let call = Call::new(cx, format!("change slot `{name}`"));
         let db = call.database(&prior).await?;
-        apply::update(&db, &prior, plan, &name, &publication).await
+        match whereabouts(&call, db.at(), &name).await? {
+            Some((at, _)) if at == *db.at() => apply::update(&db, &prior, plan, &name).await,
+            _ => Err(messages::gone(&name).into()),
+        }
     }
 
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("delete slot `{name}`"));
-        let db = call.database(&state).await?;
+        let recorded = call.database(&state).await?;
+        let db = match apply::find(&call, recorded.at(), name, cx.private().get(DATABASE_OID)).await {
+            Ok(Whereabouts::In(at, _)) => call.at(at),
+            // What the state says is gone, or cannot be reached: the removal finds out which, and what that means.
+            Ok(Whereabouts::Gone) | Err(_) => recorded,
+            Ok(Whereabouts::InAnother(found)) => return Err(messages::in_another(name, recorded.at(), &found).into()),
+            Ok(Whereabouts::Unseen(error)) => {
+                return Err(messages::unseen(&call, name, recorded.at(), &error).into());
+            }
+        };
         apply::delete(&db, &state, name).await
     }
 
@@ -169,6 +232,30 @@ impl Resource for Slot {
             id: id.into(),
             ..nulls::<Self>()?
         })
+    }
+}
+
+/// The database that a slot is in now, and the slot, or that it is missing there; `None` when it went with its database.
+async fn whereabouts(
+    call: &Call<'_>,
+    recorded: &Database,
+    name: &SlotName,
+) -> Result<Option<(Database, Option<slot::Slot>)>, Diagnostics> {
+    match apply::find(call, recorded, name, call.cx().private().get(DATABASE_OID)).await {
+        Ok(Whereabouts::In(at, found)) => Ok(Some((at, found))),
+        Ok(Whereabouts::Gone) => Ok(None),
+        Ok(Whereabouts::InAnother(found)) => Err(messages::in_another(name, recorded, &found).into()),
+        Ok(Whereabouts::Unseen(error)) => Err(messages::unseen(call, name, recorded, &error).into()),
+        Err(error) => Err(call.failed(&error)),
+    }
+}
+
+/// A plugin is a library on the server; its name is of the type `name`, which is cut off after 63 bytes.
+fn plugin_name(text: &str) -> Result<(), String> {
+    match text.len() {
+        0 => Err("the name of a plugin is not empty".to_owned()),
+        1..=63 => Ok(()),
+        _ => Err("the name of a plugin has at most 63 bytes".to_owned()),
     }
 }
 

@@ -10,6 +10,9 @@ use crate::postgres::slot::Slot;
 use crate::postgres::{DatabaseName, PublicationName, RoleName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};
 
+/// The plugin that decodes by publications.
+pub(super) const PGOUTPUT: &str = "pgoutput";
+
 /// Field for field the schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +23,9 @@ pub(crate) struct Model {
     pub(super) branch_id: Attr<BranchId>,
     pub(super) database: Attr<DatabaseName>,
     pub(super) name: Attr<SlotName>,
+    pub(super) plugin: Attr<String>,
+    pub(super) two_phase: Attr<bool>,
+    pub(super) failover: Attr<bool>,
     pub(super) allow_recreate: Attr<bool>,
     pub(super) deletion_protection: Attr<bool>,
     pub(super) terminate_consumer: Attr<bool>,
@@ -72,12 +78,23 @@ pub(super) struct Seen {
     pub(super) invalidation_reason: Option<String>,
     /// The publication that the slot was created after, or one that continues it.
     pub(super) publication_oid: Option<u32>,
+    /// `None` where there is no slot, or it was not read.
+    pub(super) properties: Option<Properties>,
+}
+
+/// What a slot was created with.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Properties {
+    pub(super) plugin: String,
+    pub(super) two_phase: bool,
+    pub(super) failover: bool,
 }
 
 impl Seen {
     /// What a slot is right after its creation.
-    pub(super) fn created_after(publication: &Publication) -> Self {
-        Self { status: Status::Ok, invalidation_reason: None, publication_oid: Some(publication.oid) }
+    pub(super) fn created_after(publication: Option<&Publication>) -> Self {
+        let publication_oid = publication.map(|it| it.oid);
+        Self { status: Status::Ok, invalidation_reason: None, publication_oid, properties: None }
     }
 
     /// What was read: the slot, and the publication that has the name. Whether one is named at all and which oid was
@@ -100,6 +117,11 @@ impl Seen {
             status,
             invalidation_reason: slot.and_then(|it| it.invalidation_reason.clone()),
             publication_oid: accepted.map(|it| it.oid).or(recorded),
+            properties: slot.map(|it| Properties {
+                plugin: it.plugin.clone().unwrap_or_default(),
+                two_phase: it.two_phase,
+                failover: it.failover == Some(true),
+            }),
         }
     }
 }
@@ -120,14 +142,32 @@ impl Model {
         self.status.is_null()
     }
 
+    /// The output plugin; states from before the argument was there have none.
+    pub(super) fn plugin(&self) -> &str {
+        self.plugin.known().map_or(PGOUTPUT, String::as_str)
+    }
+
+    /// The state of a slot whose database has another name now.
+    pub(super) fn moved(self, at: &Database) -> Self {
+        let publication_id = self.publication_id.map(|it| PublicationId { database: at.clone(), ..it });
+        Self { publication_id, database: at.name.clone().into(), ..self }
+    }
+
     /// The state as the server has it.
     pub(super) fn observed(self, at: &Database, name: &SlotName, seen: Seen) -> Self {
+        let (plugin, two_phase, failover) = match seen.properties {
+            Some(it) => (it.plugin.into(), it.two_phase.into(), it.failover.into()),
+            None => (self.plugin, self.two_phase, self.failover),
+        };
         let publication_name = self.publication_id.clone().map(|it| it.name);
         Self {
             id: SlotId { database: at.clone(), name: name.clone() }.into(),
             project_id: at.server.project_id().cloned().into(),
             branch_id: at.server.branch_id().cloned().into(),
             database: at.name.clone().into(),
+            plugin,
+            two_phase,
+            failover,
             slot_name: name.clone().into(),
             publication_name,
             publication_oid: seen.publication_oid.into(),

@@ -8,6 +8,13 @@ use super::model::{Model, Status};
 use crate::target::Database;
 
 pub(super) fn modify(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
+    // Values that were unknown when the configuration was validated may be known now.
+    if let Some(config) = &plan.config {
+        let misplaced = messages::misplaced(config);
+        if misplaced.has_errors() {
+            return Err(misplaced);
+        }
+    }
     if let Some(planned) = &mut plan.planned {
         planned.slot_name = planned.name.clone();
         planned.invalidation_reason = Attr::Null;
@@ -33,33 +40,50 @@ pub(super) fn modify(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
 
 /// The database and the name of a known publication are known of the slot.
 fn create(planned: &mut Model) {
-    let Attr::Known(publication) = &planned.publication_id else { return };
-    planned.project_id = publication.database.server.project_id().cloned().into();
-    planned.branch_id = publication.database.server.branch_id().cloned().into();
-    planned.database = publication.database.name.clone().into();
-    planned.publication_name = publication.name.clone().into();
+    match &planned.publication_id {
+        Attr::Known(publication) => {
+            planned.project_id = publication.database.server.project_id().cloned().into();
+            planned.branch_id = publication.database.server.branch_id().cloned().into();
+            planned.database = publication.database.name.clone().into();
+            planned.publication_name = publication.name.clone().into();
+        }
+        Attr::Null => {
+            planned.publication_name = Attr::Null;
+            planned.publication_oid = Attr::Null;
+        }
+        Attr::Unknown => {}
+    }
 }
 
 /// Whether the slot must be replaced because of its publication.
 fn update(prior: &Model, planned: &mut Model) -> Result<bool, Diagnostics> {
-    let Attr::Known(publication) = &planned.publication_id else {
+    match &planned.publication_id {
+        Attr::Known(publication) => {
+            planned.publication_name = publication.name.clone().into();
+            if planned.publication_id == prior.publication_id {
+                return Ok(false);
+            }
+            planned.publication_oid = Attr::Unknown;
+            if is_at(prior, &publication.database) {
+                return Ok(false);
+            }
+            if prior.publication_id.is_null() && prior.plugin == planned.plugin {
+                return Err(messages::other_database(prior, publication).into());
+            }
+            Ok(true)
+        }
+        Attr::Null => {
+            planned.publication_name = Attr::Null;
+            planned.publication_oid = Attr::Null;
+            Ok(false)
+        }
         // This run creates it. The slot stays where it is; whether the new one is there too shows only then.
-        planned.publication_name = Attr::Unknown;
-        planned.publication_oid = Attr::Unknown;
-        return Ok(planned.allow_recreate.is_true());
-    };
-    planned.publication_name = publication.name.clone().into();
-    if planned.publication_id == prior.publication_id {
-        return Ok(false);
+        Attr::Unknown => {
+            planned.publication_name = Attr::Unknown;
+            planned.publication_oid = Attr::Unknown;
+            Ok(planned.allow_recreate.is_true())
+        }
     }
-    planned.publication_oid = Attr::Unknown;
-    if is_at(prior, &publication.database) {
-        return Ok(false);
-    }
-    if prior.publication_id.is_null() {
-        return Err(messages::other_database(prior, publication).into());
-    }
-    Ok(true)
 }
 
 /// Whether a slot in the state belongs to that database.

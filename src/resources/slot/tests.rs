@@ -7,10 +7,10 @@ use tfplugin::{Attr, AttributePath};
 
 use super::*;
 use crate::checks::publication_exists::SLOT_BEFORE_PUBLICATION;
+use crate::postgres::RoleName;
 use crate::postgres::publication::{GeneratedColumns, Marks};
 use crate::postgres::slot::{Kind, Slot as Found};
-use crate::postgres::{DatabaseName, RoleName};
-use crate::target::Database;
+use model::Properties;
 
 const DATABASE: &str = "shiny-wind-028834/br-aged-salad-637688/neondb";
 
@@ -39,6 +39,9 @@ fn model() -> Model {
         branch_id: known("br-aged-salad-637688"),
         database: known("neondb"),
         name: known("s"),
+        plugin: known(PGOUTPUT),
+        two_phase: Attr::Known(false),
+        failover: Attr::Known(false),
         allow_recreate: Attr::Known(false),
         deletion_protection: Attr::Known(false),
         terminate_consumer: Attr::Known(false),
@@ -67,7 +70,9 @@ fn new(publication_id: Attr<PublicationId>) -> Model {
 }
 
 fn modified(prior: Option<Model>, planned: Option<Model>) -> Result<(Option<Model>, Vec<AttributePath>), Diagnostics> {
-    let mut plan = Plan { config: planned.clone(), prior, planned, requires_replace: Vec::new() };
+    let config =
+        planned.clone().map(|it| Model { project_id: Attr::Null, branch_id: Attr::Null, database: Attr::Null, ..it });
+    let mut plan = Plan { config, prior, planned, requires_replace: Vec::new() };
     Slot::modify_plan(&mut plan)?;
     Ok((plan.planned, plan.requires_replace))
 }
@@ -169,8 +174,9 @@ fn found() -> Found {
     Found {
         name: name(),
         kind: Kind::Logical,
-        plugin: Some(PLUGIN.to_owned()),
+        plugin: Some(PGOUTPUT.to_owned()),
         database: DatabaseName::parse("neondb").ok(),
+        database_oid: Some(16_384),
         temporary: false,
         active: false,
         active_pid: None,
@@ -225,7 +231,7 @@ fn the_first_trouble_is_the_status() {
 
 #[test]
 fn a_slot_that_cannot_serve_is_told_with_what_to_do() {
-    let seen = |status| Seen { status, invalidation_reason: None, publication_oid: None };
+    let seen = |status| Seen { status, ..Seen::created_after(None) };
     let said = |status, agreed| messages::warning(&database(), &name(), None, &seen(status), agreed);
     assert_eq!(said(Status::Ok, false), None);
     for status in [Status::Missing, Status::Lost, Status::PublicationMissing, Status::PublicationRecreated] {
@@ -241,9 +247,17 @@ fn a_slot_that_cannot_serve_is_told_with_what_to_do() {
 
 #[test]
 fn a_state_is_what_was_seen() {
-    let seen =
-        Seen { status: Status::Lost, invalidation_reason: Some("wal_removed".to_owned()), publication_oid: Some(7) };
+    let properties = Properties { plugin: "wal2json".to_owned(), two_phase: true, failover: true };
+    let seen = Seen {
+        status: Status::Lost,
+        invalidation_reason: Some("wal_removed".to_owned()),
+        publication_oid: Some(7),
+        properties: Some(properties),
+    };
     let expected = Model {
+        plugin: known("wal2json"),
+        two_phase: Attr::Known(true),
+        failover: Attr::Known(true),
         status: Attr::Known(Status::Lost),
         invalidation_reason: known("wal_removed"),
         publication_oid: Attr::Known(7),
@@ -287,4 +301,82 @@ fn a_slot_that_is_something_else_is_named() {
 #[test]
 fn the_page_gives_the_reason_for_the_order() {
     assert!(include_str!("page.md").contains(SLOT_BEFORE_PUBLICATION));
+}
+
+/// A configuration with these values alone.
+fn config(set: impl FnOnce(&mut Model)) -> Model {
+    let mut config = Model { name: known("s"), ..nulls::<Slot>().unwrap() };
+    set(&mut config);
+    config
+}
+
+#[test]
+fn a_slot_takes_its_database_from_its_publication_or_names_it_where_there_is_none() {
+    let wrong = |set: &dyn Fn(&mut Model)| -> Vec<String> {
+        Slot::validate(&config(set)).iter().map(|it| it.path.to_string()).collect()
+    };
+    let none = Vec::<String>::new();
+    assert_eq!(wrong(&|_| ()), ["publication_id"]);
+    assert_eq!(wrong(&|it| it.publication_id = publication_id("p")), none);
+    assert_eq!(wrong(&|it| it.publication_id = Attr::Unknown), none);
+    assert_eq!(wrong(&|it| it.plugin = known(PGOUTPUT)), ["publication_id"]);
+    // Unknown values are checked once they are known.
+    assert_eq!(wrong(&|it| it.plugin = Attr::Unknown), none);
+    let located = |it: &mut Model, publication_id: Attr<PublicationId>, project: &str, database: &str| {
+        it.publication_id = publication_id;
+        (it.project_id, it.branch_id, it.database) = (known(project), Attr::Unknown, known(database));
+    };
+    assert_eq!(wrong(&|it| located(it, publication_id("p"), "p", "d")), ["project_id", "database"]);
+    // Generated configuration repeats what the publication says.
+    assert_eq!(wrong(&|it| located(it, publication_id("p"), "shiny-wind-028834", "neondb")), none);
+    assert_eq!(wrong(&|it| located(it, Attr::Unknown, "p", "d")), none);
+    assert_eq!(wrong(&|it| it.plugin = known("wal2json")), ["database"]);
+    let alone = |it: &mut Model| (it.plugin, it.database) = (known("wal2json"), known("d"));
+    assert_eq!(wrong(&alone), none);
+    let both = |it: &mut Model| {
+        alone(it);
+        it.publication_id = publication_id("p");
+    };
+    assert_eq!(wrong(&both), ["publication_id"]);
+}
+
+#[test]
+fn what_was_unknown_at_validate_is_checked_at_plan() {
+    let planned = new(Attr::Null);
+    let mut plan = Plan {
+        config: Some(config(|_| ())),
+        prior: Some(model()),
+        planned: Some(planned),
+        requires_replace: Vec::new(),
+    };
+    let problems = Slot::modify_plan(&mut plan).unwrap_err();
+    assert!(problems.iter().all(|it| it.path == path!(publication_id)), "{problems:?}");
+}
+
+#[test]
+fn a_slot_without_a_publication_knows_that_it_has_none() {
+    let planned = Model { plugin: known("wal2json"), database: known("neondb"), ..new(Attr::Null) };
+    let mut plan = Plan { config: None, prior: None, planned: Some(planned), requires_replace: Vec::new() };
+    Slot::modify_plan(&mut plan).unwrap();
+    let planned = plan.planned.unwrap();
+    assert!(planned.publication_name.is_null() && planned.publication_oid.is_null());
+    assert_eq!((planned.slot_name, planned.database), (known("s"), known("neondb")));
+}
+
+#[test]
+fn a_slot_follows_its_database_to_another_name() {
+    let renamed = Database { name: DatabaseName::parse("renamed").unwrap(), ..database() };
+    let moved = model().moved(&renamed);
+    assert_eq!(moved.database, known("renamed"));
+    assert_eq!(moved.publication_id, known("shiny-wind-028834/br-aged-salad-637688/renamed/p"));
+    let seen = Seen::of(Some(&found()), Some(&behind(16_400, None)), true, Some(16_400));
+    let observed = moved.observed(&renamed, &name(), seen);
+    assert_eq!(observed.id, known("shiny-wind-028834/br-aged-salad-637688/renamed/s"));
+    assert_eq!(observed.status, Attr::Known(Status::Ok));
+}
+
+#[test]
+fn a_plugin_is_named_as_the_server_can_keep_it() {
+    assert!(plugin_name("wal2json").is_ok() && plugin_name(&"p".repeat(63)).is_ok());
+    assert!(plugin_name("").is_err() && plugin_name(&"p".repeat(64)).is_err());
 }

@@ -1,5 +1,7 @@
 //! `neonrep_slot`: its life and its name.
 
+mod elsewhere;
+mod kinds;
 mod status;
 mod waiting;
 

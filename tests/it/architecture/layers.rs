@@ -11,14 +11,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("neon", &["secret", "single_flight"]),
     ("postgres", &["secret"]),
     ("target", &["neon", "postgres", "secret", "single_flight"]),
-    ("checks", &["neon", "postgres"]),
+    ("checks", &["destinations", "neon", "postgres"]),
     ("handler", &["checks", "target", "neon", "postgres", "secret"]),
     ("destinations", &[]),
     ("guides", &["destinations"]),
     ("resources", &["handler", "checks", "target", "neon", "postgres", "secret"]),
     ("data_sources", &["handler", "checks", "destinations", "target", "neon", "postgres", "secret"]),
     ("ephemeral", &["handler", "target", "neon", "postgres", "secret"]),
-    ("functions", &["destinations"]),
+    ("functions", &[]),
     (
         "provider",
         &[

@@ -101,6 +101,11 @@ impl StandIn {
         sql::single(&self.sql(query))
     }
 
+    /// The one value that a superuser reads on that database.
+    pub(crate) fn value_in(&self, database: &str, query: &str) -> String {
+        sql::single(&self.sql_in(database, query))
+    }
+
     /// A superuser's session that stays open.
     pub(crate) fn session(&self) -> Session {
         self.session_in(&self.ready.database).unwrap_or_else(|error| panic!("connecting: {error}"))

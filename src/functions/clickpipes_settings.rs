@@ -1,0 +1,65 @@
+//! `clickpipes_settings(publication_name, mode, slot_name)`: `settings` of a `clickhouse_clickpipe` for Postgres.
+
+use serde_json::{Value, json};
+
+use super::{Result, named, refused};
+
+/// `{ replication_mode, publication_name, replication_slot_name }`, the last null where the pipe creates its slot.
+///
+/// A pipe that starts with a copy of the tables creates its slot, and refuses one that exists (`ErrSlotAlreadyExists` of
+/// `PeerDB-io/peerdb`): so a slot goes with `cdc_only` alone.
+pub fn clickpipes_settings(publication_name: &str, mode: &str, slot_name: Option<&str>) -> Result<Value> {
+    let publication_name = named("publication_name", publication_name)?;
+    match (mode, slot_name) {
+        ("cdc_only", Some(slot)) => {
+            named("slot_name", slot)?;
+        }
+        ("cdc" | "snapshot" | "cdc_only", None) => {}
+        ("cdc", Some(slot)) => {
+            return refused(
+                "slot_name",
+                format!(
+                    "With mode `cdc` the pipe copies the tables first, creates its slot, and refuses `{slot}`, which exists. Set it \
+                     to null, or use mode `cdc_only`, which copies nothing."
+                ),
+            );
+        }
+        ("snapshot", Some(_)) => {
+            return refused("slot_name", "With mode `snapshot` the pipe uses no slot. Set it to null.");
+        }
+        (other, _) => {
+            return refused("mode", format!("It must be `cdc`, `snapshot` or `cdc_only`, not `{other}`."));
+        }
+    }
+    Ok(json!({
+        "replication_mode": mode,
+        "publication_name": publication_name,
+        "replication_slot_name": slot_name,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_goes_with_cdc_only_alone() {
+        let settings = |mode, slot| clickpipes_settings("p", mode, slot).map(|it| it["replication_slot_name"].clone());
+        assert_eq!(settings("cdc", None), Ok(Value::Null));
+        assert_eq!(settings("snapshot", None), Ok(Value::Null));
+        assert_eq!(settings("cdc_only", None), Ok(Value::Null));
+        assert_eq!(settings("cdc_only", Some("s")), Ok(json!("s")));
+        for mode in ["cdc", "snapshot"] {
+            assert_eq!(settings(mode, Some("s")).unwrap_err().parameter, "slot_name", "{mode}");
+        }
+        assert!(settings("cdc", Some("s")).unwrap_err().reason.contains("cdc_only"));
+    }
+
+    #[test]
+    fn the_settings_are_those_of_the_provider() {
+        let expected = json!({ "replication_mode": "cdc", "publication_name": "p", "replication_slot_name": null });
+        assert_eq!(clickpipes_settings("p", "cdc", None), Ok(expected));
+        assert_eq!(clickpipes_settings("p", "CDC", None).unwrap_err().parameter, "mode");
+        assert_eq!(clickpipes_settings("", "cdc", None).unwrap_err().parameter, "publication_name");
+    }
+}
