@@ -141,6 +141,7 @@ impl Resource for Publication {
         let call = Call::new(cx, format!("read publication `{name}`"));
         let db = call.database(&state).await?;
         let Some(found) = db.publication(name).await? else { return Ok(None) };
+        call.leaves(&PublicationId { database: db.at().clone(), name: name.clone() });
         if found.has_extras() {
             cx.warn(messages::has_extras(name));
         }

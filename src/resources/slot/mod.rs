@@ -146,7 +146,7 @@ impl Resource for Slot {
             return Err(misplaced);
         }
         let db = match &plan.publication_id {
-            Attr::Null => call.database(&plan).await?,
+            Attr::Null => call.new_database(&plan, |database| SlotId { database, name: name.clone() }).await?,
             publication => call.at(publication.need(path!(publication_id))?.database.clone()),
         };
         apply::create(&db, plan, &name).await
