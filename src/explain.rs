@@ -113,6 +113,15 @@ pub fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
         Kind::Timeout => {
             "Raise the resource's `timeouts` (or the provider's `connect_timeout`) if it only needs longer."
         }
+        Kind::TooManyConnections => {
+            "Lower the provider's `max_connections`, or raise the connection limit of the role, database or server."
+        }
+        Kind::LoginRefused => "The role does not exist, or may not log in to this database.",
+        Kind::WeakAuthentication => {
+            "Let the server ask for the password by SCRAM (`password_encryption = scram-sha-256`)."
+        }
+        Kind::QuotaExceeded => "Raise the quota in Neon's console, or wait for the next period.",
+        Kind::EndpointNotFound => "The compute was deleted, or the branch is another one: look at `branch_id`.",
         Kind::SessionsBusy => "Raise the provider's `max_connections`, or lower `-parallelism`.",
         Kind::LockNotAvailable => {
             "Another transaction holds a lock on it until the time was over: end that one, or raise `timeouts`."
@@ -141,7 +150,7 @@ pub fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
 /// Settings of the provider that cannot work.
 pub fn settings(wrong: &WrongSettings) -> Diagnostics {
     let at = match wrong {
-        WrongSettings::RootCertificates { .. } => path!(sslrootcert),
+        WrongSettings::RootCertificates(_) => path!(sslrootcert),
         WrongSettings::Neon(error) if error.kind() == neon::Kind::Unauthorized => path!(api_key),
         WrongSettings::Neon(_) => path!(api_url),
     };

@@ -1,7 +1,6 @@
 //! How a handler gets into a database, and what it means when it cannot.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, path};
@@ -11,7 +10,7 @@ use crate::checks::Policy;
 use crate::context::Context;
 use crate::explain;
 use crate::neon::{self, Budget, ProjectId};
-use crate::postgres::{self, Connection, RoleName};
+use crate::postgres::{self, RoleName, Stop, Tx};
 use crate::session::{Error, Location, Place, Session};
 
 use super::location::optional;
@@ -251,11 +250,15 @@ pub(crate) async fn settled<T, W, F>(
     work: W,
 ) -> postgres::Result<T>
 where
-    W: Fn(Arc<Connection>) -> F,
+    W: Fn(Tx) -> F,
     F: Future<Output = postgres::Result<T>>,
 {
+    let work = |tx| {
+        let done = work(tx);
+        async { Ok(done.await?) }
+    };
     loop {
-        match connection.transaction(&work).await {
+        match connection.transaction(work).await.map_err(Stop::into_error) {
             Err(error) if error.kind() == postgres::Kind::CommitUnknown && Instant::now() < connection.deadline() => {
                 tracing::debug!(%error, "looking whether it was done");
                 lost.store(true, Ordering::Relaxed);

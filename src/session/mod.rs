@@ -10,7 +10,6 @@ mod place;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +19,7 @@ pub use natural_keys::NaturalKey;
 pub use place::{Location, Place};
 
 use crate::neon::{self, BranchId, Budget, ConnectionUri, ProjectId};
-use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls};
+use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
 use crate::secret::Secret;
 use natural_keys::NaturalKeys;
 use snapshots::Snapshots;
@@ -68,13 +67,8 @@ pub enum WrongSettings {
     #[error("{0}")]
     Neon(#[from] neon::Error),
     /// The file of root certificates.
-    #[error("cannot read root certificates from `{path}`: {why}")]
-    RootCertificates {
-        /// The file.
-        path: String,
-        /// Why not.
-        why: String,
-    },
+    #[error("{0}")]
+    RootCertificates(String),
 }
 
 impl Session {
@@ -89,14 +83,16 @@ impl Session {
         let (roots, root_certificates) = match settings.sslrootcert {
             None => (Roots::System, None),
             Some(path) => {
-                let content = std::fs::read_to_string(&path)
-                    .map_err(|error| WrongSettings::RootCertificates { path: path.clone(), why: error.to_string() })?;
-                (Roots::File(PathBuf::from(path)), Some(content))
+                let roots =
+                    Roots::read(&path).map_err(|error| WrongSettings::RootCertificates(error.message().to_owned()))?;
+                let pem = roots.pem();
+                (roots, pem)
             }
         };
         let pool = Pool::new(PoolSettings {
             max_connections: usize::try_from(settings.max_connections).unwrap_or(1),
             connect_timeout: settings.connect_timeout,
+            ..PoolSettings::default()
         });
         Ok(Self(Arc::new(Inner {
             neon,
@@ -166,7 +162,7 @@ impl Session {
     /// A session as the database's owner, for reads and checks.
     pub async fn connect(&self, place: &Place, budget: &Budget, purpose: &str) -> Result<postgres::Session, Error> {
         let address = self.address(place, None, budget).await?;
-        self.open(&address, place, budget, purpose, false).await
+        self.open(&address, place, budget, purpose, Usage::Read).await
     }
 
     /// A session for writes, as the given role or the database's owner. Drops what reads share of the place, and from
@@ -180,7 +176,7 @@ impl Session {
     ) -> Result<postgres::Session, Error> {
         self.wrote(place);
         let address = self.address(place, role, budget).await?;
-        self.open(&address, place, budget, purpose, false).await
+        self.open(&address, place, budget, purpose, Usage::Write).await
     }
 
     /// Like [`connect_to_write`](Self::connect_to_write), beside the session that others share when one is free: for
@@ -194,7 +190,7 @@ impl Session {
     ) -> Result<postgres::Session, Error> {
         self.wrote(place);
         let address = self.address(place, role, budget).await?;
-        self.open(&address, place, budget, purpose, true).await
+        self.open(&address, place, budget, purpose, Usage::Patient).await
     }
 
     /// Drops what reads share of a place: call after each write too, for a load may have begun before it.
@@ -293,16 +289,9 @@ impl Session {
         place: &Place,
         budget: &Budget,
         purpose: &str,
-        apart: bool,
+        usage: Usage,
     ) -> Result<postgres::Session, Error> {
-        let pool = &self.0.pool;
-        let opening = async {
-            if apart {
-                pool.session_of_its_own(address, budget.deadline(), purpose).await
-            } else {
-                pool.session(address, budget.deadline(), purpose).await
-            }
-        };
+        let opening = self.0.pool.open(address, budget.deadline(), purpose, usage);
         match budget.run(opening).await {
             Ok(Ok(session)) => Ok(session),
             Ok(Err(error)) => {

@@ -11,7 +11,7 @@ use super::scope::{Facts, Future, Scope};
 use crate::context::Context;
 use crate::postgres::grant::{self, Entry};
 use crate::postgres::privilege::{self, Holdings};
-use crate::postgres::{self, Connection, Kind, RoleName, database, settings, table};
+use crate::postgres::{self, Connection, Kind, RoleName, Stop, Tx, database, settings, table};
 use crate::resources::access;
 use crate::session::{NaturalKey, Place};
 
@@ -58,18 +58,22 @@ pub(super) async fn give(
     let doing = format!("grant privileges to role `{}`", scope.role);
     let found_first = Mutex::new(None);
     let found_first_ref = &found_first;
-    let work = |connection: std::sync::Arc<Connection>| async move {
+    let work = |connection: Tx| async move {
         access::unless_cancelled(cx)?;
         let given = attempt(cx, &connection, place, scope, before).await?;
         *found_first_ref.lock().unwrap_or_else(PoisonError::into_inner) = Some(given.found.clone());
         Ok(given)
     };
     let mut connection = access::writer(cx, place, connect_as, &doing).await?;
-    let mut given = connection.transaction(work).await;
+    let mut given = connection.transaction(work).await.map_err(Stop::into_error);
     if given.as_ref().is_err_and(|it| it.kind() == Kind::CommitUnknown) {
         // Once more: it gives only what is missing. What the first one gave was not there before.
         let noted = found_first.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-        given = connection.transaction(work).await.map(|it| Given { found: &it.found & &noted, ..it });
+        given = connection
+            .transaction(work)
+            .await
+            .map_err(Stop::into_error)
+            .map(|it| Given { found: &it.found & &noted, ..it });
     }
     drop(connection);
     session.wrote(place);
@@ -148,7 +152,7 @@ pub(super) async fn take_back(
         Ok(connection) => connection,
         Err(error) => return access::removed_with_its_container(cx, &what, &place.project, &error).await,
     };
-    let work = |connection: std::sync::Arc<Connection>| async move {
+    let work = |connection: Tx| async move {
         access::unless_cancelled(cx)?;
         let World { facts, owners, held } = look(&connection, place, &scope.role).await?;
         // Gone already, with its role.
@@ -159,9 +163,9 @@ pub(super) async fn take_back(
         left.extend(take.into_iter().filter(|it| grant::holds(&after, it) && !is_of_every_schema(&after, it)));
         Ok(left)
     };
-    let mut done = connection.transaction(work).await;
+    let mut done = connection.transaction(work).await.map_err(Stop::into_error);
     if done.as_ref().is_err_and(|it| it.kind() == Kind::CommitUnknown) {
-        done = connection.transaction(work).await;
+        done = connection.transaction(work).await.map_err(Stop::into_error);
     }
     drop(connection);
     session.wrote(place);
