@@ -251,7 +251,8 @@ impl Connection {
         let typed: Vec<_> = params.iter().map(Param::typed).collect();
         let rows = self
             .traffic
-            .counted(self.client.query_typed(query, &typed))
+            // Boxed: a read is joined with others, and each would be part of every caller's future.
+            .counted(Box::pin(self.client.query_typed(query, &typed)))
             .await
             .map_err(|e| self.note(Error::of_driver(&e)))?;
         tracing::trace!(query, rows = rows.len(), "read");

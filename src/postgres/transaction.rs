@@ -172,7 +172,7 @@ impl Session {
         let mut attempts = Attempts::default();
         loop {
             let taken = self.take().await?;
-            let outcome = transact(&taken.0, deadline, locks, lost, work).await;
+            let outcome = Box::pin(transact(&taken.0, deadline, locks, lost, work)).await;
             if let Some(done) = self.after(taken, outcome, &mut attempts, again).await? {
                 return done.map_err(Stop::Refused);
             }

@@ -11,7 +11,7 @@ use super::{Model, PLUGIN, id, key, plan, said_unknown_order};
 use crate::context::Context;
 use crate::explain;
 use crate::postgres::publication::{self, Publication};
-use crate::postgres::slot::{self, NewSlot, Slot};
+use crate::postgres::slot::{self, Identified, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Busy, Failure};
 use crate::postgres::{self, Kind, SlotName};
 use crate::resources::access::{
@@ -56,13 +56,17 @@ pub(super) async fn create(cx: &Context, plan: Model) -> Result<Model, Diagnosti
     connection.allow(AFTERWARDS);
     match behind(&mut connection, &publication).await {
         Ok(Some(after)) if after.oid == before.oid => Ok(model),
-        Ok(_) => match slot_creation::drop(&mut connection, &name, PLUGIN, false).await {
-            Ok(_) => {
-                cx.forget_checkpoint();
-                Err(changed_meanwhile(&publication, &name, true).into())
+        Ok(_) => {
+            match slot_creation::drop(&mut connection, &name, Identified { plugin: PLUGIN, database: None }, false)
+                .await
+            {
+                Ok(_) => {
+                    cx.forget_checkpoint();
+                    Err(changed_meanwhile(&publication, &name, true).into())
+                }
+                Err(_) => Err(changed_meanwhile(&publication, &name, false).into()),
             }
-            Err(_) => Err(changed_meanwhile(&publication, &name, false).into()),
-        },
+        }
         // What was made is recorded; the next refresh compares the oids.
         Err(error) => {
             let warning = explain::postgres(
@@ -183,7 +187,9 @@ pub(super) async fn delete(cx: &Context, state: Model) -> Result<(), Diagnostics
         Some(_) => {}
     }
     let terminate = state.terminate_consumer.is_true();
-    let dropped = budget(cx).run(slot_creation::drop(&mut connection, &name, PLUGIN, terminate)).await;
+    let dropped = budget(cx)
+        .run(slot_creation::drop(&mut connection, &name, Identified { plugin: PLUGIN, database: None }, terminate))
+        .await;
     session(cx).wrote(&place);
     match dropped {
         Ok(Ok(_)) => Ok(()),

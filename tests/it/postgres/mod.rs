@@ -1,10 +1,13 @@
 //! `neonrep::postgres` alone, against real servers: what the catalogue, the sessions and the statements do on 14 to 18.
 
+#![expect(clippy::unwrap_used, reason = "each step of these tests must succeed, and the line says which one did not")]
+
 mod identities;
 mod pools;
 mod privileges;
 mod publications;
 mod sessions;
+mod slots;
 mod transactions;
 
 use std::sync::Arc;
