@@ -136,10 +136,11 @@ impl Session {
         let error = match outcome {
             Attempt::Done(value) => return Ok(Some(value)),
             Attempt::CommitUnknown(error) => return Err(error.with_kind(Kind::CommitUnknown)),
-            Attempt::Failed(error) => error,
+            // Looked at now: when time runs out the connection may be gone.
+            Attempt::Failed(error) => self.with_blockers(error).await,
         };
         if !is_worth_another(error.kind()) || Instant::now() + attempts.pause >= self.deadline {
-            return Err(self.with_blockers(reason(error, attempts.locked.take())).await);
+            return Err(reason(error, attempts.locked.take()));
         }
         if error.kind() == Kind::LockNotAvailable {
             attempts.locked = Some(error.clone());
@@ -150,7 +151,7 @@ impl Session {
         Ok(None)
     }
 
-    /// Who holds the locks that could not be had, for the error at the end.
+    /// Who holds the locks that could not be had.
     async fn with_blockers(&self, error: Error) -> Error {
         let (Kind::LockNotAvailable, Some(connection)) = (error.kind(), &self.connection) else { return error };
         let holders = timeout(LOOK, blocker::holders(connection, error.tables())).await;

@@ -139,6 +139,7 @@ pub async fn drop(
     which: Identified<'_>,
     terminate: bool,
 ) -> Result<bool, Busy> {
+    let mut consumer = None;
     let mut pause = Duration::from_millis(100);
     loop {
         let dropped = session.read(async |connection| slot::drop(&connection, name, which).await).await;
@@ -149,8 +150,10 @@ pub async fn drop(
         if error.kind() != Kind::ObjectInUse {
             return Err(Busy { error, consumer: None });
         }
-        let consumer = session.read(async |connection| slot::consumer(&connection, name).await).await;
-        let consumer = consumer.unwrap_or_default();
+        // Near the deadline it may not be found out again.
+        if let Ok(Some(now)) = session.read(async |connection| slot::consumer(&connection, name).await).await {
+            consumer = Some(now);
+        }
         if Instant::now() + pause >= session.deadline() {
             return Err(Busy { error, consumer });
         }

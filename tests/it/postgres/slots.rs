@@ -57,7 +57,7 @@ fn a_slot_is_found_and_dropped_by_the_oid_of_its_database() {
     server.block_on(async {
         let mut session = server.session().await;
         let found = session.read(async |it| slot::read(&it, &name("s")).await).await.unwrap().unwrap();
-        assert_eq!(found.database.as_ref().map(|it| it.as_str()), Some("after"));
+        assert_eq!(found.database.as_ref().map(neonrep::postgres::DatabaseName::as_str), Some("after"));
         assert!(found.is_of(oid, "test_decoding"));
         for (database, plugin, dropped) in
             [(None, "test_decoding", false), (Some(oid), "pgoutput", false), (Some(oid), "test_decoding", true)]
