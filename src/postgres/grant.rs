@@ -198,11 +198,7 @@ impl Holdings {
     }
 }
 
-/// Makes concurrent changes of ACLs in one database wait for each other, to the end of the transaction: else they fail with
-/// `tuple concurrently updated` or deadlock (tried). The key is `neonrep` in ASCII. First statement of a transaction that grants.
-pub fn lock() -> Vec<Statement> {
-    vec![sql!("SELECT pg_advisory_xact_lock(31073776706938224)")]
-}
+pub use super::advisory_lock::take as lock;
 
 /// Gives them. Tables in the order of their oids, as many as possible per statement; a table that is not in `tables` comes last, and
 /// the server says that it is not there.

@@ -9,12 +9,13 @@ use tfplugin::{AttributePath, Diagnostics, path};
 use super::messages;
 use super::model::{Future, Model, Scope};
 use crate::handler::{Call, Db, Stop};
+use crate::postgres::Usage;
 use crate::postgres::grant::{self, Entry};
 use crate::postgres::marks::Nonce;
 use crate::postgres::privilege::{self, Holdings, TablePrivilege};
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{self, Connection, Kind, RoleName, SchemaName, TableName, database, settings};
-use crate::target::{Company, Database, Error, GrantId, NaturalKey, ObjectId as _};
+use crate::target::{Database, Error, GrantId, NaturalKey, ObjectId as _};
 
 /// In private state: the entries that the role had before the grant. Destroy leaves them.
 const FOUND: &str = "preexisting";
@@ -272,7 +273,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics
         return Ok(());
     }
     let found = found_before(db);
-    let Some(mut session) = db.remover(&state.connect_as, Company::Shared).await? else { return Ok(()) };
+    let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let left = db
         .transaction_on(&mut session, async |tx, _| {
             tx.run(&grant::lock()).await?;

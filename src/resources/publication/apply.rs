@@ -9,13 +9,14 @@ use super::messages;
 use super::model::{FILTERS, Filters, Model, unsupported};
 use crate::checks::{supported_by_server, tables_have_identity};
 use crate::handler::{Db, Stop};
+use crate::postgres::Usage;
 use crate::postgres::identity::{self, Problem};
 use crate::postgres::publication::{self, Definition, Publication};
 use crate::postgres::table::Table;
 use crate::postgres::{
     self, Connection, Kind, PublicationName, SlotName, TableName, publisher, role, settings, slot, table, walsender,
 };
-use crate::target::{Company, PublicationId};
+use crate::target::PublicationId;
 
 /// Creates the publication, or adopts one.
 pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) -> Result<Publication, Diagnostics> {
@@ -85,7 +86,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
         call.cx().warn(messages::kept_for_another(name));
         return Ok(());
     }
-    let Some(mut session) = db.remover(&state.connect_as, Company::Shared).await? else { return Ok(()) };
+    let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let removed = db
         .transaction_on(&mut session, async |tx, _| {
             let Some(have) = publication::read(&tx, name).await? else { return Ok(Removed::Gone) };

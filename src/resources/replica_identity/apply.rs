@@ -8,11 +8,12 @@ use super::messages;
 use super::model::Model;
 use crate::checks::mode_serves_publications;
 use crate::handler::{Db, Stop};
+use crate::postgres::Usage;
 use crate::postgres::publisher::{self, Publisher};
 use crate::postgres::replica_identity::{self, Mode};
 use crate::postgres::table::{self, Kind, Table};
 use crate::postgres::{self, ColumnName, Connection, PublicationName, ServerVersion, TableName};
-use crate::target::{Company, ReplicaIdentityId};
+use crate::target::ReplicaIdentityId;
 
 /// What came of setting a mode.
 #[derive(Clone, Debug)]
@@ -114,7 +115,7 @@ pub(super) async fn restore(db: &Db<'_>, state: &Model, table: &TableName) -> Re
         call.cx().warn(messages::kept_after_import(table));
         return Ok(());
     };
-    let Some(mut session) = db.remover(&state.connect_as, Company::Shared).await? else { return Ok(()) };
+    let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let restored = db
         .transaction_on(&mut session, async |tx, _| {
             let Some(facts) = Facts::read(&tx, table, &original).await? else { return Ok(true) };

@@ -187,6 +187,7 @@ fn found() -> Found {
         safe_wal_size: None,
         retained_wal_bytes: None,
         two_phase: false,
+        two_phase_at: None,
         conflicting: None,
         invalidation_reason: None,
         inactive_since: None,

@@ -6,7 +6,7 @@ use neonrep::postgres::acl::{self, Key, Rights, Scope};
 use neonrep::postgres::privilege::TablePrivilege;
 use neonrep::postgres::{RoleName, SchemaName, TableName, membership};
 
-use super::Server;
+use super::{Never, Server};
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 
@@ -36,7 +36,10 @@ fn give(server: &Server<'_>, scope: &Scope, owners: &[&str]) -> (BTreeSet<Key>, 
                 tx.run(&acl::grant(&scope.role, &missing)).await?;
                 let now = acl::read(&tx, scope, &owners).await?.unwrap();
                 assert_eq!(now.missing(&wanted), Rights::new());
-                Ok((wanted.keys().filter(|it| !missing.contains_key(it)).copied().collect(), described(&missing)))
+                Ok::<_, Never>((
+                    wanted.keys().filter(|it| !missing.contains_key(it)).copied().collect(),
+                    described(&missing),
+                ))
             })
             .await
             .unwrap()
@@ -56,7 +59,7 @@ fn take(server: &Server<'_>, scope: &Scope, owners: &[&str], keep: &BTreeSet<Key
                 tx.run(&acl::revoke(&scope.role, &difference.revoke)).await?;
                 let after = acl::read(&tx, scope, &owners).await?.unwrap();
                 tx.run(&acl::lost_columns(&before, &after)).await?;
-                Ok((described(&difference.revoke), described(&difference.left)))
+                Ok::<_, Never>((described(&difference.revoke), described(&difference.left)))
             })
             .await
             .unwrap()
