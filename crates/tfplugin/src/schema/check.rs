@@ -1,5 +1,5 @@
-//! What core demands of a schema before it uses the provider at all (protocol.md C1), and what the house demands of
-//! its documentation.
+//! What Terraform demands of a schema before it uses the provider at all (`internal_validate.go` in
+//! `internal/configs/configschema` of hashicorp/terraform), and what this crate demands of its documentation.
 
 use std::collections::BTreeMap;
 

@@ -12,13 +12,13 @@ use crate::schema::timeouts::{Operation, duration_text};
 use crate::server::apply::GRACE;
 use crate::server::host::{Access, FrameworkServer, decode, failure};
 use crate::server::read::within;
-use crate::server::validate::judge;
+use crate::server::validate::check;
 use crate::validate::presence;
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn validate_action(&self, type_name: &str, config: &Encoded) -> Diagnostics {
         match self.action(type_name) {
-            Ok(it) => judge(it.schema(), config, type_name, true, |config| it.validate(config)),
+            Ok(it) => check(it.schema(), config, type_name, true, |config| it.validate(config)),
             Err(problem) => problem.into(),
         }
     }

@@ -138,7 +138,7 @@ async fn run<D: Send + Sync>(
     Outcome { state, private: cx.private().encode(), diagnostics: warnings + problems }
 }
 
-/// What core accepts in a state, of whatever there is.
+/// What Terraform accepts in a state, of whatever there is.
 fn storable(schema: &Schema, value: Value) -> Value {
     let mut value = value.unknown_as_null();
     null_write_only(&schema.attributes, &mut value);

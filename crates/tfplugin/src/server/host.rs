@@ -117,7 +117,7 @@ impl<P: Provider> FrameworkServer<P> {
                 "Provider configuration is not known yet",
                 format!(
                     "{reason} Until it is known, objects are shown as they were last seen and plans are not checked \
-                     against the world."
+                     against the live system."
                 ),
             )
             .into(),
@@ -199,7 +199,7 @@ pub(crate) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<
     })
 }
 
-/// Problems of a failed call: an error must be among them, or core would take the failure for success.
+/// Problems of a failed call: an error must be among them, or Terraform would take the failure for success.
 pub(crate) fn failure(problems: Diagnostics, type_name: &str) -> Diagnostics {
     if problems.has_errors() {
         return problems;

@@ -143,7 +143,7 @@ pub struct PlanRequest {
     pub type_name: String,
     /// Null on create, and when the object is tainted.
     pub prior_state: Encoded,
-    /// Core's merge of configuration and prior state; null on destroy.
+    /// Terraform's merge of configuration and prior state; null on destroy.
     pub proposed_new_state: Encoded,
     /// What the user wrote; null on destroy.
     pub config: Encoded,
