@@ -161,7 +161,7 @@ fn create_before_destroy_meets_its_own_name() {
 #[test]
 fn slots_and_replication_that_run_out_are_warned_of() {
     let stand_in = with_table(StandIn::start_with(17, &["--logical", "--set", "max_replication_slots = 2"]));
-    let workspace = applied(&stand_in, &PUBLICATION);
+    let workspace = applied(&stand_in, PUBLICATION);
     workspace.write(&both(""));
     // Neon's own slot takes the other place.
     stand_in.sql("SELECT pg_create_physical_replication_slot('one')");
