@@ -172,7 +172,7 @@ fn slots_and_replication_that_run_out_are_warned_of() {
     workspace.apply();
 
     let off = with_table(StandIn::start(17));
-    let workspace = applied(&off, &PUBLICATION);
+    let workspace = applied(&off, PUBLICATION);
     workspace.write(&both(""));
     workspace.plan().insist_warning("logical_replication_on");
     workspace.apply_fails().insist_error("Logical replication is off");
