@@ -208,7 +208,9 @@ impl<'a> Db<'a> {
 /// See [`Db::removed_with_its_container`]; for objects that the API knows beside databases.
 pub(crate) async fn removed_with_its_container(call: &Call<'_>, error: &Error) -> Result<(), Diagnostics> {
     let gone = match error {
-        Error::Gone { .. } => format!("{}; the object went with it.", words::sentence(&error.to_string())),
+        Error::Gone { .. } => {
+            format!("{} does not exist, and the object went with it.", words::sentence(&error.to_string()))
+        }
         Error::ProjectNotFound { project, .. } => {
             let Ok(neon) = call.target().neon() else { return Err(call.failed(error)) };
             if neon.get_auth(&call.budget()).await.is_err() {
@@ -219,8 +221,8 @@ pub(crate) async fn removed_with_its_container(call: &Call<'_>, error: &Error) -
         other => return Err(call.failed(other)),
     };
     call.cx().warn(Diagnostic::warning(
-        format!("Nothing to {}", call.doing()),
-        format!("{gone} It was removed from the state."),
+        "Object is already gone",
+        format!("There is nothing to do to {}. {gone} It was removed from the state.", call.doing()),
     ));
     Ok(())
 }

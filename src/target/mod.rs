@@ -64,6 +64,17 @@ pub(crate) enum SslMode {
     Disable,
 }
 
+impl SslMode {
+    /// libpq's word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyFull => "verify-full",
+            Self::Require => "require",
+            Self::Disable => "disable",
+        }
+    }
+}
+
 /// The servers behind one provider configuration. Clones share everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Target(Arc<Inner>);
@@ -167,6 +178,15 @@ impl Target {
     /// The PEM text that is trusted instead of the system's roots.
     pub(crate) fn root_certificates(&self) -> Option<&str> {
         self.0.root_certificates.as_deref()
+    }
+
+    /// How a consumer should connect.
+    pub(crate) fn sslmode(&self) -> SslMode {
+        match self.0.tls {
+            Tls::VerifyFull(_) => SslMode::VerifyFull,
+            Tls::Require => SslMode::Require,
+            Tls::Disable => SslMode::Disable,
+        }
     }
 
     /// The file that holds them.

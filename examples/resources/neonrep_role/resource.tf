@@ -6,6 +6,6 @@ resource "neonrep_role" "databricks" {
   project_id = neonrep_logical_replication.this.id
   name       = "databricks_replication"
 
-  # Another value gives the role a new password; the consumer has to connect anew with it.
+  # A changed value sets a new password, which the consumer then needs.
   rotate_when_changed = { quarter = "2026-4" }
 }

@@ -266,6 +266,7 @@ fn found(
 /// Revokes what the role has in the scope, except what was found there.
 pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics> {
     let (call, scope) = (db.call(), state.scope()?);
+    call.leaves(&GrantId { database: db.at().clone(), role: scope.role.clone() });
     if state.is_imported() {
         call.cx().warn(messages::kept_after_import(&scope.role));
         return Ok(());

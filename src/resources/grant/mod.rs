@@ -14,7 +14,7 @@ use tfplugin::{Diagnostics, Plan, Resource, Schema, Type, path};
 use crate::handler::{Call, Context, Data, attributes, import_as, nulls};
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::{RoleName, SchemaName};
-use crate::target::GrantImport;
+use crate::target::{GrantId, GrantImport};
 use apply::Facts;
 use model::{Member, Model};
 
@@ -101,7 +101,7 @@ impl Resource for Grant {
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let role = plan.role.need(path!(role))?;
         let call = Call::new(cx, format!("grant privileges to role `{role}`"));
-        let db = call.database(&plan).await?;
+        let db = call.new_database(&plan, |database| GrantId { database, role: role.clone() }).await?;
         let given = apply::create(&db, &plan).await?;
         Ok(plan.observed(db.at(), &given.facts, &given.held))
     }
@@ -116,6 +116,7 @@ impl Resource for Grant {
         if state.is_imported() && state.scope()?.held(&facts.tables, &held).is_empty() {
             return Ok(None);
         }
+        call.leaves(&GrantId { database: db.at().clone(), role: role.clone() });
         Ok(Some(state.observed(db.at(), &facts, &held)))
     }
 

@@ -89,7 +89,8 @@ impl Resource for ReplicaIdentity {
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let table = plan.table()?;
         let call = Call::new(cx, format!("set the replica identity of `{table}`"));
-        let db = call.database(&plan).await?;
+        let id = |database| ReplicaIdentityId { database, table: table.clone() };
+        let db = call.new_database(&plan, id).await?;
         let set = apply::create(&db, &plan, &table).await?;
         let model = Model { original: Attr::Known((&set.before).into()), ..plan.observed(db.at(), &set.found) };
         cx.checkpoint(&model);
@@ -101,6 +102,7 @@ impl Resource for ReplicaIdentity {
         let call = Call::new(cx, format!("read the replica identity of `{table}`"));
         let db = call.database(&state).await?;
         let found = db.table(&table).await?.filter(apply::has_identity);
+        call.leaves(&ReplicaIdentityId { database: db.at().clone(), table: table.clone() });
         Ok(found.map(|found| state.observed(db.at(), &found)))
     }
 

@@ -290,7 +290,7 @@ fn gone_with_its_branch_and_kept_without_its_project() {
     stand_in.no_faults();
     stand_in.fault(&json!({ "path": "/projects/*/branches/*/**", "times": null, "action": not_found }));
     stand_in.fault(&json!({ "path": "/projects/*/branches/*", "times": null, "action": not_found }));
-    workspace.destroy_with(&["-refresh=false"]).insist_warning("Nothing to delete: role `reader`");
+    workspace.destroy_with(&["-refresh=false"]).insist_warning("nothing to do to delete role `reader`");
     assert!(workspace.addresses().is_empty());
 }
 
