@@ -10,6 +10,7 @@ use super::model::{Model, PGOUTPUT, Seen, Status};
 use crate::checks::publication_exists::{self, SLOT_BEFORE_PUBLICATION};
 use crate::handler::words::{enumerate, sentence};
 use crate::handler::{Call, explain};
+use crate::neon::{BranchId, ProjectId};
 use crate::postgres::slot::{Consumer, Kind, Slot};
 use crate::postgres::slot_creation::{Busy, Failure};
 use crate::postgres::{self, DatabaseName, PublicationName, SlotName};
@@ -298,9 +299,9 @@ pub(super) fn misplaced(config: &Model) -> Diagnostics {
     let Attr::Known(publication) = &config.publication_id else { return Diagnostics::none() };
     let [project, branch, database] = publication.database.parts();
     [
-        ("project_id", config.project_id.known().map(|it| it.as_str()), project, path!(project_id)),
-        ("branch_id", config.branch_id.known().map(|it| it.as_str()), branch, path!(branch_id)),
-        ("database", config.database.known().map(|it| it.as_str()), database, path!(database)),
+        ("project_id", config.project_id.known().map(ProjectId::as_str), project, path!(project_id)),
+        ("branch_id", config.branch_id.known().map(BranchId::as_str), branch, path!(branch_id)),
+        ("database", config.database.known().map(DatabaseName::as_str), database, path!(database)),
     ]
     .into_iter()
     .filter(|(_, set, of_publication, _)| set.is_some_and(|it| it != *of_publication))

@@ -186,13 +186,16 @@ impl Resource for Slot {
         };
         if let Some(found) = &found {
             call.sees(&SlotId { database: db.at().clone(), name: name.clone() })?;
-            found.database_oid.into_iter().for_each(|oid| cx.set_private(DATABASE_OID, &oid));
+            if let Some(oid) = found.database_oid {
+                cx.set_private(DATABASE_OID, &oid);
+            }
         }
         let recorded = state.publication_oid.known().copied();
         let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded);
         let agreed = state.allow_recreate.is_true();
-        let warning = messages::warning(db.at(), &name, publication.as_ref(), &seen, agreed);
-        warning.into_iter().for_each(|it| cx.warn(it));
+        if let Some(warning) = messages::warning(db.at(), &name, publication.as_ref(), &seen, agreed) {
+            cx.warn(warning);
+        }
         if let Some(behind) = behind.as_ref().filter(|_| state.is_imported()) {
             say_unknown_order(&db, &name, behind).await;
         }
