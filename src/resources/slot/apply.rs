@@ -12,7 +12,7 @@ use crate::handler::{Call, Db, explain};
 use crate::postgres::publication::{self, Publication};
 use crate::postgres::slot::{self, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Failure};
-use crate::postgres::{self, Kind, PublicationName, SlotName, database};
+use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, database, role, settings};
 use crate::target::{Company, Container, Database, Error, SlotId};
 
 /// Time to find out what is there once the time of the call is over.
@@ -155,13 +155,23 @@ async fn not_created(db: &Db<'_>, session: &mut postgres::Session, new: &NewSlot
         }
         Kind::NotInState => messages::is_off(&failure.error).into(),
         Kind::UndefinedFile | Kind::UndefinedObject => messages::no_plugin(&new.plugin, &failure.error).into(),
-        Kind::InsufficientPrivilege => messages::may_not_replicate(name, &failure.error).into(),
+        // One SQLSTATE for two reasons: the role lacks REPLICATION, or may not use the plugin.
+        Kind::InsufficientPrivilege => match session.read(async |it| may_replicate(&it).await).await {
+            Ok(true) => messages::may_not_use_plugin(&new.plugin, &failure.error).into(),
+            _ => messages::may_not_replicate(name, &failure.error).into(),
+        },
         Kind::QueryCancelled | Kind::Timeout => {
             let waited = (!call.cx().cancelled().is_cancelled()).then(|| call.cx().timeout());
             messages::took_too_long(name, waited, failure).into()
         }
         _ => call.refused(&failure.error, path!(name)),
     }
+}
+
+/// Whether the connected role may create slots at all.
+async fn may_replicate(connection: &Connection) -> postgres::Result<bool> {
+    let name = settings::read(connection).await?.current_user;
+    Ok(role::read(connection, &name).await?.is_some_and(|role| role.replication || role.superuser))
 }
 
 fn unless_supported(version: postgres::ServerVersion) -> Result<(), Diagnostics> {

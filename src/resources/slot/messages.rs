@@ -381,6 +381,20 @@ pub(super) fn no_plugin(plugin: &str, error: &postgres::Error) -> Diagnostic {
     Diagnostic::error(format!("Plugin `{plugin}` is not installed"), detail).at(path!(plugin))
 }
 
+/// 42501 although the connecting role has REPLICATION.
+pub(super) fn may_not_use_plugin(plugin: &str, error: &postgres::Error) -> Diagnostic {
+    let mut answered = format!("{}.", sentence(error.message()));
+    for more in [error.detail(), error.hint()].into_iter().flatten() {
+        answered = format!("{answered}\n{more}");
+    }
+    let detail = format!(
+        "{answered}\n\nNo slot was created. Recent minor versions of Postgres only load the plugins that the parameter \
+         `output_plugin_libraries` lists. Ask the administrator of the server to add `{plugin}`, or use a plugin that it lists, \
+         such as `pgoutput`."
+    );
+    Diagnostic::error(format!("Plugin `{plugin}` may not be used"), detail).at(path!(plugin))
+}
+
 /// 42501: the connecting role lacks REPLICATION.
 pub(super) fn may_not_replicate(name: &SlotName, error: &postgres::Error) -> Diagnostic {
     let detail = format!(

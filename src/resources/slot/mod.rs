@@ -147,7 +147,11 @@ impl Resource for Slot {
         }
         let db = match &plan.publication_id {
             Attr::Null => call.new_database(&plan, |database| SlotId { database, name: name.clone() }).await?,
-            publication => call.at(publication.need(path!(publication_id))?.database.clone()),
+            publication => {
+                let database = publication.need(path!(publication_id))?.database.clone();
+                let resolved = call.resolved(&database.into(), plan.connect_as.known()).await;
+                call.at(resolved.map_err(|error| call.failed(&error))?)
+            }
         };
         apply::create(&db, plan, &name).await
     }
@@ -180,8 +184,9 @@ impl Resource for Slot {
         } else {
             found.filter(|it| it.is(&db.at().name, state.plugin()))
         };
-        if let Some(oid) = found.as_ref().and_then(|it| it.database_oid) {
-            cx.set_private(DATABASE_OID, &oid);
+        if let Some(found) = &found {
+            call.sees(&SlotId { database: db.at().clone(), name: name.clone() })?;
+            found.database_oid.into_iter().for_each(|oid| cx.set_private(DATABASE_OID, &oid));
         }
         let recorded = state.publication_oid.known().copied();
         let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use neonrep::postgres::tls::Roots;
 use neonrep::postgres::{Address, DatabaseName, Pool, PoolSettings, RoleName, Tls};
-use neonrep::readiness::{Asked, Facts, Host, Severity, findings, read, read_subscriber};
+use neonrep::readiness::{Asked, Facts, Host, Seen, Severity, findings, read, read_subscriber};
 use neonrep::secret::Secret;
 
 use crate::support::sql::literal;
@@ -312,7 +312,7 @@ fn slots_and_transactions_are_seen() {
     // A prepared transaction holds up whoever creates a slot; it counts when it is a minute old, which a test cannot wait for.
     let facts = reader.facts("estuary", &asked);
     assert_eq!(facts.server.long_transactions, Vec::<String>::new());
-    assert_eq!(facts.slot, Some(None));
+    assert_eq!(facts.slot, Seen::Absent);
     assert_eq!(facts.server.used_slots, before.server.used_slots - 1);
 }
 

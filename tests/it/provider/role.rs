@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
-use super::until;
+use super::{change_default_branch, until};
 use crate::support::core::{Action, Change, Core, Object, unknown};
 use crate::support::stand_in::StandIn;
 
@@ -226,24 +226,6 @@ fn what_goes_with_it_is_told_after_the_delete() {
     said.insist_warning("policy only_r on public.t");
     said.insist_warning("table public.t");
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_policy"), "0");
-}
-
-/// A new branch with a compute, which becomes the default branch of the project.
-fn change_default_branch(stand_in: &StandIn) -> String {
-    let path = format!("/projects/{}/branches", stand_in.ready.project_id);
-    let body = json!({"branch": {"name": "next"}, "endpoints": [{"type": "read_write"}]});
-    let (status, answer) = stand_in.api("POST", &path, Some(&body));
-    assert_eq!(status, 201, "{answer}");
-    let id = answer["branch"]["id"].as_str().expect("an id").to_owned();
-    let ready = || stand_in.api("GET", &format!("{path}/{id}"), None).1["branch"]["current_state"] == "ready";
-    while !ready() {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    // The operations of the new branch run for a while longer.
-    while stand_in.api("POST", &format!("{path}/{id}/set_as_default"), None).0 == 423 {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    id
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub struct MovedFrom {
 /// (at plan and again within apply) and must come to the same values, so [`modify_plan`](Self::modify_plan) sees
 /// values only, and [`check_plan`](Self::check_plan), which may read the world, can only speak.
 pub trait Resource: Send + Sync + 'static {
-    /// `neonrep_publication`
+    /// The full type name, `toy_thing`
     const TYPE: &'static str;
     /// The typed form of its values.
     type Model: Model + PartialEq;

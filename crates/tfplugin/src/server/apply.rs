@@ -22,7 +22,7 @@ use crate::value::Value;
 
 /// How long past its deadline a handler may take to cancel its work and find out what exists. Handlers keep their
 /// deadline themselves, for only they can say what there is; this guards against one that hangs.
-const GRACE: Duration = Duration::from_secs(30);
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
 /// What is to be done, as Terraform has it.
 struct Change {
