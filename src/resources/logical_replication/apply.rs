@@ -2,7 +2,8 @@
 
 use tfplugin::Diagnostics;
 
-use super::{Model, Verify, messages};
+use super::messages;
+use super::model::{Model, Verify};
 use crate::handler::{Call, explain};
 use crate::neon::ProjectId;
 use crate::postgres::settings;

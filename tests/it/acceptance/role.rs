@@ -323,3 +323,26 @@ fn a_protected_branch_is_worth_a_warning() {
     workspace.plan().insist_warning("branch_protected");
     workspace.apply();
 }
+
+#[test]
+fn a_replacement_stays_on_its_branch_when_the_default_branch_changes() {
+    let (stand_in, workspace) = started("");
+    workspace.apply();
+    let branches = format!("/projects/{}/branches", stand_in.ready.project_id);
+    let next = json!({ "branch": { "name": "next" }, "endpoints": [{ "type": "read_write" }] });
+    let (status, answer) = stand_in.api("POST", &branches, Some(&next));
+    assert_eq!(status, 201, "{answer}");
+    let next = answer["branch"]["id"].as_str().expect("an id");
+    // Refused while the operations of the new branch run.
+    while stand_in.api("POST", &format!("{branches}/{next}/set_as_default"), None).0 == 423 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // By an argument that replaces, and by a flag that no plan call sees.
+    workspace.write(&named("renamed", ""));
+    workspace.apply();
+    assert_eq!(workspace.attributes(ADDRESS)["id"], id(&stand_in, "renamed"));
+    workspace.apply_with(&["-replace=neonrep_role.this"]);
+    assert_eq!(workspace.attributes(ADDRESS)["id"], id(&stand_in, "renamed"));
+    workspace.destroy();
+    assert!(!exists(&stand_in, "renamed"));
+}
