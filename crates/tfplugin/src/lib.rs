@@ -91,7 +91,7 @@ pub use context::Context;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use kinds::data_source::DataSource;
 pub use kinds::erased::{ErasedDataSource, ErasedResource};
-pub use kinds::resource::{Plan, Resource};
+pub use kinds::resource::{Plan, Resource, StoredState};
 pub use model::attr::Attr;
 pub use provider::{Configured, Provider};
 pub use schema::Schema;

@@ -5,13 +5,36 @@ use std::sync::Arc;
 
 use tfplugin::{Diagnostics, Plan, path};
 
-use super::apply::Facts;
 use super::model::{Model, Scope};
 use crate::checks::{tables_exist, tables_grantable};
 use crate::handler::{Call, Context};
 use crate::postgres::grant::Entry;
+use crate::postgres::table::Tables;
 use crate::postgres::{Connection, RoleName, TableName, privilege};
-use crate::target::{DatabaseLocation, Error};
+use crate::target::{Database, DatabaseLocation, Error};
+
+/// What of a database decides which privileges a scope comes to, as reads share it.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) tables: Tables,
+    /// The role that writes.
+    pub(super) writer: RoleName,
+    /// The roles that it may act for, itself among them.
+    pub(super) may_act_for: BTreeSet<RoleName>,
+}
+
+impl Facts {
+    pub(super) async fn shared(call: &Call<'_>, at: &Database, connect_as: Option<&RoleName>) -> Result<Self, Error> {
+        let (target, budget) = (call.target(), call.budget());
+        let tables = (*target.tables(at, &budget).await?).clone();
+        let may_act_for = (*target.may_act_for(at, connect_as, &budget).await?).clone();
+        let writer = match connect_as {
+            Some(role) => role.clone(),
+            None => target.default_role(at, &budget).await?,
+        };
+        Ok(Self { tables, writer, may_act_for })
+    }
+}
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
@@ -46,7 +69,7 @@ async fn facts(
     if !policy.asks(&tables_grantable::CHECK) || !facts.may_act_for.contains(&facts.writer) {
         return Ok(found);
     }
-    let missing = scope.wanted(&facts).missing(&facts.tables, &held);
+    let missing = scope.missing(&facts, &held);
     let to_give: BTreeSet<TableName> = missing
         .into_iter()
         .filter_map(|it| match it {
