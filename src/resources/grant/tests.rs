@@ -124,7 +124,7 @@ fn something_must_be_named() {
         (Attr::Unknown, Attr::Null, false),
         (none(), Attr::Unknown, false),
     ] {
-        let config = Model { schemas: schemas.clone(), tables: tables.clone(), ..model() };
+        let config = Model { schemas: schemas.clone(), tables: tables.clone(), future_tables: Attr::Null, ..model() };
         assert_eq!(Grant::validate(&config).has_errors(), refused, "{schemas:?} {tables:?}");
     }
 }
