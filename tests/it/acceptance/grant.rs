@@ -256,7 +256,7 @@ fn privileges_on_columns_stay() {
     stand_in
         .sql_as_owner(
             "CREATE TABLE t1 (id int PRIMARY KEY, secret text); GRANT USAGE ON SCHEMA public TO analyst;
-             GRANT SELECT (id) ON t1 TO analyst WITH GRANT OPTION",
+             GRANT CONNECT ON DATABASE neondb TO analyst; GRANT SELECT (id) ON t1 TO analyst WITH GRANT OPTION",
         )
         .expect("granted");
     let columns = "SELECT string_agg(attname || ' ' || attacl::text, ',') FROM pg_attribute WHERE attacl <> '{}' AND attrelid = 't1'::regclass";
