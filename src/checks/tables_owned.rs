@@ -50,9 +50,9 @@ mod tests {
         let tables: Tables = [table("a")].into_iter().collect();
         let names = [TableName::parse("public", "a").unwrap()].into();
         let of = |name: &str| Membership::of(RoleName::parse(name).unwrap());
-        for (who, refused) in
-            [(of("owner"), false), (of("other"), true), (Membership { superuser: true, ..of("other") }, false)]
-        {
+        let mut superuser = of("other");
+        superuser.superuser = true;
+        for (who, refused) in [(of("owner"), false), (of("other"), true), (superuser, false)] {
             let foreign = of_others(&tables, &names, &who.role);
             assert_eq!(check(&foreign, &who, &AttributePath::root()).is_some(), refused, "{who:?}");
         }

@@ -276,13 +276,11 @@ impl Found {
     /// Whether a REVOKE by the connected role removes some of it: the role is not the object's owner, and the connected role acts for
     /// one that gave it, or for the owner of future tables.
     pub fn is_revocable(&self, key: &Key, name: &Name) -> bool {
-        match name {
-            Name::Future { owner, .. } => self.membership.may_set_defaults_for(owner),
-            _ => {
-                let is_own = self.holding(name).is_some_and(|it| it.owner == self.grantee.name);
-                !is_own && self.grantors(key, name).iter().any(|it| self.membership.acts_for(it))
-            }
+        if let Name::Future { owner, .. } = name {
+            return self.membership.may_set_defaults_for(owner);
         }
+        let is_own = self.holding(name).is_some_and(|it| it.owner == self.grantee.name);
+        !is_own && self.grantors(key, name).iter().any(|it| self.membership.acts_for(it))
     }
 
     fn holding(&self, name: &Name) -> Option<&Holding> {

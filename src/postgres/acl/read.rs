@@ -128,7 +128,7 @@ pub async fn read(connection: &Connection, scope: &Scope, owners: &BTreeSet<Role
     let of_usage = [role, Param::Texts(&usage)];
     let of_owners = [Param::Texts(&owners)];
     let role = [role];
-    let ((head, schemas, tables, columns), (future, elsewhere, (membership, owners))) = futures_util::future::try_join(
+    let reads = futures_util::future::try_join(
         try_join4(
             connection.fetch_optional(HEAD, &role),
             connection.fetch(SCHEMAS, &of_usage),
@@ -140,8 +140,9 @@ pub async fn read(connection: &Connection, scope: &Scope, owners: &BTreeSet<Role
             connection.fetch(ELSEWHERE, &whole),
             futures_util::future::try_join(membership::read(connection, None), connection.fetch(OWNERS, &of_owners)),
         ),
-    )
-    .await?;
+    );
+    // Large, for it holds eight queries at once.
+    let ((head, schemas, tables, columns), (future, elsewhere, (membership, owners))) = Box::pin(reads).await?;
     let Some(head) = head else { return Ok(None) };
     let absent = || Error::new(ErrorKind::Decode, "the connected role is not in pg_roles");
     let found = assemble(&head, membership.ok_or_else(absent)?, &schemas, &tables, &columns)?;

@@ -77,7 +77,7 @@ pub(super) fn future_tables_without_schemas(config: &Model) -> Diagnostics {
 
 /// `PUBLIC` is a word of the grammar, and no name of a role (manual, GRANT).
 pub(super) fn every_role(config: &Model) -> Diagnostics {
-    if !config.role.known().is_some_and(|it| it.as_str() == "public") {
+    if config.role.known().is_none_or(|it| it.as_str() != "public") {
         return Diagnostics::none();
     }
     let detail =
