@@ -11,7 +11,7 @@ use super::model::{Future, Model, Scope};
 use crate::handler::{Db, Stop};
 use crate::postgres::acl::{self, Difference, Found, Key, Name, Rights};
 use crate::postgres::marks::Nonce;
-use crate::postgres::{self, Connection, Kind, RoleName, TableName, grant, savepoint};
+use crate::postgres::{self, Connection, Kind, RoleName, TableName, grant, savepoint, table};
 use crate::target::{Company, GrantId, NaturalKey};
 
 /// Tables per GRANT or REVOKE: of what fails, no more than that runs again.
@@ -152,8 +152,7 @@ fn noted(
     }
 }
 
-/// Grants what is missing, batch by batch. Tables come and go meanwhile: what a batch does not find any more is read again,
-/// and only a table that the configuration names is missed. Returns what only other owners can grant.
+/// Grants what is missing, batch by batch. Returns what only other owners can grant.
 async fn grant_all(
     tx: &Connection,
     scope: &Scope,
@@ -162,28 +161,19 @@ async fn grant_all(
     owners: &BTreeSet<RoleName>,
     found: &mut Found,
 ) -> Result<Rights, Stop> {
-    loop {
-        let missing = found.missing(&scope.wanted(found, writer));
-        let (left_out, to_give): (Rights, Rights) =
-            missing.into_iter().partition(|(key, name)| scope.is_only_in_schema(name) && !may_grant(found, key, name));
-        if to_give.is_empty() {
-            return Ok(left_out);
-        }
-        if !run(tx, found, all, owners, &to_give, acl::grant, |error| messages::refused(error, &to_give, found)).await?
-        {
-            *found = read_again(tx, scope, all, owners).await?;
-            unless_absent(scope, found, tx)?;
-            continue;
-        }
-        *found = read_again(tx, scope, all, owners).await?;
-        // A GRANT that does nothing is only a warning of the server (SQLSTATE 01007).
-        let still: Rights = found.missing(&to_give).into_iter().filter(|(_, name)| exists(found, name)).collect();
-        if !still.is_empty() {
-            return Err(messages::nothing_granted(&still, found).into());
-        }
-        // A table that appeared meanwhile shows as missing in the next plan: waiting for a quiet moment may never end.
+    let missing = found.missing(&scope.wanted(found, writer));
+    let (left_out, to_give): (Rights, Rights) =
+        missing.into_iter().partition(|(key, name)| scope.is_only_in_schema(name) && !may_grant(found, key, name));
+    if to_give.is_empty() {
         return Ok(left_out);
     }
+    run(tx, all, &to_give, acl::grant, |error| messages::refused(error, &to_give, found)).await?;
+    *found = read_again(tx, scope, all, owners).await?;
+    unless_absent(scope, found, tx)?;
+    // A GRANT that does nothing is only a warning of the server (SQLSTATE 01007). A table that appeared meanwhile shows as
+    // missing in the next plan: waiting for a quiet moment may never end.
+    let still: Rights = found.missing(&to_give).into_iter().filter(|(_, name)| exists(found, name)).collect();
+    if still.is_empty() { Ok(left_out) } else { Err(messages::nothing_granted(&still, found).into()) }
 }
 
 /// Revokes, puts back the privileges on columns that a REVOKE took along, and tells what the role has still.
@@ -195,47 +185,51 @@ async fn revoke_all(
     found: &mut Found,
     difference: &Difference,
 ) -> Result<Left, Stop> {
-    let mut left: Left = told(found, &difference.left);
-    let mut to_revoke = difference.revoke.clone();
-    let before = found.clone();
-    while !to_revoke.is_empty() {
-        let whole = run(tx, found, all, owners, &to_revoke, acl::revoke, Stop::Server).await?;
-        *found = read_again(tx, scope, all, owners).await?;
-        let still: Rights = to_revoke.iter().filter(|(key, name)| is_still_held(found, key, name)).map(owned).collect();
-        if whole {
-            tx.run(&acl::lost_columns(&before, found)).await?;
-            left.extend(told(found, &still));
-            break;
-        }
-        to_revoke = still;
+    let mut left = told(found, &difference.left);
+    if difference.revoke.is_empty() {
+        return Ok(left);
     }
+    let before = found.clone();
+    run(tx, all, &difference.revoke, acl::revoke, Stop::Server).await?;
+    *found = read_again(tx, scope, all, owners).await?;
+    tx.run(&acl::lost_columns(&before, found)).await?;
+    let still = difference.revoke.iter().filter(|(key, name)| is_still_held(found, key, name));
+    left.extend(told(found, &still.map(owned).collect()));
     Ok(left)
 }
 
-/// Runs the statements of some rights in batches. False when an object of a batch has vanished, so that the rest must be
-/// planned again; what ran before stays done.
+/// Runs the statements of some rights in batches. Tables come and go meanwhile: a batch that misses one runs again without
+/// it.
 async fn run(
     tx: &Connection,
-    found: &Found,
     all: &acl::Scope,
-    owners: &BTreeSet<RoleName>,
     rights: &Rights,
     statements: fn(&RoleName, &Rights) -> Vec<postgres::Statement>,
     refused: impl Fn(postgres::Error) -> Stop,
-) -> Result<bool, Stop> {
-    for batch in batches(rights) {
-        let statements = statements(&all.role, &batch);
-        let done = savepoint::run(tx, &statements, postgres::Error::is_of_vanished).await.map_err(&refused)?;
-        let Err(error) = done else { continue };
-        let now = acl::read(tx, all, owners).await?;
-        // An event trigger may miss an object of its own: then nothing of the batch has vanished, and the error stands.
-        let has_vanished =
-            now.is_none_or(|now| batch.iter().any(|(_, name)| exists(found, name) && !exists(&now, name)));
-        if !has_vanished {
-            return Err(error.into());
+) -> Result<(), Stop> {
+    for mut batch in batches(rights) {
+        while !batch.is_empty() {
+            let statements = statements(&all.role, &batch);
+            let done = savepoint::run(tx, &statements, postgres::Error::is_of_vanished).await.map_err(&refused)?;
+            let Err(error) = done else { break };
+            let before = batch.len();
+            let tables = batch.values().filter_map(table_of).cloned().collect();
+            let there = table::read(tx, &tables).await?;
+            batch.retain(|_, name| table_of(name).is_none_or(|it| there.get(it).is_some()));
+            // An event trigger may miss an object of its own: then nothing of the batch has vanished, and the error stands.
+            if batch.len() == before {
+                return Err(error.into());
+            }
         }
     }
-    Ok(true)
+    Ok(())
+}
+
+fn table_of(name: &Name) -> Option<&TableName> {
+    match name {
+        Name::Table(table) => Some(table),
+        Name::Database(_) | Name::Schema(_) | Name::Future { .. } => None,
+    }
 }
 
 /// Rights on tables in batches of one statement, what is above tables and future ones apart.
