@@ -97,7 +97,7 @@ pub use kinds::erased::{
 };
 pub use kinds::function::{Function, FunctionError, Parameter, Signature};
 pub use kinds::list::{List, Listed};
-pub use kinds::resource::{Plan, Resource};
+pub use kinds::resource::{Plan, Resource, StoredState};
 pub use model::attr::Attr;
 pub use provider::{Configured, Provider};
 pub use schema::Schema;

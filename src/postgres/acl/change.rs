@@ -70,7 +70,9 @@ impl Found {
             (Some(within), schema) => schema.as_ref() == Some(within),
         });
         let on_tables = self.tables.iter().filter(|(name, _)| covers(&name.schema)).any(|(_, it)| {
-            it.table.entries.iter().any(|entry| stays(Object::Table(it.table.oid), entry.right))
+            // Of an entry that others gave as well, theirs stays.
+            let of_others = |entry: &Entry| !self.membership.acts_for(&entry.grantor);
+            it.table.entries.iter().any(|entry| stays(Object::Table(it.table.oid), entry.right) || of_others(entry))
                 || it.columns.values().any(|entries| !entries.is_empty())
         });
         let in_future = self.future.iter().any(|((_, schema), (owner, privileges))| {

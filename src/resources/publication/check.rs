@@ -15,7 +15,7 @@ use crate::checks::{
 use crate::handler::{Call, Context};
 use crate::postgres::publication::Operation;
 use crate::postgres::table::{self, Tables};
-use crate::postgres::{Connection, PublicationName, ServerVersion, TableName, role};
+use crate::postgres::{Connection, PublicationName, ServerVersion, TableName, membership};
 use crate::target::{Database, DatabaseLocation, Error};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
@@ -169,7 +169,8 @@ async fn owned(
         return Ok(Diagnostics::none());
     }
     let name = &name;
-    let role = target.read(at, &budget, "reading a role", |it| async move { role::read(&it, name).await }).await?;
+    let read = |it: std::sync::Arc<_>| async move { membership::read(&it, Some(name)).await };
+    let role = target.read(at, &budget, "reading memberships", read).await?;
     let warning = role.and_then(|role| tables_owned::check(&foreign, &role, &path!(tables)));
     Ok(call.policy().admit(&tables_owned::CHECK, warning))
 }

@@ -15,6 +15,7 @@ fn scope(role: &str, schemas: &[&str], tables: &[&str]) -> Scope {
         role: RoleName::parse(role).unwrap(),
         schemas: schemas.iter().map(|it| SchemaName::parse(it).unwrap()).collect(),
         tables: tables.iter().map(|it| TableName::parse("public", it).unwrap()).collect(),
+        oids: BTreeSet::new(),
     }
 }
 

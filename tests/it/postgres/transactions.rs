@@ -40,6 +40,7 @@ fn a_change_takes_three_round_trips_and_a_delete_two() {
         role: RoleName::parse("reader").unwrap(),
         schemas: BTreeSet::from([SchemaName::parse("public").unwrap()]),
         tables: BTreeSet::new(),
+        oids: BTreeSet::new(),
     };
     server.block_on(async {
         let mut session = server.session().await;
