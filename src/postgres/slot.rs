@@ -64,7 +64,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Whether what the consumer had not received is gone, so that it must sync anew. `wal_status` may go back from `lost` for a while,
+    /// Whether what the consumer had not received is gone, so that it needs a new initial sync. `wal_status` may go back from `lost` for a while,
     /// so the reason counts too.
     pub fn is_lost(&self) -> bool {
         self.wal_status.as_deref() == Some("lost")
