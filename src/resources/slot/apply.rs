@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tfplugin::{Diagnostics, Severity, path};
 
-use super::model::{Model, PGOUTPUT, Seen};
-use super::{DATABASE_OID, messages, say_unknown_order};
+use super::messages;
+use super::model::{DATABASE_OID, Model, ORDER_SAID, PGOUTPUT, Seen};
 use crate::checks::supported_by_server;
 use crate::handler::{Call, Db, explain};
 use crate::postgres::Usage;
@@ -304,4 +304,23 @@ async fn read_publication(
     name: &PublicationName,
 ) -> postgres::Result<Option<Publication>> {
     session.read(async |it| publication::read(&it, name).await).await
+}
+
+/// Tells once that nothing proves which of both is older; the catalog can prove it in one direction only.
+pub(super) async fn say_unknown_order(db: &Db<'_>, name: &SlotName, publication: &Publication) {
+    let (call, cx) = (db.call(), db.call().cx());
+    if cx.private().get::<bool>(ORDER_SAID).is_some() {
+        return;
+    }
+    let oid = publication.oid;
+    let proved = call
+        .target()
+        .read(db.at(), &call.budget(), "reading a slot", |it| async move {
+            slot::is_publication_proved_older(&it, oid, name).await
+        })
+        .await;
+    if !matches!(proved, Ok(true)) {
+        cx.warn(messages::order_unknown(name, &publication.name));
+    }
+    cx.set_private(ORDER_SAID, &true);
 }

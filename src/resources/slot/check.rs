@@ -2,8 +2,8 @@
 
 use tfplugin::{Attr, AttributePath, Diagnostics, Plan, path};
 
-use super::model::{Model, Status};
-use super::{RENAMED_FROM, messages};
+use super::messages;
+use super::model::{Model, RENAMED_FROM, Status};
 use crate::checks::{
     logical_replication_on, publication_exists, publication_replaced_behind_slot, slot_has_consumer,
     slots_nearly_used_up, supported_by_server,

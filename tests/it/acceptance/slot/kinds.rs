@@ -62,15 +62,15 @@ fn a_slot_of_another_plugin_names_its_database_itself() {
 fn a_plugin_that_is_not_there_is_named() {
     let stand_in = started();
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&WITHOUT_PUBLICATION.replace("ARGUMENTS", "").replace("test_decoding", "wal2json"));
+    workspace.write(&WITHOUT_PUBLICATION.replace("ARGUMENTS", "").replace("test_decoding", "decoderbufs"));
     // A server lists the plugins that may be used, and may not have one that it lists.
     let error = workspace.apply_fails().error();
     assert!(error.is_on("plugin") && error.text().contains("output_plugin_libraries"), "{error:?}");
-    stand_in.sql("ALTER SYSTEM SET output_plugin_libraries = 'pgoutput', 'wal2json'");
+    stand_in.sql("ALTER SYSTEM SET output_plugin_libraries = 'pgoutput', 'decoderbufs'");
     stand_in.sql("SELECT pg_reload_conf()");
     let error = workspace.apply_fails().error();
     assert!(error.is_on("plugin"), "{error:?}");
-    for part in ["wal2json", "not installed", "Install it"] {
+    for part in ["decoderbufs", "not installed", "Install it"] {
         assert!(error.text().contains(part), "{part}: {error:?}");
     }
     assert!(workspace.addresses().is_empty());
