@@ -53,7 +53,7 @@ impl Target {
             match self.connect_as(database, Some(&role), budget, purpose).await {
                 Ok(session) => return Ok(session),
                 Err(error) => {
-                    tracing::debug!(%database, %role, %error, "cannot read as the role of `connect_as` either")
+                    tracing::debug!(%database, %role, %error, "cannot read as the role of `connect_as` either");
                 }
             }
         }

@@ -127,10 +127,10 @@ fn a_replacement_created_first_is_the_same_role() {
 
 fn rotated(day: &str) -> String {
     role(&format!(
-        r#"
+        r"
   store_password      = true
   rotate_when_changed = {{ day = {day:?} }}
-"#
+"
     ))
 }
 
