@@ -38,6 +38,7 @@ mod tests {
                 max_wal_senders: 10,
                 in_recovery: false,
                 database: DatabaseName::parse("d").unwrap(),
+                database_oid: 16_384,
                 current_user: RoleName::parse("r").unwrap(),
             };
             assert_eq!(check(&settings, &AttributePath::root()).is_some(), warned, "{wal_level}");

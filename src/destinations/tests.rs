@@ -153,3 +153,38 @@ fn a_source_says_how_it_becomes_logical() {
         assert_eq!(it.id == "postgresql", it.recognized_by.is_none(), "{}: only a plain server has no mark", it.id);
     }
 }
+
+/// `databricks_lakeflow` → `databricks-lakeflow`
+fn example(id: &str) -> Option<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/guides").join(id.replace('_', "-"));
+    std::fs::read_to_string(folder.join("main.tf")).ok()
+}
+
+/// An example that creates what the facts do not say, or the other way round, would mislead whoever copies it.
+#[test]
+fn each_example_follows_its_facts() {
+    let mut looked_at = 0;
+    for it in ALL {
+        let Some(main) = example(it.id) else { continue };
+        looked_at += 1;
+        let id = it.id;
+        let creates = |kind: &str| main.contains(&format!("resource \"{kind}\""));
+        assert_eq!(creates("neonrep_slot"), it.slot.made_by != Maker::Consumer, "{id}: the slot");
+        assert_eq!(creates("neonrep_grant"), !it.privileges.is_empty(), "{id}: the grant");
+        if it.identity == Identity::Full {
+            assert!(main.contains("mode       = \"full\""), "{id}: a full identity");
+        }
+        if it.publication.via_root == ViaRoot::Required {
+            assert!(main.contains("publish_via_partition_root = true"), "{id}: via root");
+        }
+        let (Name::Free(name) | Name::Fixed(name) | Name::Chosen(name)) = it.publication.name;
+        assert!(main.contains(&format!("name       = \"{name}\"")), "{id}: publication {name}");
+        if it.slot.made_by != Maker::Consumer {
+            let (Name::Free(name) | Name::Fixed(name) | Name::Chosen(name)) = it.slot.name;
+            assert!(main.contains(&format!("name           = \"{name}\"")), "{id}: slot {name}");
+            // A destroy that meets a connected consumer then changes nothing else.
+            assert!(main.contains("depends_on = [neonrep_grant."), "{id}: the slot depends on the grant");
+        }
+    }
+    assert!(looked_at >= 15, "{looked_at} examples were found");
+}

@@ -4,6 +4,7 @@ mod texts;
 
 use std::fmt::Write as _;
 
+use crate::checks::readiness;
 use crate::destinations::sources::{self, Replication, Restart, Source};
 use crate::destinations::{
     self, AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Severity, Slot, Status, Versions, ViaRoot,
@@ -55,6 +56,9 @@ const CHECKS: &str = r"
 ## Checks of each destination
 
 An error means that the consumer does not work or loses data. A warning means that it works with a loss that you should know of.
+
+| check | rule |
+|---|---|
 ";
 
 pub use texts::text;
@@ -62,7 +66,7 @@ pub use texts::text;
 /// The facts on one destination, as the table at the top of its page; `None` if no destination has this id.
 pub fn facts(id: &str) -> Option<String> {
     let it = Destination::find(id)?;
-    let privileges = if it.privileges.is_empty() { "none".to_owned() } else { it.privileges.join(", ") };
+    let privileges = privileges(it);
     let publication = format!(
         "created by {}, {}, {}; partitions: {}",
         maker(it.publication.made_by),
@@ -110,6 +114,9 @@ pub fn destinations() -> String {
         page.push_str(&source(it));
     }
     page.push_str(CHECKS);
+    for (id, rule) in readiness::rules() {
+        let _ = writeln!(page, "| `{id}` | {rule} |");
+    }
     for it in destinations::ALL {
         page.push_str(&checks(it));
     }
@@ -117,13 +124,9 @@ pub fn destinations() -> String {
 }
 
 fn needs(it: &Destination) -> String {
-    let privileges = if it.privileges.is_empty() { "none".to_owned() } else { it.privileges.join(", ") };
-    let written = it.writes.map_or_else(String::new, |table| {
-        let (schema, name) = table.table;
-        format!("; {} on `{schema}.{name}` ({})", table.privileges.join(", "), coded(table.columns))
-    });
+    let privileges = privileges(it);
     format!(
-        "| {} | {}, {}, {} | {} | {}, {}{} | {privileges}{written} | {} |\n",
+        "| {} | {}, {}, {} | {} | {}, {}{} | {privileges} | {} |\n",
         it.name,
         maker(it.publication.made_by),
         name(it.publication.name),
@@ -134,6 +137,15 @@ fn needs(it: &Destination) -> String {
         own_if(&it.slot),
         identity(it.identity),
     )
+}
+
+fn privileges(it: &Destination) -> String {
+    let read = if it.privileges.is_empty() { "none".to_owned() } else { it.privileges.join(", ") };
+    let written = it.writes.map_or_else(String::new, |table| {
+        let (schema, name) = table.table;
+        format!("; {} on `{schema}.{name}` ({})", table.privileges.join(", "), coded(table.columns))
+    });
+    read + &written
 }
 
 fn runs(it: &Destination) -> String {

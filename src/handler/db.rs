@@ -12,10 +12,9 @@ use super::words;
 use crate::neon;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::publication::Publication;
-use crate::postgres::slot::Slot;
 use crate::postgres::table::Table;
-use crate::postgres::{self, Connection, PublicationName, RoleName, SlotName, TableName};
-use crate::target::{Company, Database, DatabaseLocation, Error, ObjectId};
+use crate::postgres::{self, Connection, PublicationName, RoleName, TableName, Tx, Usage};
+use crate::target::{Database, DatabaseLocation, Error, ObjectId};
 
 /// A database that a call works on.
 pub(crate) struct Db<'a> {
@@ -109,18 +108,18 @@ impl<'a> Db<'a> {
     pub(crate) async fn writer(
         &self,
         connect_as: &Attr<RoleName>,
-        company: Company,
+        usage: Usage,
     ) -> Result<postgres::Session, Diagnostics> {
         let role = connect_as.known();
-        match self.connect(role, company).await {
+        match self.connect(role, usage).await {
             Ok(session) => Ok(session),
             Err(error) => Err(self.not_connected(role, &error).await),
         }
     }
 
-    async fn connect(&self, role: Option<&RoleName>, company: Company) -> Result<postgres::Session, Error> {
+    async fn connect(&self, role: Option<&RoleName>, usage: Usage) -> Result<postgres::Session, Error> {
         let (target, budget) = (self.call.target(), self.call.budget());
-        target.connect_to_write(&self.at, role, &budget, self.call.doing(), company).await
+        target.connect_to_write(&self.at, role, &budget, self.call.doing(), usage).await
     }
 
     /// Why there is no session. An answer 404 for a role's password may also mean that what holds the role is gone.
@@ -146,12 +145,12 @@ impl<'a> Db<'a> {
     pub(crate) async fn remover(
         &self,
         connect_as: &Attr<RoleName>,
-        company: Company,
+        usage: Usage,
     ) -> Result<Option<postgres::Session>, Diagnostics> {
         let role = connect_as.known();
-        let found = match (self.connect(role, company).await, role) {
+        let found = match (self.connect(role, usage).await, role) {
             (Err(error), Some(role)) if is_not_found(&error) => {
-                let found = self.connect(None, company).await;
+                let found = self.connect(None, usage).await;
                 if found.is_ok() {
                     let detail =
                         format!("To {}, the provider connected as the owner of the database.", self.call.doing());
@@ -179,17 +178,17 @@ impl<'a> Db<'a> {
     /// Runs a transaction as `connect_as` says. The work reads what is there and applies the difference; see [`Stop`].
     pub(crate) async fn transaction<T, W, F>(&self, connect_as: &Attr<RoleName>, work: W) -> Result<T, Stop>
     where
-        W: Fn(Arc<Connection>, Attempt) -> F,
+        W: Fn(Tx, Attempt) -> F,
         F: Future<Output = Result<T, Stop>>,
     {
-        let mut session = self.writer(connect_as, Company::Shared).await?;
+        let mut session = self.writer(connect_as, Usage::Write).await?;
         self.transaction_on(&mut session, work).await
     }
 
     /// The same on a session that is there, such as one of [`remover`](Self::remover).
     pub(crate) async fn transaction_on<T, W, F>(&self, session: &mut postgres::Session, work: W) -> Result<T, Stop>
     where
-        W: Fn(Arc<Connection>, Attempt) -> F,
+        W: Fn(Tx, Attempt) -> F,
         F: Future<Output = Result<T, Stop>>,
     {
         let outcome = transaction::run(session, |tx, attempt| {
@@ -209,7 +208,9 @@ impl<'a> Db<'a> {
 /// See [`Db::removed_with_its_container`]; for objects that the API knows beside databases.
 pub(crate) async fn removed_with_its_container(call: &Call<'_>, error: &Error) -> Result<(), Diagnostics> {
     let gone = match error {
-        Error::Gone { .. } => format!("{}; the object went with it.", words::sentence(&error.to_string())),
+        Error::Gone { .. } => {
+            format!("{} does not exist, and the object went with it.", words::sentence(&error.to_string()))
+        }
         Error::ProjectNotFound { project, .. } => {
             let Ok(neon) = call.target().neon() else { return Err(call.failed(error)) };
             if neon.get_auth(&call.budget()).await.is_err() {
@@ -220,8 +221,8 @@ pub(crate) async fn removed_with_its_container(call: &Call<'_>, error: &Error) -
         other => return Err(call.failed(other)),
     };
     call.cx().warn(Diagnostic::warning(
-        format!("Nothing to {}", call.doing()),
-        format!("{gone} It was removed from the state."),
+        "Object is already gone",
+        format!("There is nothing to do to {}. {gone} It was removed from the state.", call.doing()),
     ));
     Ok(())
 }

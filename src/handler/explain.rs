@@ -155,6 +155,15 @@ pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
         Kind::Timeout => {
             "If the operation only needs more time, raise the resource's `timeouts` (or the provider's `connect_timeout`)."
         }
+        Kind::TooManyConnections => {
+            "Lower the provider's `max_connections`, or raise the connection limit of the role, database or server."
+        }
+        Kind::LoginRefused => "The role does not exist, or may not log in to this database.",
+        Kind::WeakAuthentication => {
+            "Let the server ask for the password with SCRAM (`password_encryption = scram-sha-256`)."
+        }
+        Kind::QuotaExceeded => "Raise the quota in the Neon console, or wait for the next billing period.",
+        Kind::EndpointNotFound => "The compute was deleted, or `branch_id` names another branch. Check `branch_id`.",
         Kind::SessionsBusy => "Raise the provider's `max_connections`, or lower `-parallelism`.",
         Kind::LockNotAvailable => {
             "Another transaction held a lock on the object the whole time. End that transaction, or raise `timeouts`."
@@ -183,7 +192,7 @@ pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
 /// Settings of the provider that cannot work.
 pub(crate) fn settings(wrong: &WrongSettings) -> Diagnostics {
     let at = match wrong {
-        WrongSettings::RootCertificates { .. } => path!(sslrootcert),
+        WrongSettings::RootCertificates(_) => path!(sslrootcert),
         WrongSettings::Neon(error) if error.kind() == neon::Kind::Unauthorized => path!(api_key),
         WrongSettings::Neon(_) => path!(api_url),
     };

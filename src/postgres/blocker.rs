@@ -1,9 +1,14 @@
-//! Open write transactions. The creation of a slot waits for all of them, in whatever database (tried on 14 to 18).
+//! Who stands in the way: open write transactions, for all of which the creation of a slot waits, in whatever database (tried on 14 to
+//! 18); and holders of locks.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use super::advisory_lock;
 use super::connection::Connection;
 use super::error::Result;
+use super::names::TableName;
+use super::row::Param;
 
 /// A transaction that has written and is still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +90,68 @@ pub async fn read_all(connection: &Connection) -> Result<Vec<Blocker>> {
                     age: row.get("age")?,
                     query: row.get("query")?,
                 },
+            })
+        })
+        .collect()
+}
+
+/// A session that holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockHolder {
+    /// Its process; none for a prepared transaction.
+    pub pid: Option<i32>,
+    /// Its role, where it can be read.
+    pub user: String,
+    /// `application_name`.
+    pub application: String,
+    /// What is locked: a table, or the lock that grants of this provider take in turn.
+    pub object: String,
+    /// The strongest lock, such as `AccessExclusiveLock`.
+    pub mode: String,
+}
+
+impl fmt::Display for LockHolder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid} of role `{}`", self.user)?,
+            None => f.write_str("a prepared transaction")?,
+        }
+        if !self.application.is_empty() {
+            write!(f, ", application `{}`", self.application)?;
+        }
+        write!(f, ": {} on {}", self.mode, self.object)
+    }
+}
+
+/// Sessions that hold locks on these tables, or the advisory lock of [`advisory_lock`](super::advisory_lock), the first ten.
+pub async fn holders(connection: &Connection, tables: &BTreeSet<TableName>) -> Result<Vec<LockHolder>> {
+    // `max` of the names: the modes that exclude most, AccessExclusiveLock and ExclusiveLock, are not ordered by name, so by a number.
+    const HOLDERS: &str = "
+SELECT l.pid, coalesce(a.usename::text, '') AS owner, coalesce(a.application_name, '') AS application,
+       CASE WHEN l.locktype = 'advisory' THEN 'the advisory lock of grants' ELSE 'table ' || u.schema || '.' || u.name END AS object,
+       (array_agg(l.mode ORDER BY l.mode = 'AccessExclusiveLock' DESC, l.mode = 'ExclusiveLock' DESC, l.mode))[1] AS mode
+FROM pg_locks l
+     LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+     LEFT JOIN pg_class c ON l.locktype = 'relation' AND c.oid = l.relation
+     LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+     LEFT JOIN unnest($1::text[], $2::text[]) AS u(schema, name) ON u.schema = n.nspname AND u.name = c.relname
+WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (u.name IS NOT NULL OR (l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = $3))
+GROUP BY 1, 2, 3, 4
+ORDER BY 5, 1 LIMIT 10";
+    let schemas: Vec<&str> = tables.iter().map(|it| it.schema.as_str()).collect();
+    let names: Vec<&str> = tables.iter().map(TableName::name).collect();
+    let params = [Param::Texts(&schemas), Param::Texts(&names), Param::Oid(advisory_lock::CLASS)];
+    let rows = connection.fetch(HOLDERS, &params).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(LockHolder {
+                pid: row.get("pid")?,
+                user: row.get("owner")?,
+                application: row.get("application")?,
+                object: row.get("object")?,
+                mode: row.get("mode")?,
             })
         })
         .collect()

@@ -4,17 +4,19 @@
 #![expect(clippy::disallowed_methods, reason = "this is the file that all others leave the client's own methods to")]
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use rustls::ClientConfig;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::authentication::ScramOnly;
 use super::error::{Error, Kind, Result};
 use super::names::{DatabaseName, RoleName};
 use super::row::{Param, Row};
@@ -26,9 +28,6 @@ use crate::secret::Secret;
 
 /// How sessions present themselves in `pg_stat_activity`.
 pub const APPLICATION_NAME: &str = "terraform-provider-neonrep";
-
-/// Statements that are sent before the first one is answered.
-const PIPELINE: usize = 16;
 
 /// Statements run with the role's own search path, since an event trigger of the user may name its tables without a schema. Reads of
 /// the catalogue keep the empty one.
@@ -63,6 +62,16 @@ impl Address {
     }
 }
 
+/// How a server may ask for the password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passwords {
+    /// By SCRAM alone, once the connection is encrypted.
+    #[default]
+    Scram,
+    /// Also in clear text and as MD5.
+    Any,
+}
+
 /// A notice or warning that the server sent along, such as 01007 `no privileges were granted`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -90,40 +99,39 @@ pub struct Connection {
     /// The database does not say which encoding its texts have.
     of_bytes: bool,
     first_error: Mutex<Option<Error>>,
+    traffic: Traffic,
+}
+
+/// What a connection has sent: messages, and how often one was sent while no other was under way, which is a round trip that had to be
+/// waited for.
+#[derive(Debug, Default)]
+struct Traffic {
+    messages: AtomicU64,
+    round_trips: AtomicU64,
+    under_way: AtomicU64,
+}
+
+impl Traffic {
+    /// Counts the request when it is polled first, for that is when it is sent.
+    async fn counted<T>(&self, request: impl Future<Output = T>) -> T {
+        struct UnderWay<'a>(&'a AtomicU64);
+        impl Drop for UnderWay<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        if self.under_way.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.round_trips.fetch_add(1, Ordering::Relaxed);
+        }
+        let _under_way = UnderWay(&self.under_way);
+        request.await
+    }
 }
 
 impl Connection {
-    /// Opens a connection; tries again until `until` while the server cannot be reached or is starting.
-    pub(super) async fn open(address: &Address, tls: Option<Arc<ClientConfig>>, until: Instant) -> Result<Self> {
-        let begun = Instant::now();
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let refused = match timeout_at(until, Self::open_once(address, tls.clone())).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => error,
-                Err(_) => Error::new(Kind::Timeout, "no answer"),
-            };
-            let again = match refused.kind() {
-                Kind::ConnectionLost => until,
-                // Right after a role was made or its password reset, the compute may not know it yet.
-                Kind::AuthFailed => until.min(begun + Duration::from_secs(2)),
-                _ => begun,
-            };
-            if Instant::now() + pause >= again {
-                let waited = begun.elapsed().as_secs();
-                let after = if waited > 0 { format!(" (tried for {waited} s)") } else { String::new() };
-                return Err(refused.while_doing(&format!(
-                    "cannot connect to database `{}` at {}:{} as `{}`{after}",
-                    address.database, address.host, address.port, address.user
-                )));
-            }
-            tracing::debug!(host = %address.host, port = address.port, error = %refused, "connection refused, trying again");
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
-        }
-    }
-
-    async fn open_once(address: &Address, tls: Option<Arc<ClientConfig>>) -> Result<Self> {
+    /// Opens a connection, once.
+    pub(super) async fn open(address: &Address, tls: Option<Arc<ClientConfig>>, passwords: Passwords) -> Result<Self> {
         let mut config = Config::new();
         config
             .host(&address.host)
@@ -137,6 +145,7 @@ impl Connection {
             config.password(password.expose());
         }
         match tls {
+            // Without TLS nothing protects the password, and the user has said so.
             None => {
                 config.ssl_mode(SslMode::Disable);
                 Self::start(config, NoTls, None).await
@@ -144,7 +153,10 @@ impl Connection {
             Some(tls) => {
                 config.ssl_mode(SslMode::Require);
                 let connector = MakeRustlsConnect::new((*tls).clone());
-                Self::start(config, connector.clone(), Some(connector)).await
+                match passwords {
+                    Passwords::Scram => Self::start(config, ScramOnly(connector.clone()), Some(connector)).await,
+                    Passwords::Any => Self::start(config, connector.clone(), Some(connector)).await,
+                }
             }
         }
     }
@@ -184,7 +196,15 @@ impl Connection {
             }
         });
         let canceller = Canceller { token: client.cancel_token(), tls: for_cancel };
-        let connection = Self { client, canceller, version, notices, of_bytes, first_error: Mutex::new(None) };
+        let connection = Self {
+            client,
+            canceller,
+            version,
+            notices,
+            of_bytes,
+            first_error: Mutex::default(),
+            traffic: Traffic::default(),
+        };
         connection.prepare_session().await?;
         Ok(connection)
     }
@@ -230,10 +250,11 @@ impl Connection {
     pub async fn fetch(&self, query: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         let typed: Vec<_> = params.iter().map(Param::typed).collect();
         let rows = self
-            .client
-            .query_typed(query, &typed)
+            .traffic
+            // Boxed: a read is joined with others, and each would be part of every caller's future.
+            .counted(Box::pin(self.client.query_typed(query, &typed)))
             .await
-            .map_err(|e| self.note(Error::of_driver(&e).in_query(query)))?;
+            .map_err(|e| self.note(Error::of_driver(&e)))?;
         tracing::trace!(query, rows = rows.len(), "read");
         Ok(rows.into_iter().map(if self.of_bytes { Row::of_bytes } else { Row::of }).collect())
     }
@@ -246,32 +267,38 @@ impl Connection {
     /// Reads the one row that must be there.
     pub async fn fetch_one(&self, query: &'static str, params: &[Param<'_>]) -> Result<Row> {
         let row = self.fetch_optional(query, params).await?;
-        row.ok_or_else(|| Error::new(Kind::Decode, "a catalog query gave no row").in_query(query))
+        row.ok_or_else(|| Error::new(Kind::Decode, "a catalogue query returned no row"))
     }
 
-    /// Runs statements in their order, several per round trip and with the role's own search path; stops at the first that fails, for
-    /// this is in a transaction. Returns what the server had to say meanwhile.
+    /// Runs statements in their order, in one round trip and with the role's own search path; stops at the first that fails, for this is in
+    /// a transaction. Returns what the server had to say meanwhile.
     pub async fn run(&self, statements: &[Statement]) -> Result<Vec<Notice>> {
         self.take_notices();
-        for batch in statements.chunks(PIPELINE) {
-            for statement in batch {
-                tracing::debug!(%statement, "run");
-            }
-            // Each future queues its statement when it is polled first, and `join` polls in order.
-            let work = join_all(batch.iter().map(|it| self.client.batch_execute(it.as_sql())));
-            let (own_path, (answers, no_path)) = join(self.command(OWN_PATH), join(work, self.command(NO_PATH))).await;
-            own_path?;
-            for (statement, answer) in batch.iter().zip(answers) {
-                answer.map_err(|e| self.note(Error::of_driver(&e).in_statement(statement)))?;
-            }
-            no_path?;
+        if !statements.is_empty() {
+            self.run_then(statements, NO_PATH).await?;
         }
         Ok(self.take_notices())
     }
 
+    /// The statements, and a command behind them, all sent at once.
+    pub(super) async fn run_then(&self, statements: &[Statement], last: &'static str) -> Result<()> {
+        for statement in statements {
+            tracing::debug!(%statement, "run");
+        }
+        // Each future sends its statement when it is polled first, and `join` polls in order.
+        let work = join_all(statements.iter().map(|it| self.traffic.counted(self.client.batch_execute(it.as_sql()))));
+        let (own_path, (answers, last)) = join(self.command(OWN_PATH), join(work, self.command(last))).await;
+        own_path?;
+        for (statement, answer) in statements.iter().zip(answers) {
+            answer.map_err(|e| self.note_first(Error::of_driver(&e).in_statement(statement)))?;
+        }
+        last
+    }
+
     /// A command of this layer without names or values of others.
     pub(super) async fn command(&self, text: &str) -> Result<()> {
-        self.client.batch_execute(text).await.map_err(|e| self.note(Error::of_driver(&e)))
+        let request = self.traffic.counted(self.client.batch_execute(text));
+        request.await.map_err(|e| self.note(Error::of_driver(&e)))
     }
 
     /// Notices since the last time.
@@ -282,6 +309,17 @@ impl Connection {
     /// The first error since the last time: a transaction in which something failed cannot be committed, whoever swallowed that.
     pub(super) fn take_error(&self) -> Option<Error> {
         self.first_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Messages sent so far, and round trips that had to be waited for.
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.traffic.messages.load(Ordering::Relaxed), self.traffic.round_trips.load(Ordering::Relaxed))
+    }
+
+    /// Of statements that were sent together, what is behind the first that fails fails too, and may be noted before it.
+    fn note_first(&self, error: Error) -> Error {
+        *self.first_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        error
     }
 
     fn note(&self, error: Error) -> Error {
@@ -345,16 +383,5 @@ mod tests {
     fn pooled_hosts_are_told_by_their_first_label() {
         assert!(address("ep-cool-1-pooler.c-2.us-east-1.aws.neon.tech", 5432).is_pooled());
         assert!(!address("ep-cool-1.eu-pooler.aws.neon.tech", 5432).is_pooled());
-    }
-
-    #[tokio::test]
-    async fn a_server_that_is_not_there_is_an_error_that_names_it_and_no_password() {
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let until = Instant::now() + Duration::from_millis(50);
-        let error = Connection::open(&address("127.0.0.1", nobody), None, until).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::ConnectionLost);
-        let start = format!("cannot connect to database `d` at 127.0.0.1:{nobody} as `u`: ");
-        assert!(error.to_string().starts_with(&start), "{error}");
-        assert!(!format!("{error:?} {:?}", address("h", 1)).contains("hunter2"));
     }
 }

@@ -1,12 +1,16 @@
 //! What can go wrong on a server: a `Kind` to branch on, by SQLSTATE, and the server's own words for people.
 //!
-//! Message text decides in two places only: errors of Neon's proxy, which all carry `XX000`, and
-//! `tuple concurrently updated`, which does too.
+//! Message text decides in two places only: errors of Neon's proxy ([`neon_proxy`](super::neon_proxy)), and
+//! `tuple concurrently updated`, which carries `XX000` too.
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use super::authentication::WeakRequest;
+use super::names::TableName;
+use super::neon_proxy::{self, Remedy};
 use super::sql::Statement;
 
 /// What to do about an error depends on this. By SQLSTATE (manual, appendix A) unless said otherwise.
@@ -44,14 +48,22 @@ pub enum Kind {
     LockNotAvailable,
     /// 42601, 42883, 42703: the server is too old for this, or a bug of ours.
     NotUnderstood,
-    /// 08xxx, 57P01 to 57P05, 53300, an IO error: the connection is gone or could not be made; another try may succeed.
+    /// 08xxx, 57P01 to 57P05, an IO error: the connection is gone or could not be made; another try may succeed.
     ConnectionLost,
+    /// 53300: the server, the role or the database has all the connections that it may have.
+    TooManyConnections,
     /// The connection was lost after COMMIT was sent: only reading tells whether it took effect.
     CommitUnknown,
     /// 40001, 40P01, and `tuple concurrently updated`: run the transaction again.
     Serialization,
-    /// 28P01, 28000, and the proxy's `password authentication failed`.
+    /// 28P01: the password is not accepted.
     AuthFailed,
+    /// 28000: the role does not exist or may not log in, or no line of `pg_hba.conf` admits it.
+    LoginRefused,
+    /// The server asks for the password in clear text or as MD5.
+    WeakAuthentication,
+    /// Neon: a quota of the account, project or branch is used up.
+    QuotaExceeded,
     /// The server's certificate or its TLS was refused.
     Tls,
     /// Neon's proxy: this address is not allowed (IP Allow).
@@ -81,6 +93,9 @@ pub enum Kind {
 impl Kind {
     /// The kind of an SQLSTATE with its primary message.
     pub fn of(sqlstate: &str, message: &str) -> Self {
+        if let Some((kind, _)) = neon_proxy::cause(sqlstate, message) {
+            return kind;
+        }
         match sqlstate {
             "42710" | "42P06" | "42P07" => Self::AlreadyExists,
             "42704" => Self::UndefinedObject,
@@ -98,36 +113,15 @@ impl Kind {
             "57014" => Self::QueryCancelled,
             "55P03" => Self::LockNotAvailable,
             "42601" | "42883" | "42703" => Self::NotUnderstood,
-            "57P01" | "57P02" | "57P03" | "57P05" | "53300" => Self::ConnectionLost,
+            "57P01" | "57P02" | "57P03" | "57P05" => Self::ConnectionLost,
+            "53300" => Self::TooManyConnections,
             "40001" | "40P01" => Self::Serialization,
-            "28P01" | "28000" => Self::AuthFailed,
-            "XX000" => Self::of_internal(message),
+            "28P01" => Self::AuthFailed,
+            "28000" => Self::LoginRefused,
+            "XX000" if message.starts_with("tuple concurrently updated") => Self::Serialization,
             _ if sqlstate.starts_with("08") => Self::ConnectionLost,
             _ => Self::Other,
         }
-    }
-
-    /// The proxy gives each of its errors `XX000` (`proxy/src/stream.rs`), so here the text decides.
-    fn of_internal(message: &str) -> Self {
-        const BY_START: [(&str, Kind); 13] = [
-            ("tuple concurrently updated", Kind::Serialization),
-            ("Couldn't connect to compute node", Kind::ConnectionLost),
-            ("Control plane request failed: endpoint is disabled", Kind::EndpointDisabled),
-            ("Control plane request failed: endpoint cannot be found", Kind::EndpointNotFound),
-            ("Control plane request failed: endpoint is temporarily unavailable", Kind::ConnectionLost),
-            ("Too many connections", Kind::ConnectionLost),
-            ("Failed to acquire permit to connect", Kind::ConnectionLost),
-            ("password authentication failed", Kind::AuthFailed),
-            ("This IP address", Kind::IpNotAllowed),
-            ("This connection is trying to access this endpoint from a blocked network", Kind::BlockedNetwork),
-            ("Endpoint ID is not specified", Kind::EndpointNotNamed),
-            ("VPC endpoint ID is not specified", Kind::BlockedNetwork),
-            ("unsupported startup parameter", Kind::PooledHost),
-        ];
-        if message == "Control plane request failed" {
-            return Self::ConnectionLost;
-        }
-        BY_START.iter().find(|(start, _)| message.starts_with(start)).map_or(Self::Other, |(_, kind)| *kind)
     }
 }
 
@@ -143,6 +137,19 @@ struct Parts {
     detail: Option<String>,
     hint: Option<String>,
     statement: Option<String>,
+    /// Tables that the statement names.
+    tables: BTreeSet<TableName>,
+    remedy: Option<Remedy>,
+}
+
+/// Longest text of a server, and of a statement, that an error keeps, in characters.
+const LONGEST: usize = 4_000;
+const LONGEST_STATEMENT: usize = 500;
+
+/// The text, cut with a count of what is left out.
+fn bounded(text: &str, longest: usize) -> String {
+    let Some((end, _)) = text.char_indices().nth(longest) else { return text.to_owned() };
+    format!("{} … ({} more characters)", &text[..end], text[end..].chars().count())
 }
 
 /// How a value or query of this layer ends.
@@ -158,6 +165,8 @@ impl Error {
             detail: None,
             hint: None,
             statement: None,
+            tables: BTreeSet::new(),
+            remedy: None,
         }))
     }
 
@@ -166,10 +175,12 @@ impl Error {
         Self(Box::new(Parts {
             kind: Kind::of(sqlstate, message),
             sqlstate: Some(sqlstate.to_owned()),
-            message: message.to_owned(),
-            detail: detail.map(str::to_owned),
-            hint: hint.map(str::to_owned),
+            message: bounded(message, LONGEST),
+            detail: detail.map(|it| bounded(it, LONGEST)),
+            hint: hint.map(|it| bounded(it, LONGEST)),
             statement: None,
+            tables: BTreeSet::new(),
+            remedy: neon_proxy::cause(sqlstate, message).and_then(|(_, remedy)| remedy),
         }))
     }
 
@@ -185,6 +196,10 @@ impl Error {
         let io = cause.and_then(|it| it.downcast_ref::<io::Error>());
         // rustls wraps its errors in those of IO.
         let of_tls = io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let weak = io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<WeakRequest>());
+        if let Some(weak) = weak {
+            return Self::new(Kind::WeakAuthentication, weak.to_string());
+        }
         let kind = match io {
             Some(_) if of_tls.is_some() => Kind::Tls,
             Some(io) if io.kind() == io::ErrorKind::InvalidInput => Kind::Config,
@@ -201,13 +216,14 @@ impl Error {
             self.0.detail = None;
             self.0.hint = None;
         }
-        self.0.statement = Some(statement.redacted().to_owned());
+        self.0.statement = Some(bounded(statement.redacted(), LONGEST_STATEMENT));
+        self.0.tables.clone_from(statement.tables());
         self
     }
 
-    /// Adds the text of a read.
-    pub(super) fn in_query(mut self, query: &'static str) -> Self {
-        self.0.statement = Some(query.trim().to_owned());
+    /// Adds what the server said to look at.
+    pub(super) fn with_detail(mut self, detail: String) -> Self {
+        self.0.detail = Some(detail);
         self
     }
 
@@ -232,6 +248,16 @@ impl Error {
     /// the middle of anything.
     pub(super) fn is_end_of_session(&self) -> bool {
         self.sqlstate() == Some("57P01")
+    }
+
+    /// Tables that the statement names.
+    pub(super) fn tables(&self) -> &BTreeSet<TableName> {
+        &self.0.tables
+    }
+
+    /// What cures it, if it is one of Neon's proxy that does not go away by itself.
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.0.remedy
     }
 
     /// The five characters, if a server has answered.
@@ -320,21 +346,26 @@ mod tests {
 
     #[test]
     fn texts_decide_for_internal_errors_only() {
-        for (message, kind) in [
-            ("tuple concurrently updated", Kind::Serialization),
-            ("Couldn't connect to compute node", Kind::ConnectionLost),
-            ("Control plane request failed", Kind::ConnectionLost),
-            ("Control plane request failed: something of the control plane", Kind::Other),
-            ("Control plane request failed: endpoint is disabled", Kind::EndpointDisabled),
-            ("Control plane request failed: endpoint cannot be found", Kind::EndpointNotFound),
-            ("This IP address 192.0.2.1 is not allowed to connect to this endpoint.", Kind::IpNotAllowed),
-            ("password authentication failed for user 'x'", Kind::AuthFailed),
-            ("Endpoint ID is not specified. Either please upgrade", Kind::EndpointNotNamed),
-            ("cache lookup failed for relation 5", Kind::Other),
+        for (sqlstate, message, kind) in [
+            ("XX000", "tuple concurrently updated", Kind::Serialization),
+            ("XX000", "cache lookup failed for relation 5", Kind::Other),
+            ("XX000", "password authentication failed for user 'x'", Kind::AuthFailed),
+            ("28000", "The endpoint has been disabled. Enable it using the API and retry.", Kind::EndpointDisabled),
+            ("28000", "role \"x\" does not exist", Kind::LoginRefused),
+            ("53300", "sorry, too many clients already", Kind::TooManyConnections),
+            ("53300", "in another language", Kind::TooManyConnections),
+            ("42501", "The endpoint has been disabled", Kind::InsufficientPrivilege),
         ] {
-            assert_eq!(Kind::of("XX000", message), kind, "{message}");
-            assert_ne!(Kind::of("42501", message), kind, "{message}");
+            assert_eq!(Kind::of(sqlstate, message), kind, "{sqlstate} {message}");
         }
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let error = Error::of_server("42501", &"x".repeat(10_000_000), None, None);
+        assert!(error.message().ends_with("x … (9996000 more characters)") && error.message().len() < 4_100);
+        assert_eq!(bounded("ääb", 2), "ää … (1 more characters)");
+        assert_eq!(bounded("ää", 2), "ää");
     }
 
     #[test]

@@ -1,21 +1,18 @@
 //! Grants to one role in one database: what is wanted, what of it is missing, and the statements for the difference.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::names::{DatabaseName, RoleName, SchemaName, TableName};
 use super::privilege::{Grantors, Holdings, TablePrivilege};
-use super::sql::{List, Statement};
+use super::sql::Statement;
 use super::table::Tables;
 use crate::sql;
 
-/// Tables per GRANT.
-const BATCH: usize = 50;
-
-/// Neon's own owner of things; its default privileges are left alone (`neon-2026-09.md`, 8).
-const CLOUD_ADMIN: &str = "cloud_admin";
+/// Neon's own owner of things; its default privileges are left alone.
+pub const CLOUD_ADMIN: &str = "cloud_admin";
 
 /// One privilege on one thing. In the order in which they are given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -109,47 +106,6 @@ impl Wanted {
     pub fn missing(&self, tables: &Tables, held: &Holdings) -> BTreeSet<Entry> {
         self.entries(tables).into_iter().filter(|it| !holds(held, it)).collect()
     }
-
-    /// What is held in the declared scope and was not found there before: that is taken back at the end. USAGE of a schema and CONNECT
-    /// are among it only if the role then holds nothing else beneath them, so that two grants of one role do not undo each other.
-    pub fn to_take_back(&self, tables: &Tables, held: &Holdings, preexisting: &BTreeSet<Entry>) -> BTreeSet<Entry> {
-        let ours = |entry: &Entry| !preexisting.contains(entry);
-        let mut rest = held.clone();
-        let mut taken = BTreeSet::new();
-        for table in self.tables_in_scope(tables) {
-            let Some(on_table) = rest.tables.get_mut(&table) else { continue };
-            for privilege in &self.privileges {
-                let entry = Entry::Table(table.clone(), *privilege);
-                if ours(&entry) && on_table.remove(privilege).is_some() {
-                    taken.insert(entry);
-                }
-            }
-        }
-        // Of whatever owner: who makes tables may have changed since.
-        for ((owner, within), privileges) in &mut rest.future {
-            let Some(schema) = within.as_ref().filter(|it| self.schemas.contains(*it)) else { continue };
-            if owner.as_str() == CLOUD_ADMIN {
-                continue;
-            }
-            for privilege in &self.privileges {
-                let entry = Entry::Future { owner: owner.clone(), schema: schema.clone(), privilege: *privilege };
-                if ours(&entry) && privileges.remove(privilege) {
-                    taken.insert(entry);
-                }
-            }
-        }
-        for schema in self.schemas_in_scope() {
-            let entry = Entry::Usage(schema.clone());
-            if ours(&entry) && rest.is_empty_beneath(&schema) && rest.usage.remove(&schema).is_some() {
-                taken.insert(entry);
-            }
-        }
-        let connect = Entry::Connect(self.database.clone());
-        if ours(&connect) && rest.is_empty_beneath_database() && !rest.connect.is_empty() {
-            taken.insert(connect);
-        }
-        taken
-    }
 }
 
 /// Whether a role holds that by an entry of its own. An owner's default without a schema counts for every schema.
@@ -198,96 +154,7 @@ impl Holdings {
     }
 }
 
-/// Makes concurrent changes of ACLs in one database wait for each other, to the end of the transaction: else they fail with
-/// `tuple concurrently updated` or deadlock (tried). The key is `neonrep` in ASCII. First statement of a transaction that grants.
-pub fn lock() -> Vec<Statement> {
-    vec![sql!("SELECT pg_advisory_xact_lock(31073776706938224)")]
-}
-
-/// Gives them. Tables in the order of their oids, as many as possible per statement; a table that is not in `tables` comes last, and
-/// the server says that it is not there.
-pub fn grant(role: &RoleName, entries: &BTreeSet<Entry>, tables: &Tables) -> Vec<Statement> {
-    let mut statements = Vec::new();
-    for entry in entries {
-        match entry {
-            Entry::Connect(database) => statements.push(sql!("GRANT CONNECT ON DATABASE {} TO {}", database, role)),
-            Entry::Usage(schema) => statements.push(sql!("GRANT USAGE ON SCHEMA {} TO {}", schema, role)),
-            Entry::Table(..) | Entry::Future { .. } => {}
-        }
-    }
-    for (privileges, batch) in table_batches(entries, tables) {
-        statements.push(sql!("GRANT {} ON TABLE {} TO {}", privileges, batch, role));
-    }
-    for (owner, schema, privileges) in futures(entries) {
-        statements.push(sql!(
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT {} ON TABLES TO {}",
-            owner,
-            schema,
-            privileges,
-            role
-        ));
-    }
-    statements
-}
-
-/// Takes them back: the reverse order.
-pub fn revoke(role: &RoleName, entries: &BTreeSet<Entry>, tables: &Tables) -> Vec<Statement> {
-    let mut statements = Vec::new();
-    for (owner, schema, privileges) in futures(entries) {
-        statements.push(sql!(
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} REVOKE {} ON TABLES FROM {}",
-            owner,
-            schema,
-            privileges,
-            role
-        ));
-    }
-    for (privileges, batch) in table_batches(entries, tables) {
-        statements.push(sql!("REVOKE {} ON TABLE {} FROM {}", privileges, batch, role));
-    }
-    for entry in entries.iter().rev() {
-        match entry {
-            Entry::Usage(schema) => statements.push(sql!("REVOKE USAGE ON SCHEMA {} FROM {}", schema, role)),
-            Entry::Connect(database) => statements.push(sql!("REVOKE CONNECT ON DATABASE {} FROM {}", database, role)),
-            Entry::Table(..) | Entry::Future { .. } => {}
-        }
-    }
-    statements
-}
-
-/// Tables with the same privileges together, in batches, by oid.
-fn table_batches(entries: &BTreeSet<Entry>, tables: &Tables) -> Vec<(List<TablePrivilege>, List<TableName>)> {
-    let mut by_table: BTreeMap<&TableName, Vec<TablePrivilege>> = BTreeMap::new();
-    for entry in entries {
-        if let Entry::Table(table, privilege) = entry {
-            by_table.entry(table).or_default().push(*privilege);
-        }
-    }
-    let mut by_privileges: BTreeMap<Vec<TablePrivilege>, Vec<(u32, &TableName)>> = BTreeMap::new();
-    for (table, privileges) in by_table {
-        let oid = tables.get(table).map_or(u32::MAX, |it| it.oid);
-        by_privileges.entry(privileges).or_default().push((oid, table));
-    }
-    let mut batches = Vec::new();
-    for (privileges, mut of_them) in by_privileges {
-        of_them.sort();
-        for batch in of_them.chunks(BATCH) {
-            let names = batch.iter().map(|(_, name)| (*name).clone()).collect();
-            batches.push((List(privileges.clone()), List(names)));
-        }
-    }
-    batches
-}
-
-fn futures(entries: &BTreeSet<Entry>) -> Vec<(RoleName, SchemaName, List<TablePrivilege>)> {
-    let mut by_place: BTreeMap<(&RoleName, &SchemaName), Vec<TablePrivilege>> = BTreeMap::new();
-    for entry in entries {
-        if let Entry::Future { owner, schema, privilege } = entry {
-            by_place.entry((owner, schema)).or_default().push(*privilege);
-        }
-    }
-    by_place.into_iter().map(|((owner, schema), them)| (owner.clone(), schema.clone(), List(them))).collect()
-}
+pub use super::advisory_lock::take as lock;
 
 #[cfg(test)]
 mod tests;

@@ -26,7 +26,7 @@ impl Nonce {
             .secure_random
             .fill(&mut bytes)
             .map_err(|_| Error::new(Kind::Other, "the system has no random numbers"))?;
-        Ok(Self(bytes.iter().map(|it| format!("{it:02x}")).collect()))
+        Ok(Self(format!("{:032x}", u128::from_be_bytes(bytes))))
     }
 
     /// From its digits.

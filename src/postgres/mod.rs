@@ -4,7 +4,10 @@
 //! (`create`, `alter`, `drop`), `read` by name and `read_all` for a snapshot of the family. Only `connection` talks.
 
 pub mod acl;
+pub mod advisory_lock;
+mod authentication;
 pub mod blocker;
+mod connecting;
 pub mod connection;
 pub mod database;
 pub mod error;
@@ -13,6 +16,7 @@ pub mod identity;
 pub mod marks;
 pub mod membership;
 pub mod names;
+pub mod neon_proxy;
 pub mod pool;
 pub mod privilege;
 pub mod publication;
@@ -31,18 +35,20 @@ pub mod slot_creation;
 pub mod sql;
 pub mod table;
 pub mod tls;
+pub mod transaction;
 pub mod version;
 pub mod walsender;
 
-pub use connection::{Address, Connection, Notice};
+pub use connection::{Address, Connection, Notice, Passwords};
 pub use error::{Error, Kind, Result};
 pub use names::{
     ColumnName, DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName,
     TableName,
 };
-pub use pool::{Pool, PoolSettings};
+pub use pool::{Pool, PoolSettings, Usage};
 pub use row::{Param, Row};
 pub use session::Session;
 pub use sql::Statement;
-pub use tls::{Roots, Tls};
+pub use tls::{RootCertificates, Roots, Tls};
+pub use transaction::{Locks, Stop, Tx};
 pub use version::ServerVersion;

@@ -1,4 +1,7 @@
-//! A few connections for all: at most `max_connections`, one per database and role, reused for the life of the process.
+//! A few connections for all: at most `max_connections`, reused for the life of the process.
+//!
+//! Readers of one database and role take turns on one connection, since what they read is shared. Writers do not wait for each other while
+//! another connection may be opened.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -9,8 +12,10 @@ use rustls::ClientConfig;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::connection::{Address, Connection};
+use super::connecting::{self, Changes};
+use super::connection::{Address, Connection, Passwords};
 use super::error::{Error, Kind, Result};
+use super::names::RoleName;
 use super::replication;
 use super::sql::Statement;
 use super::tls::Tls;
@@ -22,11 +27,25 @@ pub struct PoolSettings {
     pub max_connections: usize,
     /// How long to try to connect: covers a compute that wakes up.
     pub connect_timeout: Duration,
+    /// How servers may ask for the password.
+    pub passwords: Passwords,
+}
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// Reads: one at a time for each database and role.
+    Read,
+    /// Changes that are done at once: beside others as long as connections are left.
+    Write,
+    /// Work that may wait for others for long, such as the creation of a slot: one connection always stays for short work, unless there is
+    /// only one.
+    Patient,
 }
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { max_connections: 4, connect_timeout: Duration::from_mins(1) }
+        Self { max_connections: 4, connect_timeout: Duration::from_mins(1), passwords: Passwords::Scram }
     }
 }
 
@@ -39,11 +58,12 @@ struct Shared {
     settings: PoolSettings,
     state: Mutex<State>,
     tls: Mutex<BTreeMap<Tls, Option<Arc<ClientConfig>>>>,
+    changes: Changes,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    idle: BTreeMap<Key, Idle>,
+    idle: Vec<Idle>,
     busy: BTreeMap<u64, Holder>,
     waiting: VecDeque<Waiter>,
     last: u64,
@@ -59,6 +79,7 @@ struct Key {
 
 #[derive(Debug)]
 struct Idle {
+    key: Key,
     connection: Connection,
     since: Instant,
 }
@@ -68,18 +89,18 @@ struct Holder {
     key: Key,
     purpose: String,
     since: Instant,
-    extra: bool,
+    usage: Usage,
 }
 
 #[derive(Debug)]
 struct Waiter {
     address: Address,
     purpose: String,
-    extra: bool,
+    usage: Usage,
     answer: oneshot::Sender<Permit>,
 }
 
-/// The right to have one connection open. Given back when dropped.
+/// The right to have one connection open. It ends when dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     shared: Arc<Shared>,
@@ -93,21 +114,33 @@ impl Pool {
     /// An empty pool; connects when the first session is asked for.
     pub fn new(settings: PoolSettings) -> Self {
         let settings = PoolSettings { max_connections: settings.max_connections.max(1), ..settings };
-        Self(Arc::new(Shared { settings, state: Mutex::default(), tls: Mutex::default() }))
+        Self(Arc::new(Shared { settings, state: Mutex::default(), tls: Mutex::default(), changes: Changes::default() }))
     }
 
-    /// Waits for the connection of that database and role; `extra`: for one beside it, if one is free. `purpose` is
-    /// shown to those who wait in vain. Errors: `SessionsBusy` at the deadline.
+    /// Notes that this process has changed the endpoint of that host, such as enabled it: for 35 s Neon's proxy may still answer as before,
+    /// and connections are tried again meanwhile.
+    pub fn note_endpoint_change(&self, host: &str) {
+        self.0.changes.of_endpoint(host);
+    }
+
+    /// Notes that this process has created that role or changed its password: for 4 minutes Neon's proxy may still know the old one, and a
+    /// refused password is tried again meanwhile.
+    pub fn note_password_change(&self, host: &str, user: &RoleName) {
+        self.0.changes.of_password(host, user);
+    }
+
+    /// Waits for a connection of that database and role. `purpose` is shown to those who wait in vain. Errors: `SessionsBusy` at the
+    /// deadline.
     pub(super) async fn acquire(
         &self,
         address: &Address,
         deadline: Instant,
         purpose: &str,
-        extra: bool,
+        usage: Usage,
     ) -> Result<Permit> {
         let begun = Instant::now();
         let (answer, granted) = oneshot::channel();
-        let waiter = Waiter { address: address.clone(), purpose: purpose.to_owned(), extra, answer };
+        let waiter = Waiter { address: address.clone(), purpose: purpose.to_owned(), usage, answer };
         self.0.state().waiting.push_back(waiter);
         self.0.dispatch();
         match timeout_at(deadline, granted).await {
@@ -155,18 +188,17 @@ impl Shared {
                 continue;
             }
             let key = Key::of(&state.waiting[at].address);
-            let wants_extra = state.waiting[at].extra;
-            let Some(grant) = state.grant(&key, wants_extra, self.settings.max_connections) else {
+            let usage = state.waiting[at].usage;
+            let Some(connection) = state.grant(&key, usage, self.settings.max_connections) else {
                 at += 1;
                 continue;
             };
             let Some(waiter) = state.waiting.remove(at) else { break };
             state.last += 1;
             let id = state.last;
-            let holder = Holder { key, purpose: waiter.purpose, since: Instant::now(), extra: grant.extra };
+            let holder = Holder { key, purpose: waiter.purpose, since: Instant::now(), usage };
             state.busy.insert(id, holder);
-            let permit =
-                Permit { shared: Arc::clone(self), id, address: waiter.address, idle: grant.connection, keep: None };
+            let permit = Permit { shared: Arc::clone(self), id, address: waiter.address, idle: connection, keep: None };
             // If nobody waits any more, the permit comes back; dropping it takes the lock, so not here.
             unclaimed.extend(waiter.answer.send(permit).err());
         }
@@ -185,27 +217,32 @@ impl Shared {
     }
 }
 
-struct Grant {
-    connection: Option<Connection>,
-    extra: bool,
-}
-
 impl State {
-    fn grant(&mut self, key: &Key, wants_extra: bool, max: usize) -> Option<Grant> {
-        let extras = self.busy.values().filter(|it| it.extra).count();
-        // One session always stays for the short work.
-        let extra = wants_extra && extras + 1 < max;
-        if !extra && self.busy.values().any(|it| !it.extra && it.key == *key) {
+    /// The right to a connection, with one that is open already where there is one; `None` if none may be had now.
+    #[expect(clippy::option_option, reason = "not now, now and to be opened, now and open")]
+    fn grant(&mut self, key: &Key, usage: Usage, max: usize) -> Option<Option<Connection>> {
+        let busy = |usage| self.busy.values().filter(move |it| it.usage == usage);
+        let may_begin = match usage {
+            Usage::Read => !busy(Usage::Read).any(|it| it.key == *key),
+            Usage::Write => true,
+            Usage::Patient => max == 1 || busy(Usage::Patient).count() + 1 < max,
+        };
+        if !may_begin {
             return None;
         }
-        if let Some(idle) = self.idle.remove(key) {
-            return Some(Grant { connection: Some(idle.connection), extra });
+        if let Some(connection) = self.take_idle(key) {
+            return Some(Some(connection));
         }
         if self.idle.len() + self.busy.len() >= max {
-            let oldest = self.idle.iter().min_by_key(|(_, idle)| idle.since).map(|(key, _)| key.clone())?;
-            self.idle.remove(&oldest);
+            let oldest = self.idle.iter().enumerate().min_by_key(|(_, idle)| idle.since).map(|(at, _)| at)?;
+            self.idle.remove(oldest);
         }
-        Some(Grant { connection: None, extra })
+        Some(None)
+    }
+
+    fn take_idle(&mut self, key: &Key) -> Option<Connection> {
+        let at = self.idle.iter().rposition(|it| it.key == *key)?;
+        Some(self.idle.remove(at).connection)
     }
 }
 
@@ -225,11 +262,24 @@ impl Permit {
         self.idle.take()
     }
 
+    /// A new connection, or one that has become idle while the server refused a new one. What the server refuses for want of connections
+    /// (53300) closes those of ours that are idle.
     pub(super) async fn connect(&self, deadline: Instant) -> Result<Connection> {
-        let limit = Instant::now().checked_add(self.shared.settings.connect_timeout);
+        let shared = &self.shared;
+        let limit = Instant::now().checked_add(shared.settings.connect_timeout);
         let until = limit.map_or(deadline, |limit| limit.min(deadline));
+        let tls = shared.tls(&self.address.tls)?;
+        let key = Key::of(&self.address);
+        let open = || Connection::open(&self.address, tls.clone(), shared.settings.passwords);
+        let reuse = || shared.state().take_idle(&key).filter(|it| !it.is_closed());
+        let make_room = || {
+            // One of this database and role is used instead.
+            let needless = |it: &mut Idle| (&it.key.host, it.key.port) == (&key.host, key.port) && it.key != key;
+            let closed: Vec<Idle> = shared.state().idle.extract_if(.., needless).collect();
+            tracing::debug!(closed = closed.len(), "the server has no more connections");
+        };
         // Boxed: a TLS handshake is a future of 18 KiB, which each caller's future would hold.
-        Box::pin(Connection::open(&self.address, self.shared.tls(&self.address.tls)?, until)).await
+        Box::pin(connecting::connect(&self.address, &shared.changes, until, deadline, open, reuse, make_room)).await
     }
 
     /// Runs one command of the replication protocol in a session of its own.
@@ -249,11 +299,7 @@ impl Drop for Permit {
         let mut state = self.shared.state();
         let Some(holder) = state.busy.remove(&self.id) else { return };
         if let Some(connection) = connection {
-            let needless =
-                state.idle.contains_key(&holder.key) || state.busy.values().any(|it| !it.extra && it.key == holder.key);
-            if !needless {
-                state.idle.insert(holder.key, Idle { connection, since: Instant::now() });
-            }
+            state.idle.push(Idle { key: holder.key, connection, since: Instant::now() });
         }
         drop(state);
         self.shared.dispatch();

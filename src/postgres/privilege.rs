@@ -123,7 +123,7 @@ impl Holdings {
 // Texts of ACLs are never parsed: names may hold whatever they use as punctuation. The first branch tells roles that hold nothing from
 // roles that are not there. Owner's default privileges (`acldefault`) count where an ACL is still null.
 const READ: &str = "
-WITH r AS (SELECT oid, rolname FROM pg_roles WHERE $1::text[] IS NULL AND rolname !~ '^pg_' OR rolname = ANY ($1))
+WITH r AS (SELECT oid, rolname FROM pg_roles WHERE $1::text[] IS NULL OR rolname = ANY ($1))
 SELECT rolname::text AS role, 'role' AS kind, NULL::text AS schema, NULL::text AS object, '{}'::text[] AS privileges, NULL::text AS grantor,
        0::int8 AS count
 FROM r
@@ -170,7 +170,7 @@ pub async fn read(connection: &Connection, role: &RoleName) -> Result<Option<Hol
     Ok(from_rows(&connection.fetch(READ, &[Param::Texts(&roles)]).await?)?.remove(role))
 }
 
-/// What each role holds, but those of Postgres itself.
+/// What each role holds.
 pub async fn read_all(connection: &Connection) -> Result<BTreeMap<RoleName, Holdings>> {
     from_rows(&connection.fetch(READ, &[Param::NoTexts]).await?)
 }

@@ -7,14 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::blocker;
 use super::connection::{Address, Canceller, Connection};
 use super::error::{Error, Kind, Result};
-use super::pool::{Permit, Pool};
+use super::pool::{Permit, Pool, Usage};
 use super::sql::Statement;
+use super::transaction::{Locks, begin, finish, roll_back};
 
-/// A session, until it is dropped. Hold one at a time: a second one may wait for the first for ever.
+/// How long to look for who holds a lock.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A session, until it is dropped. Hold one at a time: a second one may wait for the first until its deadline.
 #[derive(Debug)]
 pub struct Session {
     permit: Permit,
@@ -22,60 +27,30 @@ pub struct Session {
     deadline: Instant,
 }
 
-/// How a transaction waits for locks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locks {
-    /// 3 s at a time, then the transaction is rolled back and run again, until the deadline: application queries do not pile up
-    /// behind our request for a lock.
-    Short,
-    /// Until the deadline.
-    Patient,
-}
-
-const SHORT: Duration = Duration::from_secs(3);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Read,
-    Snapshot,
-    Transaction(Locks),
-}
-
-enum Attempt<T> {
+/// How an attempt ended.
+pub(super) enum Attempt<T> {
     Done(T),
     Failed(Error),
     CommitUnknown(Error),
 }
 
 impl Pool {
-    /// The session of that database and role, when nobody else uses it. `purpose` is shown to those who wait in vain, such as
-    /// ``reading publications``. Errors: `SessionsBusy` at the deadline, and those of connecting.
-    pub async fn session(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<Session> {
-        Session::open(self.acquire(address, deadline, purpose, false).await?, deadline).await
-    }
-
-    /// A session beside the one that others share, if one is free, for work that takes long; else the shared one.
-    pub async fn session_of_its_own(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<Session> {
-        Session::open(self.acquire(address, deadline, purpose, true).await?, deadline).await
+    /// A session of that database and role. `purpose` is shown to those who wait in vain, such as ``reading publications``. Errors:
+    /// `SessionsBusy` at the deadline, and those of connecting.
+    pub async fn open(&self, address: &Address, deadline: Instant, purpose: &str, usage: Usage) -> Result<Session> {
+        let permit = self.acquire(address, deadline, purpose, usage).await?;
+        let mut session = Session { permit, connection: None, deadline };
+        let idle = session.permit.take_idle().filter(|it| !it.is_closed());
+        let connection = match idle {
+            Some(connection) => connection,
+            None => session.permit.connect(deadline).await?,
+        };
+        session.connection = Some(Arc::new(connection));
+        Ok(session)
     }
 }
 
 impl Session {
-    async fn open(permit: Permit, deadline: Instant) -> Result<Self> {
-        let mut session = Self { permit, connection: None, deadline };
-        session.connection = session.permit.take_idle().filter(|it| !it.is_closed()).map(Arc::new);
-        if session.connection.is_none() {
-            session.reopen().await?;
-        }
-        Ok(session)
-    }
-
-    async fn reopen(&mut self) -> Result<()> {
-        self.connection = None;
-        self.connection = Some(Arc::new(self.permit.connect(self.deadline).await?));
-        Ok(())
-    }
-
     /// When this session's work must be done.
     pub fn deadline(&self) -> Instant {
         self.deadline
@@ -92,7 +67,14 @@ impl Session {
         W: Fn(Arc<Connection>) -> F,
         F: Future<Output = Result<T>>,
     {
-        self.again(Mode::Read, reads).await
+        let mut attempts = Attempts::default();
+        loop {
+            let taken = self.take().await?;
+            let outcome = read(&taken.0, self.deadline, &reads).await;
+            if let Some(value) = self.after(taken, outcome, &mut attempts, is_worth_another_read).await? {
+                return Ok(value);
+            }
+        }
     }
 
     /// Runs reads that must agree with each other, in one `REPEATABLE READ READ ONLY` transaction.
@@ -101,29 +83,14 @@ impl Session {
         W: Fn(Arc<Connection>) -> F,
         F: Future<Output = Result<T>>,
     {
-        self.again(Mode::Snapshot, reads).await
-    }
-
-    /// Runs a transaction with [`Locks::Short`].
-    ///
-    /// It runs again, from its start, when the connection was lost before COMMIT was sent, on serialization errors and when a lock was
-    /// not to be had: so `work` must read what it changes in the transaction itself. `CommitUnknown` says that the connection was lost
-    /// after COMMIT was sent: then only reading settles it.
-    pub async fn transaction<T, W, F>(&mut self, work: W) -> Result<T>
-    where
-        W: Fn(Arc<Connection>) -> F,
-        F: Future<Output = Result<T>>,
-    {
-        self.again(Mode::Transaction(Locks::Short), work).await
-    }
-
-    /// [`Session::transaction`] with a choice of locks.
-    pub async fn transaction_with<T, W, F>(&mut self, locks: Locks, work: W) -> Result<T>
-    where
-        W: Fn(Arc<Connection>) -> F,
-        F: Future<Output = Result<T>>,
-    {
-        self.again(Mode::Transaction(locks), work).await
+        let mut attempts = Attempts::default();
+        loop {
+            let taken = self.take().await?;
+            let outcome = snapshot(&taken.0, self.deadline, &reads).await;
+            if let Some(value) = self.after(taken, outcome, &mut attempts, is_worth_another_read).await? {
+                return Ok(value);
+            }
+        }
     }
 
     /// The bare connection, for what cannot run in a transaction. Nothing is run again.
@@ -132,13 +99,7 @@ impl Session {
         W: FnOnce(Arc<Connection>) -> F,
         F: Future<Output = Result<T>>,
     {
-        if self.connection.as_ref().is_none_or(|it| it.is_closed()) {
-            self.reopen().await?;
-        }
-        let Some(connection) = self.connection.take() else {
-            return Err(Error::new(Kind::ConnectionLost, "the connection was closed"));
-        };
-        let guard = InUse(connection.canceller(), true);
+        let (connection, guard) = self.take().await?;
         let done = work(Arc::clone(&connection)).await;
         connection.take_error();
         if !done.as_ref().is_err_and(|e| e.kind().leaves_it_unknown()) {
@@ -155,48 +116,81 @@ impl Session {
         self.permit.replicate(command, self.deadline).await
     }
 
-    async fn again<T, W, F>(&mut self, mode: Mode, work: W) -> Result<T>
-    where
-        W: Fn(Arc<Connection>) -> F,
-        F: Future<Output = Result<T>>,
-    {
-        let mut pause = Duration::from_millis(20);
-        let mut locked = None;
-        loop {
-            if self.connection.as_ref().is_none_or(|it| it.is_closed()) {
-                self.reopen().await?;
+    /// The connection, for an attempt. Taken out while in use: if the attempt is dropped half-way, it is not used again.
+    pub(super) async fn take(&mut self) -> Result<(Arc<Connection>, InUse)> {
+        let connection = match self.connection.take().filter(|it| !it.is_closed()) {
+            Some(connection) => connection,
+            None => Arc::new(self.permit.connect(self.deadline).await?),
+        };
+        connection.take_error();
+        let guard = InUse(connection.canceller(), true);
+        Ok((connection, guard))
+    }
+
+    /// What an attempt comes to; `None`: it is to be made again, after the pause that was waited here.
+    pub(super) async fn after<T>(
+        &mut self,
+        (connection, guard): (Arc<Connection>, InUse),
+        outcome: Attempt<T>,
+        attempts: &mut Attempts,
+        is_worth_another: impl Fn(Kind) -> bool,
+    ) -> Result<Option<T>> {
+        let unknown =
+            matches!(&outcome, Attempt::Failed(e) | Attempt::CommitUnknown(e) if e.kind().leaves_it_unknown());
+        if !unknown {
+            guard.finished();
+            self.connection = Some(connection);
+        }
+        let error = match outcome {
+            Attempt::Done(value) => return Ok(Some(value)),
+            Attempt::CommitUnknown(error) => return Err(error.with_kind(Kind::CommitUnknown)),
+            // Looked at now: when time runs out the connection may be gone.
+            Attempt::Failed(error) => self.with_blockers(error).await,
+        };
+        if !is_worth_another(error.kind()) || Instant::now() + attempts.pause >= self.deadline {
+            return Err(reason(error, attempts.locked.take()));
+        }
+        if error.kind() == Kind::LockNotAvailable {
+            attempts.locked = Some(error.clone());
+        }
+        tracing::debug!(%error, "running it again");
+        sleep(attempts.pause).await;
+        attempts.pause = (attempts.pause * 2).min(Duration::from_secs(1));
+        Ok(None)
+    }
+
+    /// Who holds the locks that could not be had.
+    async fn with_blockers(&self, error: Error) -> Error {
+        let (Kind::LockNotAvailable, Some(connection)) = (error.kind(), &self.connection) else { return error };
+        let holders = timeout(LOOK, blocker::holders(connection, error.tables())).await;
+        connection.take_error();
+        match holders {
+            Ok(Ok(holders)) if !holders.is_empty() => {
+                let lines: Vec<String> = holders.iter().map(|it| format!("- {it}")).collect();
+                error.with_detail(format!("Locks are held by:\n{}", lines.join("\n")))
             }
-            // Taken out while in use: if this future is dropped half-way, the connection is not used again.
-            let Some(connection) = self.connection.take() else { continue };
-            connection.take_error();
-            let guard = InUse(connection.canceller(), true);
-            let outcome = match mode {
-                Mode::Read => read(&connection, self.deadline, &work).await,
-                Mode::Snapshot => snapshot(&connection, self.deadline, &work).await,
-                Mode::Transaction(locks) => transact(&connection, self.deadline, locks, &work).await,
-            };
-            let unknown =
-                matches!(&outcome, Attempt::Failed(e) | Attempt::CommitUnknown(e) if e.kind().leaves_it_unknown());
-            if !unknown {
-                guard.finished();
-                self.connection = Some(connection);
-            }
-            let error = match outcome {
-                Attempt::Done(value) => return Ok(value),
-                Attempt::CommitUnknown(error) => return Err(error.with_kind(Kind::CommitUnknown)),
-                Attempt::Failed(error) => error,
-            };
-            if !mode.is_worth_another(error.kind()) || Instant::now() + pause >= self.deadline {
-                return Err(reason(error, locked));
-            }
-            if error.kind() == Kind::LockNotAvailable {
-                locked = Some(error.clone());
-            }
-            tracing::debug!(%error, "running it again");
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+            _ => error,
         }
     }
+}
+
+/// How often it was tried.
+#[derive(Debug)]
+pub(super) struct Attempts {
+    pause: Duration,
+    /// The last time that a lock could not be had.
+    locked: Option<Error>,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self { pause: Duration::from_millis(20), locked: None }
+    }
+}
+
+/// Reads change nothing.
+fn is_worth_another_read(kind: Kind) -> bool {
+    matches!(kind, Kind::ConnectionLost | Kind::Serialization)
 }
 
 /// What to say at the end: when the time ran out between tries for a lock, that it was the lock.
@@ -220,7 +214,7 @@ impl Drop for Session {
 }
 
 /// Cancels the statement of a connection whose user was dropped half-way, or did not get an answer in time.
-struct InUse(Canceller, bool);
+pub(super) struct InUse(Canceller, bool);
 
 impl InUse {
     fn finished(mut self) {
@@ -272,82 +266,8 @@ where
     }
 }
 
-/// Sessions that drop mostly do so before COMMIT is taken up: then its answer is the server's own word that it ended the session,
-/// and nothing was committed. Once the server commits it does not listen any more, and says either that it has, or nothing.
-///
-/// Work sent together with BEGIN: if BEGIN's batch fails, the transaction is in its failed state, and the rest fails with it.
-async fn transact<T, W, F>(connection: &Arc<Connection>, deadline: Instant, locks: Locks, work: &W) -> Attempt<T>
-where
-    W: Fn(Arc<Connection>) -> F,
-    F: Future<Output = Result<T>>,
-{
-    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", deadline, locks);
-    let both = async {
-        let (begun, done) = join(connection.command(&opening), work(Arc::clone(connection))).await;
-        begun.and(done)
-    };
-    let done = timeout_at(deadline, both).await.unwrap_or_else(|_| Err(passed("transaction")));
-    let done = match (done, connection.take_error()) {
-        (Ok(_), Some(swallowed)) => Err(swallowed),
-        (done, _) => done,
-    };
-    let value = match done {
-        Ok(value) => value,
-        Err(error) => {
-            roll_back(connection, &error).await;
-            return Attempt::Failed(error);
-        }
-    };
-    if connection.is_closed() {
-        return Attempt::Failed(Error::new(Kind::ConnectionLost, "the connection was closed before COMMIT"));
-    }
-    // Deferred triggers run now, with the path that their authors expect.
-    match timeout_at(deadline, finish(connection, "SET LOCAL search_path = DEFAULT; COMMIT")).await {
-        Ok(Ok(())) => Attempt::Done(value),
-        Ok(Err(error)) if error.is_end_of_session() => Attempt::Failed(error),
-        Ok(Err(error)) if error.kind().leaves_it_unknown() => Attempt::CommitUnknown(error),
-        Ok(Err(error)) => Attempt::Failed(error),
-        Err(_) => Attempt::CommitUnknown(passed("COMMIT")),
-    }
-}
-
-/// With an unknown state the connection is closed, which rolls back too.
-async fn roll_back(connection: &Connection, after: &Error) {
-    if after.kind().leaves_it_unknown() {
-        return;
-    }
-    if let Err(lost) = finish(connection, "ROLLBACK").await {
-        tracing::debug!(error = %lost, "rollback failed");
-    }
-}
-
-async fn finish(connection: &Connection, command: &str) -> Result<()> {
-    let done = connection.command(command).await;
-    connection.take_error();
-    done
-}
-
-fn begin(begin: &str, deadline: Instant, locks: Locks) -> String {
-    let statement = deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 86_400_000);
-    let lock = match locks {
-        Locks::Short => SHORT.as_millis(),
-        Locks::Patient => 0,
-    };
-    format!("{begin}; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}")
-}
-
-fn passed(what: &str) -> Error {
+pub(super) fn passed(what: &str) -> Error {
     Error::new(Kind::Timeout, format!("the time for this {what} has passed"))
-}
-
-impl Mode {
-    fn is_worth_another(self, kind: Kind) -> bool {
-        match kind {
-            Kind::ConnectionLost | Kind::Serialization => true,
-            Kind::LockNotAvailable => self == Self::Transaction(Locks::Short),
-            _ => false,
-        }
-    }
 }
 
 impl Kind {
@@ -361,25 +281,7 @@ impl Kind {
 mod tests {
     use super::*;
     use crate::postgres::row::Param;
-
-    #[test]
-    fn begin_bounds_statements_by_the_deadline() {
-        let soon = begin("BEGIN", Instant::now(), Locks::Short);
-        assert_eq!(soon, "BEGIN; SET LOCAL statement_timeout = 1; SET LOCAL lock_timeout = 3000");
-        let never = begin("BEGIN", Instant::now() + Duration::from_secs(1_000_000), Locks::Patient);
-        assert_eq!(never, "BEGIN; SET LOCAL statement_timeout = 86400000; SET LOCAL lock_timeout = 0");
-    }
-
-    #[test]
-    fn what_runs_again() {
-        let change = Mode::Transaction(Locks::Short);
-        for kind in [Kind::ConnectionLost, Kind::Serialization, Kind::LockNotAvailable] {
-            assert!(change.is_worth_another(kind), "{kind:?}");
-        }
-        for kind in [Kind::CommitUnknown, Kind::Timeout, Kind::QueryCancelled, Kind::InsufficientPrivilege] {
-            assert!(!change.is_worth_another(kind) && !Mode::Read.is_worth_another(kind), "{kind:?}");
-        }
-    }
+    use crate::postgres::transaction::Stop;
 
     #[test]
     fn a_lock_that_was_not_had_is_the_reason_when_time_runs_out() {
@@ -403,7 +305,7 @@ mod tests {
             let rows = session.transaction(async |tx| {
                 let rows = tx.fetch("SELECT 1", &[Param::Text(name), Param::Text(&names[0])]).await?;
                 tx.run(&[]).await?;
-                Ok(rows.len())
+                Ok::<_, Stop<()>>(rows.len())
             });
             rows.await
         };

@@ -1,4 +1,4 @@
-//! What a server says of itself.
+//! What a server says of itself and of the session.
 
 use super::connection::Connection;
 use super::error::Result;
@@ -17,6 +17,8 @@ pub struct Settings {
     pub in_recovery: bool,
     /// The database of this connection.
     pub database: DatabaseName,
+    /// Its `pg_database.oid`, which a rename keeps.
+    pub database_oid: u32,
     /// The role of this connection.
     pub current_user: RoleName,
 }
@@ -34,6 +36,7 @@ SELECT current_setting('wal_level') AS wal_level,
        current_setting('max_wal_senders')::int4 AS max_wal_senders,
        pg_is_in_recovery() AS in_recovery,
        current_database()::text AS database,
+       (SELECT oid FROM pg_database WHERE datname = current_database()) AS database_oid,
        current_user::text AS current_user";
 
 /// Reads them.
@@ -46,6 +49,7 @@ pub async fn read(connection: &Connection) -> Result<Settings> {
         max_wal_senders: count("max_wal_senders")?,
         in_recovery: row.get("in_recovery")?,
         database: row.parse("database", DatabaseName::parse)?,
+        database_oid: row.get("database_oid")?,
         current_user: row.parse("current_user", RoleName::parse)?,
     })
 }

@@ -27,7 +27,7 @@ pub struct Slot {
     pub kind: Kind,
     /// Output plugin; only logical ones have it.
     pub plugin: Option<String>,
-    /// Its database; only logical ones have it.
+    /// Its database, as it is called now; only logical ones have it.
     pub database: Option<DatabaseName>,
     /// OID of that database: it stays when the database is renamed.
     pub database_oid: Option<u32>,
@@ -51,6 +51,8 @@ pub struct Slot {
     pub retained_wal_bytes: Option<i64>,
     /// Prepared transactions are decoded when they are prepared.
     pub two_phase: bool,
+    /// From where on they are (18+), if they are.
+    pub two_phase_at: Option<String>,
     /// Invalidated by a conflict with recovery (16+).
     pub conflicting: Option<bool>,
     /// Why it was invalidated (17+).
@@ -64,7 +66,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Whether what the consumer had not received is gone, so that it must sync anew. `wal_status` may go back from `lost` for a while,
+    /// Whether what the consumer had not received is gone, so that it needs a new initial sync. `wal_status` may go back from `lost` for a while,
     /// so the reason counts too.
     pub fn is_lost(&self) -> bool {
         self.wal_status.as_deref() == Some("lost")
@@ -77,6 +79,14 @@ impl Slot {
         self.kind == Kind::Logical && self.confirmed_flush_lsn.is_none()
     }
 
+    /// The same by the oid of the database, whatever it is called now.
+    pub fn is_of(&self, database: u32, plugin: &str) -> bool {
+        self.kind == Kind::Logical
+            && !self.temporary
+            && self.database_oid == Some(database)
+            && self.plugin.as_deref() == Some(plugin)
+    }
+
     /// Whether it is a lasting logical slot of that database and plugin; another of the same name is somebody else's.
     pub fn is(&self, database: &DatabaseName, plugin: &str) -> bool {
         self.kind == Kind::Logical
@@ -84,6 +94,15 @@ impl Slot {
             && self.database.as_ref() == Some(database)
             && self.plugin.as_deref() == Some(plugin)
     }
+}
+
+/// Which slot of a name is meant: another of the same name is somebody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identified<'a> {
+    /// Its plugin.
+    pub plugin: &'a str,
+    /// Oid of its database; `None` for the connected one. A slot can be seen, and dropped, from every database.
+    pub database: Option<u32>,
 }
 
 // Columns came with the versions; of a row as JSON one may ask for any.
@@ -97,7 +116,8 @@ SELECT s.slot_name::text AS name, s.slot_type = 'logical' AS logical, s.plugin::
        s.confirmed_flush_lsn::text AS confirmed_flush_lsn, s.wal_status, s.safe_wal_size,
        pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, s.restart_lsn)::int8
            AS retained_wal_bytes,
-       coalesce((to_jsonb(s) ->> 'two_phase')::bool, false) AS two_phase, (to_jsonb(s) ->> 'conflicting')::bool AS conflicting,
+       coalesce((to_jsonb(s) ->> 'two_phase')::bool, false) AS two_phase, to_jsonb(s) ->> 'two_phase_at' AS two_phase_at,
+       (to_jsonb(s) ->> 'conflicting')::bool AS conflicting,
        to_jsonb(s) ->> 'invalidation_reason' AS invalidation_reason, to_jsonb(s) ->> 'inactive_since' AS inactive_since,
        (to_jsonb(s) ->> 'failover')::bool AS failover, (to_jsonb(s) ->> 'synced')::bool AS synced
 FROM pg_replication_slots s
@@ -140,6 +160,7 @@ fn from_row(row: &Row) -> Result<Slot> {
         safe_wal_size: row.get("safe_wal_size")?,
         retained_wal_bytes: row.get("retained_wal_bytes")?,
         two_phase: row.get("two_phase")?,
+        two_phase_at: row.get("two_phase_at")?,
         conflicting: row.get("conflicting")?,
         invalidation_reason: row.get("invalidation_reason")?,
         inactive_since: row.get("inactive_since")?,
@@ -233,14 +254,15 @@ SELECT pg_terminate_backend(s.active_pid) AS done FROM pg_replication_slots s WH
     row.map_or(Ok(false), |row| row.get("done"))
 }
 
-/// Drops the slot if it is one of the connected database and of that plugin; `false` if there is none. Error: `ObjectInUse` while a
-/// consumer is connected.
-pub async fn drop(connection: &Connection, name: &SlotName, plugin: &str) -> Result<bool> {
+/// Drops the slot if it is the one that is meant; `false` if there is none. Error: `ObjectInUse` while a consumer is connected.
+pub async fn drop(connection: &Connection, name: &SlotName, which: Identified<'_>) -> Result<bool> {
     const DROP: &str = "
 SELECT pg_drop_replication_slot(s.slot_name)
 FROM pg_replication_slots s
-WHERE s.slot_name = $1 AND s.slot_type = 'logical' AND NOT s.temporary AND s.database = current_database() AND s.plugin = $2";
-    match connection.fetch(DROP, &[Param::Text(name.as_str()), Param::Text(plugin)]).await {
+WHERE s.slot_name = $1 AND s.slot_type = 'logical' AND NOT s.temporary AND s.plugin = $2
+      AND s.datoid = coalesce($3, (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    let params = [Param::Text(name.as_str()), Param::Text(which.plugin), Param::OptionalOid(which.database)];
+    match connection.fetch(DROP, &params).await {
         Ok(rows) => Ok(!rows.is_empty()),
         // Somebody else was quicker.
         Err(error) if error.kind() == ErrorKind::UndefinedObject => Ok(false),
@@ -311,6 +333,7 @@ mod tests {
             safe_wal_size: None,
             retained_wal_bytes: Some(0),
             two_phase: false,
+            two_phase_at: None,
             conflicting: None,
             invalidation_reason: None,
             inactive_since: None,
@@ -336,6 +359,8 @@ mod tests {
         assert!(!slot().is(&DatabaseName::parse("e").unwrap(), "pgoutput"));
         assert!(!Slot { kind: Kind::Physical, ..slot() }.is(&database, "pgoutput"));
         assert!(!Slot { temporary: true, ..slot() }.is(&database, "pgoutput"));
+        let renamed = Slot { database: Some(DatabaseName::parse("renamed").unwrap()), ..slot() };
+        assert!(renamed.is_of(16_384, "pgoutput") && !renamed.is_of(16_385, "pgoutput"));
     }
 
     #[test]

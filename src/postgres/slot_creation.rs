@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::error::{Error, Kind, Result};
 use super::names::SlotName;
 use super::session::Session;
-use super::slot::{self, Consumer, NewSlot, Slot};
+use super::slot::{self, Consumer, Identified, NewSlot, Slot};
 
 /// Time that is kept back to find out what has become of a slot whose creation did not end well.
 const GRACE: Duration = Duration::from_secs(5);
@@ -131,12 +131,18 @@ pub struct Busy {
     pub consumer: Option<Consumer>,
 }
 
-/// Drops a slot of the connected database and of that plugin; waits for its consumer to go until the session's deadline, or ends it if
+/// Drops the slot that is meant; waits for its consumer to go until the session's deadline, or ends it if
 /// `terminate` says so. `false`: there was none.
-pub async fn drop(session: &mut Session, name: &SlotName, plugin: &str, terminate: bool) -> Result<bool, Busy> {
+pub async fn drop(
+    session: &mut Session,
+    name: &SlotName,
+    which: Identified<'_>,
+    terminate: bool,
+) -> Result<bool, Busy> {
+    let mut consumer = None;
     let mut pause = Duration::from_millis(100);
     loop {
-        let dropped = session.read(async |connection| slot::drop(&connection, name, plugin).await).await;
+        let dropped = session.read(async |connection| slot::drop(&connection, name, which).await).await;
         let error = match dropped {
             Ok(dropped) => return Ok(dropped),
             Err(error) => error,
@@ -144,8 +150,10 @@ pub async fn drop(session: &mut Session, name: &SlotName, plugin: &str, terminat
         if error.kind() != Kind::ObjectInUse {
             return Err(Busy { error, consumer: None });
         }
-        let consumer = session.read(async |connection| slot::consumer(&connection, name).await).await;
-        let consumer = consumer.unwrap_or_default();
+        // Near the deadline it may not be found out again.
+        if let Ok(Some(now)) = session.read(async |connection| slot::consumer(&connection, name).await).await {
+            consumer = Some(now);
+        }
         if Instant::now() + pause >= session.deadline() {
             return Err(Busy { error, consumer });
         }

@@ -9,6 +9,7 @@
 //! neonrep::sql!("DROP PUBLICATION {}");
 //! ```
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use postgres_protocol::escape::{escape_identifier, escape_literal};
@@ -24,6 +25,7 @@ use crate::secret::Secret;
 pub struct Statement {
     text: Zeroizing<String>,
     redacted: String,
+    tables: BTreeSet<TableName>,
 }
 
 impl Statement {
@@ -32,6 +34,10 @@ impl Statement {
     pub fn assemble(template: &'static str, fragments: &[&dyn Fragment]) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(template.len() + 16 * fragments.len()));
         let mut redacted = String::with_capacity(template.len() + 16 * fragments.len());
+        let mut tables = BTreeSet::new();
+        for fragment in fragments {
+            fragment.tables(&mut tables);
+        }
         let mut fragments = fragments.iter();
         let mut pieces = template.split("{}");
         if let Some(first) = pieces.next() {
@@ -46,12 +52,17 @@ impl Statement {
             text.push_str(piece);
             redacted.push_str(piece);
         }
-        Self { text, redacted }
+        Self { text, redacted, tables }
     }
 
     /// What the server gets. Only `connection` asks for it.
     pub(super) fn as_sql(&self) -> &str {
         &self.text
+    }
+
+    /// The tables that it names: an error that says which one is locked needs them.
+    pub(super) fn tables(&self) -> &BTreeSet<TableName> {
+        &self.tables
     }
 
     /// What people get.
@@ -114,9 +125,16 @@ pub trait Fragment {
     fn write_redacted(&self, out: &mut String) {
         self.write_sql(out);
     }
+
+    /// Adds the tables that it names.
+    fn tables(&self, _: &mut BTreeSet<TableName>) {}
 }
 
 impl<T: Fragment + ?Sized> Fragment for &T {
+    fn tables(&self, found: &mut BTreeSet<TableName>) {
+        (**self).tables(found);
+    }
+
     fn write_sql(&self, out: &mut String) {
         (**self).write_sql(out);
     }
@@ -206,6 +224,10 @@ impl Fragment for u64 {
 pub struct List<T>(pub Vec<T>);
 
 impl<T: Fragment> Fragment for List<T> {
+    fn tables(&self, found: &mut BTreeSet<TableName>) {
+        self.0.iter().for_each(|it| it.tables(found));
+    }
+
     fn write_sql(&self, out: &mut String) {
         for (at, item) in self.0.iter().enumerate() {
             out.push_str(if at == 0 { "" } else { ", " });
@@ -234,6 +256,10 @@ macro_rules! identifier {
 identifier!(RoleName, DatabaseName, SchemaName, PublicationName, IndexName, ColumnName, SlotName);
 
 impl Fragment for TableName {
+    fn tables(&self, found: &mut BTreeSet<TableName>) {
+        found.insert(self.clone());
+    }
+
     fn write_sql(&self, out: &mut String) {
         QualifiedName { schema: self.schema.as_str(), name: self.name() }.write_sql(out);
     }

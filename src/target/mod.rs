@@ -18,7 +18,6 @@ mod readers;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,7 +29,7 @@ pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdent
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
-use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls};
+use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
 use crate::secret::Secret;
 use addresses::Addresses;
 use branches::Branches;
@@ -62,6 +61,17 @@ pub(crate) enum SslMode {
     VerifyFull,
     Require,
     Disable,
+}
+
+impl SslMode {
+    /// libpq's word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyFull => "verify-full",
+            Self::Require => "require",
+            Self::Disable => "disable",
+        }
+    }
 }
 
 /// The servers behind one provider configuration. Clones share everything.
@@ -96,22 +106,21 @@ enum Entrance {
 pub(crate) enum WrongSettings {
     #[error("{0}")]
     Neon(#[from] crate::neon::Error),
-    #[error("cannot read root certificates from `{path}`: {why}")]
-    RootCertificates { path: String, why: String },
+    #[error("{0}")]
+    RootCertificates(String),
 }
 
 impl Target {
     /// Checks the settings. Nothing is sent.
     pub(crate) fn new(settings: Settings) -> Result<Self, WrongSettings> {
         let root_certificates_file = settings.sslrootcert.clone();
-        let (roots, root_certificates) = match settings.sslrootcert {
-            None => (Roots::System, None),
+        let roots = match settings.sslrootcert {
+            None => Roots::System,
             Some(path) => {
-                let content = std::fs::read_to_string(&path)
-                    .map_err(|error| WrongSettings::RootCertificates { path: path.clone(), why: error.to_string() })?;
-                (Roots::File(PathBuf::from(path)), Some(content))
+                Roots::read(&path).map_err(|error| WrongSettings::RootCertificates(error.message().to_owned()))?
             }
         };
+        let root_certificates = roots.pem();
         let (entrance, tls) = match settings.access {
             Access::Neon { api, role_passwords } => {
                 let client = Client::new(&api)?;
@@ -129,6 +138,7 @@ impl Target {
         let pool = Pool::new(PoolSettings {
             max_connections: usize::try_from(settings.max_connections).unwrap_or(1),
             connect_timeout: settings.connect_timeout,
+            ..PoolSettings::default()
         });
         Ok(Self(Arc::new(Inner {
             entrance,
@@ -167,6 +177,15 @@ impl Target {
     /// The PEM text that is trusted instead of the system's roots.
     pub(crate) fn root_certificates(&self) -> Option<&str> {
         self.0.root_certificates.as_deref()
+    }
+
+    /// How a consumer should connect.
+    pub(crate) fn sslmode(&self) -> SslMode {
+        match self.0.tls {
+            Tls::VerifyFull(_) => SslMode::VerifyFull,
+            Tls::Require => SslMode::Require,
+            Tls::Disable => SslMode::Disable,
+        }
     }
 
     /// The file that holds them.
@@ -253,11 +272,11 @@ impl Target {
         role: Option<&RoleName>,
         budget: &Budget,
         purpose: &str,
-        company: Company,
+        usage: Usage,
     ) -> Result<postgres::Session, Error> {
         self.wrote(&database.server);
         let address = self.address(database, role, budget).await?;
-        self.open(&address, database, budget, purpose, company).await
+        self.open(&address, database, budget, purpose, usage).await
     }
 
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.
@@ -330,15 +349,9 @@ impl Target {
         database: &Database,
         budget: &Budget,
         purpose: &str,
-        company: Company,
+        usage: Usage,
     ) -> Result<postgres::Session, Error> {
-        let pool = &self.0.pool;
-        let opening = async {
-            match company {
-                Company::Shared => pool.session(address, budget.deadline(), purpose).await,
-                Company::Apart => pool.session_of_its_own(address, budget.deadline(), purpose).await,
-            }
-        };
+        let opening = self.0.pool.open(address, budget.deadline(), purpose, usage);
         match budget.run(opening).await {
             Ok(Ok(session)) => Ok(session),
             Ok(Err(error)) => {
@@ -367,15 +380,6 @@ impl Target {
     fn unreachable(&self) -> MutexGuard<'_, BTreeMap<Database, Error>> {
         self.0.unreachable.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a session is the one that others use in turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Company {
-    /// It is: for what is done at once.
-    Shared,
-    /// One of its own, if one is free: for work that waits long, such as creating a slot.
-    Apart,
 }
 
 fn role_name(text: &str) -> Result<RoleName, Error> {

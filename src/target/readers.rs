@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use super::Target;
 use super::database::Database;
 use super::error::Error;
-use super::{Company, Target};
 use crate::neon::Budget;
+use crate::postgres::Usage;
 use crate::postgres::{self, RoleName};
 
 /// The roles that resources name in `connect_as`, by database.
@@ -52,7 +53,7 @@ impl Target {
             match self.connect_as(database, Some(&role), budget, purpose).await {
                 Ok(session) => return Ok(session),
                 Err(error) => {
-                    tracing::debug!(%database, %role, %error, "cannot read as the role of `connect_as` either")
+                    tracing::debug!(%database, %role, %error, "cannot read as the role of `connect_as` either");
                 }
             }
         }
@@ -67,7 +68,7 @@ impl Target {
         purpose: &str,
     ) -> Result<postgres::Session, Error> {
         let address = self.address(database, role, budget).await?;
-        self.open(&address, database, budget, purpose, Company::Shared).await
+        self.open(&address, database, budget, purpose, Usage::Read).await
     }
 }
 

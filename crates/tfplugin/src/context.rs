@@ -28,7 +28,11 @@ struct Inner<D> {
     warnings: Mutex<Diagnostics>,
     checkpoint: Mutex<Option<Value>>,
     config: Value,
+    progress: Option<Arc<Progress>>,
 }
+
+/// Takes the lines by which an action tells how far it is.
+pub type Progress = dyn Fn(&str) + Send + Sync;
 
 impl<D> Clone for Context<D> {
     fn clone(&self) -> Self {
@@ -54,6 +58,7 @@ impl<D> Context<D> {
                 warnings: Mutex::default(),
                 checkpoint: Mutex::default(),
                 config: Value::Null,
+                progress: None,
             }),
             applies: false,
         }
@@ -76,6 +81,21 @@ impl<D> Context<D> {
             inner.config = config;
         }
         self
+    }
+
+    /// The same context for an action, which tells how far it is. For the framework, before anyone has a copy.
+    pub(crate) fn with_progress(mut self, progress: Arc<Progress>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.progress = Some(progress);
+        }
+        self
+    }
+
+    /// Tells the user how far an action is, in one line. Elsewhere nobody hears it.
+    pub fn progress(&self, text: &str) {
+        if let Some(progress) = &self.inner.progress {
+            progress(text);
+        }
     }
 
     /// What the user wrote of the object that is created or updated: without defaults, and with its write-only values,

@@ -20,11 +20,11 @@ const IMPORT_COMMAND: &str = "https://developer.hashicorp.com/terraform/cli/comm
 /// What one page is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
-    /// The provider block, a resource, a data source or an ephemeral resource.
+    /// What the page is about.
     pub role: Role,
-    /// The full type name, `neonrep_publication`; for the provider its name.
+    /// The full type name, `toy_thing`; for the provider its name.
     pub name: &'a str,
-    /// The provider's name, `neonrep`.
+    /// The provider's name, `toy`.
     pub provider: &'a str,
     /// Attributes and prose.
     pub schema: &'a Schema,
@@ -57,6 +57,8 @@ fn title(page: &Page<'_>) -> String {
         Role::Resource => format!("{} (Resource)", page.name),
         Role::DataSource => format!("{} (Data Source)", page.name),
         Role::Ephemeral => format!("{} (Ephemeral Resource)", page.name),
+        Role::Action => format!("{} (Action)", page.name),
+        Role::List => format!("{} (List Resource)", page.name),
     }
 }
 
@@ -66,6 +68,8 @@ fn front_matter(page: &Page<'_>) -> String {
         Role::Resource => ("Resource", page.name, page.provider),
         Role::DataSource => ("Data Source", page.name, page.provider),
         Role::Ephemeral => ("Ephemeral Resource", page.name, page.provider),
+        Role::Action => ("Action", page.name, page.provider),
+        Role::List => ("List Resource", page.name, page.provider),
     };
     let (subcategory, description) = (page.subcategory, plain_summary(page.schema.prose));
     format!(

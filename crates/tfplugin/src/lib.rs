@@ -89,11 +89,15 @@ pub mod wire;
 
 pub use context::Context;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use kinds::action::Action;
 pub use kinds::data_source::DataSource;
 pub use kinds::ephemeral::{EphemeralResource, Opened};
-pub use kinds::erased::{ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
+pub use kinds::erased::{
+    ErasedAction, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedList, ErasedResource,
+};
 pub use kinds::function::{Function, FunctionError, Parameter, Signature};
-pub use kinds::resource::{Plan, Resource};
+pub use kinds::list::{List, Listed};
+pub use kinds::resource::{Plan, Resource, StoredState};
 pub use model::attr::Attr;
 pub use provider::{Configured, Provider};
 pub use schema::Schema;

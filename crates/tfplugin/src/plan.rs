@@ -1,10 +1,10 @@
-//! The planner: from configuration and prior state to the planned state. Pure: core plans twice and compares.
+//! The planner: from configuration and prior state to the planned state. Pure: Terraform plans twice and compares.
 //!
-//! The order is that of terraform-plugin-framework (protocol.md D): configured values win; defaults where
-//! configuration says nothing; write-only values are null; where anything changes, computed values become unknown
-//! unless they are kept; the resource's own hook; then what must be replaced.
+//! The order is that of `PlanResourceChange` in `internal/fwserver` of hashicorp/terraform-plugin-framework: configured
+//! values win; defaults where configuration says nothing; write-only values are null; where anything changes, computed
+//! values become unknown unless they are kept; the resource's own hook; then what must be replaced.
 //!
-//! Core's `proposed_new_state` is such a merge too, but it matches the members of sets by heuristics and drops
+//! Terraform's `proposed_new_state` is such a merge too, but it matches the members of sets by heuristics and drops
 //! optional and computed nested attributes that configuration left; so the planner merges itself.
 
 use std::collections::BTreeMap;
@@ -207,7 +207,7 @@ pub(crate) fn null_write_only(attributes: &Attributes, value: &mut Value) {
             match item {
                 Value::List(items) => items.iter_mut().for_each(|it| null_write_only(attributes, it)),
                 Value::Map(items) => items.values_mut().for_each(|it| null_write_only(attributes, it)),
-                // There are no write-only attributes in sets (protocol.md C1).
+                // Terraform takes no write-only attributes in sets.
                 other => null_write_only(attributes, other),
             }
         }
@@ -257,7 +257,7 @@ fn object_replacements(
                     object_replacements(attributes, before, after, &path.clone().key(key), found);
                 }
             }
-            // A path cannot step into a set (protocol.md C2.10): the set as a whole is what replaces.
+            // A path cannot step into a set: the set as a whole is what replaces.
             (Value::Set(_), _) if attributes.values().any(|it| it.replaces_if_set) => found.push(path),
             _ => {}
         }

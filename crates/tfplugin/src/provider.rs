@@ -3,7 +3,9 @@
 use std::future::Future;
 
 use crate::diagnostic::Diagnostics;
-use crate::kinds::erased::{ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
+use crate::kinds::erased::{
+    ErasedAction, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedList, ErasedResource,
+};
 use crate::kinds::resource::Model;
 use crate::schema::Schema;
 
@@ -21,7 +23,7 @@ pub enum Configured<D> {
 
 /// A provider: its schema, its configuration, its resources and data sources.
 pub trait Provider: Send + Sync + 'static {
-    /// `registry.terraform.io/neonrep/neonrep`
+    /// The full source address, `registry.terraform.io/acme/toy`
     const ADDRESS: &'static str;
     /// The typed form of the provider block.
     type Config: Model;
@@ -49,6 +51,16 @@ pub trait Provider: Send + Sync + 'static {
 
     /// All ephemeral resources, by `erased::ephemeral_resource(Token)`.
     fn ephemeral_resources() -> Vec<Box<dyn ErasedEphemeralResource<Self::Data>>> {
+        Vec::new()
+    }
+
+    /// All actions, by `erased::action(Reset)`.
+    fn actions() -> Vec<Box<dyn ErasedAction<Self::Data>>> {
+        Vec::new()
+    }
+
+    /// All lists, by `erased::list(Things)`.
+    fn lists() -> Vec<Box<dyn ErasedList<Self::Data>>> {
         Vec::new()
     }
 

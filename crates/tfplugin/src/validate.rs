@@ -14,26 +14,26 @@ use crate::value::path::{AttributePath, Trail};
 
 /// Checks a configuration. `write_only_allowed`: whether this Terraform keeps write-only values out of the state.
 pub fn validate(schema: &Schema, config: &Value, write_only_allowed: bool) -> Diagnostics {
-    let mut judge = Judge { depth: Depth::Values { write_only_allowed }, problems: Diagnostics::none() };
-    judge.object(&schema.attributes, config, &Trail::default());
+    let mut check = Check { depth: Depth::Values { write_only_allowed }, problems: Diagnostics::none() };
+    check.object(&schema.attributes, config, &Trail::default());
     for rule in &schema.rules {
         if let Some(problem) = broken(rule, config) {
-            judge.problems.push(problem);
+            check.problems.push(problem);
         }
     }
-    if judge.problems.is_empty() {
+    if check.problems.is_empty() {
         // Members of a set that become the same by their defaults.
-        judge.problems.extend(plan::with_defaults(schema, config).err().unwrap_or_default());
+        check.problems.extend(plan::with_defaults(schema, config).err().unwrap_or_default());
     }
-    judge.problems
+    check.problems
 }
 
 /// Checks only which arguments are set: a required one that is null, a read-only one that is not. For plans and reads,
 /// whose configuration may know more than was known when it was validated.
 pub(crate) fn presence(schema: &Schema, config: &Value) -> Result<(), Diagnostics> {
-    let mut judge = Judge { depth: Depth::Presence, problems: Diagnostics::none() };
-    judge.object(&schema.attributes, config, &Trail::default());
-    if judge.problems.is_empty() { Ok(()) } else { Err(judge.problems) }
+    let mut check = Check { depth: Depth::Presence, problems: Diagnostics::none() };
+    check.object(&schema.attributes, config, &Trail::default());
+    if check.problems.is_empty() { Ok(()) } else { Err(check.problems) }
 }
 
 /// A message on a place. A path ends at a set, so the rest is told in words.
@@ -54,12 +54,12 @@ enum Depth {
     Values { write_only_allowed: bool },
 }
 
-struct Judge {
+struct Check {
     depth: Depth,
     problems: Diagnostics,
 }
 
-impl Judge {
+impl Check {
     fn object(&mut self, attributes: &BTreeMap<String, Attribute>, value: &Value, place: &Trail<'_>) {
         let Value::Object(items) = value else { return };
         for (name, attribute) in attributes {
@@ -126,7 +126,7 @@ impl Judge {
             return false;
         }
         for validator in &attribute.validators {
-            if let Err(detail) = judge(validator, value) {
+            if let Err(detail) = checked(validator, value) {
                 self.problems.push(error_at(place, "Invalid value", &sentence(&detail)));
             }
         }
@@ -148,7 +148,7 @@ fn has_null_element(value: &Value) -> bool {
     }
 }
 
-fn judge(validator: &Validator, value: &Value) -> Result<(), String> {
+fn checked(validator: &Validator, value: &Value) -> Result<(), String> {
     match validator {
         Validator::Check(check) => check(value),
         Validator::OneOf(allowed) => {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn each_depth_is_judged() {
+    fn each_depth_is_checked() {
         assert_snapshot!(told(&[("mode", "x".into())]), @"mode | Invalid value | `x` is not one of `full` or `default`.");
         assert_snapshot!(
             told(&[("words", Value::string_set(["insert", "upsert"]))]),

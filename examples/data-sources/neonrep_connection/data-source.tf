@@ -6,7 +6,7 @@ resource "neonrep_role" "databricks" {
 data "neonrep_connection" "databricks" {
   project_id       = "lively-voice-12345678"
   database         = "neondb"
-  role_id          = neonrep_role.databricks.id # read after the role was made
+  role_id          = neonrep_role.databricks.id # read after the role was created
   include_password = true
 }
 

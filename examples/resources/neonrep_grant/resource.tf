@@ -1,4 +1,4 @@
-# All tables of a schema, also those made later.
+# All tables of a schema, including those created later.
 resource "neonrep_grant" "schema" {
   project_id = "lively-voice-12345678"
   database   = "neondb"
@@ -6,7 +6,7 @@ resource "neonrep_grant" "schema" {
   schemas    = ["public"]
 }
 
-# Two tables by name, and nothing else.
+# Two tables by name.
 resource "neonrep_grant" "tables" {
   project_id = "lively-voice-12345678"
   database   = "neondb"
@@ -15,5 +15,14 @@ resource "neonrep_grant" "tables" {
     { name = "customers" },
     { schema = "sales", name = "orders" },
   ]
-  future_tables = false
+}
+
+# All tables of a schema, and no privilege on them that is not declared here.
+resource "neonrep_grant" "exact" {
+  project_id = "lively-voice-12345678"
+  database   = "neondb"
+  role       = "analyst"
+  schemas    = ["reporting"]
+  privileges = ["SELECT"]
+  mode       = "authoritative"
 }

@@ -1,4 +1,4 @@
-# A table without a primary key, or with large columns: the whole old row.
+# A table without a primary key: the whole old row.
 resource "neonrep_replica_identity" "events" {
   project_id = "lively-voice-12345678"
   database   = "neondb"

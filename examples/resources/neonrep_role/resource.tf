@@ -6,6 +6,6 @@ resource "neonrep_role" "databricks" {
   project_id = neonrep_logical_replication.this.id
   name       = "databricks_replication"
 
-  # A changed value gives the role a new password. The consumer then needs that password.
+  # A changed value sets a new password, which the consumer then needs.
   rotate_when_changed = { quarter = "2026-4" }
 }

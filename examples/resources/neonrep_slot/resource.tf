@@ -1,3 +1,10 @@
+resource "neonrep_grant" "databricks" {
+  project_id = "lively-voice-12345678"
+  database   = "neondb"
+  role       = "databricks_replication"
+  schemas    = ["public"]
+}
+
 resource "neonrep_publication" "databricks" {
   project_id = "lively-voice-12345678"
   database   = "neondb"
@@ -5,9 +12,12 @@ resource "neonrep_publication" "databricks" {
   tables     = [{ name = "customers" }]
 }
 
-# The id of the publication is unknown until it exists, so the slot is always made after it.
+# The ID of the publication is unknown until it exists, so Terraform always creates the slot after it.
 resource "neonrep_slot" "databricks" {
   publication_id      = neonrep_publication.databricks.id
   name                = "databricks_slot"
   deletion_protection = true
+
+  # Destroy drops the slot before it revokes the privileges of its consumer.
+  depends_on = [neonrep_grant.databricks]
 }

@@ -81,7 +81,31 @@ pub struct Host {
     pub allowed_ips: usize,
 }
 
-/// All that the checks look at. A family that was not read is `None`, and its checks say nothing.
+/// What was read of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// Nobody named it.
+    #[default]
+    NotAsked,
+    /// It was named, and does not exist.
+    Absent,
+    /// It exists.
+    There(T),
+}
+
+impl<T> Seen<T> {
+    /// The object, if it exists.
+    pub fn there(&self) -> Option<&T> {
+        if let Self::There(it) = self { Some(it) } else { None }
+    }
+
+    /// What was read of an object that was named.
+    pub fn of(read: Option<T>) -> Self {
+        read.map_or(Self::Absent, Self::There)
+    }
+}
+
+/// All that the checks look at. Checks say nothing on what was not asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// What the configuration says.
@@ -90,14 +114,14 @@ pub struct Facts {
     pub host: Host,
     /// The server.
     pub server: Server,
-    /// The role, if one was named; the inner `None` if it does not exist.
-    pub role: Option<Option<Role>>,
-    /// The publication, if one was named or has a fixed name; the inner `None` if it does not exist.
-    pub publication: Option<Option<Publication>>,
+    /// The role.
+    pub role: Seen<Role>,
+    /// The publication, by its name or the destination's fixed one.
+    pub publication: Seen<Publication>,
     /// Published relations, their partitions, and those named.
     pub relations: Vec<Relation>,
-    /// The slot, if one was named or has a fixed name; the inner `None` if it does not exist.
-    pub slot: Option<Option<Slot>>,
+    /// The slot, by its name or the destination's fixed one.
+    pub slot: Seen<Slot>,
     /// The subscriber, for destinations that subscribe.
     pub subscriber: Option<Subscriber>,
     /// Subscriber and publisher are the same branch.
@@ -107,17 +131,17 @@ pub struct Facts {
 impl Facts {
     /// The role, if it exists.
     pub fn the_role(&self) -> Option<&Role> {
-        self.role.as_ref().and_then(Option::as_ref)
+        self.role.there()
     }
 
     /// The publication, if it exists.
     pub fn the_publication(&self) -> Option<&Publication> {
-        self.publication.as_ref().and_then(Option::as_ref)
+        self.publication.there()
     }
 
     /// The slot, if it exists.
     pub fn the_slot(&self) -> Option<&Slot> {
-        self.slot.as_ref().and_then(Option::as_ref)
+        self.slot.there()
     }
 
     /// Relations whose changes reach the consumer under their own name.

@@ -4,10 +4,18 @@ use super::{Check, Facts, Found, Named, Relation, found};
 use crate::destinations::{Destination, Heartbeat};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "heartbeat", run: heartbeat },
-    Check { id: "watermarks_table", run: watermarks_table },
-    Check { id: "watermarks_write", run: watermarks_write },
-    Check { id: "watermarks_published", run: watermarks_published },
+    Check {
+        id: "heartbeat",
+        rule: "A heartbeat is declared in `options`, and its table, if it has one, is published and can be written.",
+        run: heartbeat,
+    },
+    Check {
+        id: "watermarks_table",
+        rule: "The table that the consumer writes exists, with its columns and key.",
+        run: watermarks_table,
+    },
+    Check { id: "watermarks_write", rule: "The role may SELECT, INSERT and UPDATE that table.", run: watermarks_write },
+    Check { id: "watermarks_published", rule: "That table is published.", run: watermarks_published },
 ];
 
 fn object(name: &Named) -> String {
@@ -98,7 +106,7 @@ fn watermarks_published(facts: &Facts, destination: &Destination) -> Vec<Found> 
 #[cfg(test)]
 mod tests {
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Relation};
+    use super::super::{Facts, Relation, Seen};
 
     fn heartbeat(options: &[(&str, &str)], relation: Option<Relation>) -> Vec<&'static str> {
         let mut facts = ready();
@@ -134,8 +142,7 @@ mod tests {
             ..table("flow_watermarks")
         };
         let check = |relation: Option<Relation>, option: Option<(&str, &str)>| {
-            let mut facts = Facts { slot: Some(None), ..ready() };
-            facts.publication.as_mut().unwrap().as_mut().unwrap().owner = "consumer".into();
+            let mut facts = Facts { slot: Seen::Absent, ..ready() };
             facts.asked.options = option.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             facts.relations.extend(relation);
             ids("estuary", &facts)

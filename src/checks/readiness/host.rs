@@ -3,8 +3,14 @@
 use super::{Check, Facts, Found, found};
 use crate::destinations::Destination;
 
-pub(super) const CHECKS: &[Check] =
-    &[Check { id: "pooled_host", run: pooled_host }, Check { id: "ip_allow", run: ip_allow }];
+pub(super) const CHECKS: &[Check] = &[
+    Check { id: "pooled_host", rule: "The host is direct, not a pooler.", run: pooled_host },
+    Check {
+        id: "ip_allow",
+        rule: "The project lets in every address, or the list of IP Allow has those of the consumer.",
+        run: ip_allow,
+    },
+];
 
 fn pooled_host(facts: &Facts, _: &Destination) -> Vec<Found> {
     let name = &facts.host.name;

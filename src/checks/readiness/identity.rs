@@ -4,11 +4,27 @@ use super::{Check, Facts, Found, Relation, found};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "identity_none", run: identity_none },
-    Check { id: "primary_key", run: primary_key },
-    Check { id: "identity_full", run: identity_full },
-    Check { id: "toast", run: toast },
-    Check { id: "column_list_full", run: column_list_full },
+    Check {
+        id: "identity_none",
+        rule: "A table published for updates or deletes has a usable replica identity, its partitions too.",
+        run: identity_none,
+    },
+    Check { id: "primary_key", rule: "Published tables have a primary key.", run: primary_key },
+    Check {
+        id: "identity_full",
+        rule: "Published tables have the replica identity FULL, their partitions too.",
+        run: identity_full,
+    },
+    Check {
+        id: "toast",
+        rule: "Published tables have no columns for large values, or the replica identity FULL.",
+        run: toast,
+    },
+    Check {
+        id: "column_list_full",
+        rule: "No table has both the replica identity FULL and a column list.",
+        run: column_list_full,
+    },
 ];
 
 fn object(it: &Relation) -> String {
@@ -101,7 +117,7 @@ fn column_list_full(facts: &Facts, _: &Destination) -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Publication, Relation};
+    use super::super::{Facts, Publication, Relation, Seen};
 
     fn with(change: impl FnOnce(&mut Relation)) -> Facts {
         let mut relation = table("orders");
@@ -121,7 +137,7 @@ mod tests {
         assert_eq!(ids("debezium", &with(|it| (it.identity, it.has_primary_key) = ("f".into(), false))), none);
         let insert_only = |facts: Facts| {
             let publication = Publication { update: false, delete: false, ..facts.the_publication().cloned().unwrap() };
-            Facts { publication: Some(Some(publication)), ..facts }
+            Facts { publication: Seen::There(publication), ..facts }
         };
         assert_eq!(ids("debezium", &insert_only(with(keyless))), ["publish_ops"]);
 

@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 pub use crate::destinations::Severity;
 use crate::destinations::{self, Destination};
 pub use facts::{
-    Asked, Facts, Host, Named, Publication, Relation, Role, Server, Slot, Subscriber, Target, Wanted, wanted,
+    Asked, Facts, Host, Named, Publication, Relation, Role, Seen, Server, Slot, Subscriber, Target, Wanted, wanted,
 };
 pub use read::{read, read_subscriber};
 
@@ -57,6 +57,8 @@ fn found(object: impl Into<String>, reason: impl Into<String>, remedy: impl Into
 struct Check {
     /// Its id.
     id: &'static str,
+    /// What is so when it finds nothing, as a sentence.
+    rule: &'static str,
     /// Finds what is wrong.
     run: fn(&Facts, &Destination) -> Vec<Found>,
 }
@@ -74,6 +76,11 @@ const ALL: &[&[Check]] = &[
     subscriber::CHECKS,
     source::CHECKS,
 ];
+
+/// Ids and rules of all checks, by family.
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ALL.iter().copied().flatten().map(|it| (it.id, it.rule))
+}
 
 /// Ids of the destinations, sorted.
 pub fn destinations() -> Vec<&'static str> {

@@ -2,17 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Facts, Found, found, listed};
+use super::{Check, Facts, Found, Seen, found, listed};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "publication_absent", run: publication_absent },
-    Check { id: "publication_empty", run: publication_empty },
-    Check { id: "publication_all_tables", run: publication_all_tables },
-    Check { id: "publication_not_owned", run: publication_not_owned },
-    Check { id: "publish_ops", run: publish_ops },
-    Check { id: "table_not_published", run: table_not_published },
-    Check { id: "duplicate_names", run: duplicate_names },
+    Check { id: "publication_absent", rule: "The publication exists.", run: publication_absent },
+    Check { id: "publication_empty", rule: "The publication has a table.", run: publication_empty },
+    Check {
+        id: "publication_all_tables",
+        rule: "The publication is a list, not all tables.",
+        run: publication_all_tables,
+    },
+    Check {
+        id: "publication_not_owned",
+        rule: "The role owns the publication, or needs not alter it.",
+        run: publication_not_owned,
+    },
+    Check { id: "publish_ops", rule: "Inserts, updates and deletes are published.", run: publish_ops },
+    Check {
+        id: "table_not_published",
+        rule: "Every table that the consumer reads is published.",
+        run: table_not_published,
+    },
+    Check { id: "duplicate_names", rule: "No two published tables share a name.", run: duplicate_names },
 ];
 
 fn object(facts: &Facts, destination: &Destination) -> String {
@@ -20,7 +32,7 @@ fn object(facts: &Facts, destination: &Destination) -> String {
 }
 
 fn publication_absent(facts: &Facts, destination: &Destination) -> Vec<Found> {
-    if !matches!(facts.publication, Some(None)) {
+    if !matches!(facts.publication, Seen::Absent) {
         return Vec::new();
     }
     vec![found(
@@ -128,20 +140,20 @@ fn duplicate_names(facts: &Facts, destination: &Destination) -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Publication, Relation};
+    use super::super::{Facts, Publication, Relation, Seen};
 
     fn with(change: impl FnOnce(&mut Publication)) -> Facts {
         let mut facts = ready();
         let mut publication = facts.the_publication().cloned().unwrap();
         change(&mut publication);
-        facts.publication = Some(Some(publication));
+        facts.publication = Seen::There(publication);
         facts
     }
 
     #[test]
     fn each_broken_rule_has_its_legal_neighbour() {
         let none = Vec::<&str>::new();
-        let absent = Facts { publication: Some(None), relations: vec![], slot: None, ..ready() };
+        let absent = Facts { publication: Seen::Absent, relations: vec![], slot: Seen::NotAsked, ..ready() };
         assert_eq!(ids("fivetran", &absent), ["publication_absent"]);
         assert_eq!(ids("fivetran", &Facts { relations: vec![], ..ready() }), ["publication_empty"]);
         assert_eq!(ids("airbyte", &Facts { relations: vec![], ..ready() }), none, "only where it is a fault");

@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join5;
 
-use super::facts::{Asked, Facts, Host, Subscriber, wanted};
+use super::facts::{Asked, Facts, Host, Seen, Subscriber, wanted};
 use crate::postgres::readiness::{publication, relations, role, server, slot, subscriber};
 use crate::postgres::{Connection, Result};
 
@@ -12,20 +12,20 @@ pub async fn read(connection: &Connection, destination: &str, asked: Asked, host
     let (the_role, the_publication) = (wanted.role.as_deref(), wanted.publication.as_deref());
     let role = async {
         match the_role {
-            Some(name) => role(connection, name).await.map(Some),
-            None => Ok(None),
+            Some(name) => role(connection, name).await.map(Seen::of),
+            None => Ok(Seen::NotAsked),
         }
     };
     let publication = async {
         match the_publication {
-            Some(name) => publication(connection, name).await.map(Some),
-            None => Ok(None),
+            Some(name) => publication(connection, name).await.map(Seen::of),
+            None => Ok(Seen::NotAsked),
         }
     };
     let slot = async {
         match wanted.slot.as_deref() {
-            Some(name) => slot(connection, name, the_publication).await.map(Some),
-            None => Ok(None),
+            Some(name) => slot(connection, name, the_publication).await.map(Seen::of),
+            None => Ok(Seen::NotAsked),
         }
     };
     let (server, role, publication, relations, slot) = try_join5(

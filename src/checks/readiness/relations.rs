@@ -4,11 +4,23 @@ use super::{Check, Facts, Found, Relation, found, listed};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "partition_root", run: partition_root },
-    Check { id: "generated_columns", run: generated_columns },
-    Check { id: "unlogged_or_view", run: unlogged_or_view },
-    Check { id: "types_unsupported", run: types_unsupported },
-    Check { id: "bemi_schema", run: bemi_schema },
+    Check {
+        id: "partition_root",
+        rule: "Changes of partitions arrive under the name that the consumer expects.",
+        run: partition_root,
+    },
+    Check {
+        id: "generated_columns",
+        rule: "Published tables have no generated columns, or these are published (Postgres 18).",
+        run: generated_columns,
+    },
+    Check {
+        id: "unlogged_or_view",
+        rule: "Tables that the consumer reads can be published: no views, foreign, unlogged or temporary tables.",
+        run: unlogged_or_view,
+    },
+    Check { id: "types_unsupported", rule: "Columns have built-in types.", run: types_unsupported },
+    Check { id: "bemi_schema", rule: "Published tables are in the schema `public`.", run: bemi_schema },
 ];
 
 fn object(it: &Relation) -> String {
@@ -111,12 +123,12 @@ fn bemi_schema(facts: &Facts, destination: &Destination) -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Publication, Relation};
+    use super::super::{Facts, Publication, Relation, Seen};
 
     fn publishing(relations: Vec<Relation>, via_root: bool, generated_columns: bool) -> Facts {
         let facts = ready();
         let publication = Publication { via_root, generated_columns, ..facts.the_publication().cloned().unwrap() };
-        Facts { publication: Some(Some(publication)), relations, ..facts }
+        Facts { publication: Seen::There(publication), relations, ..facts }
     }
 
     #[test]
@@ -125,16 +137,16 @@ mod tests {
         let root = || Relation { kind: "p".into(), ..table("root") };
         let none = Vec::<&str>::new();
         assert_eq!(
-            ids("clickpipes", &Facts { slot: None, ..publishing(vec![leaf()], false, false) }),
+            ids("clickpipes", &Facts { slot: Seen::NotAsked, ..publishing(vec![leaf()], false, false) }),
             ["partition_root"]
         );
-        assert_eq!(ids("clickpipes", &Facts { slot: None, ..publishing(vec![root()], true, false) }), none);
+        assert_eq!(ids("clickpipes", &Facts { slot: Seen::NotAsked, ..publishing(vec![root()], true, false) }), none);
         assert_eq!(ids("fivetran", &publishing(vec![leaf()], false, false)), none, "it works with both");
         let captures = |mut facts: Facts| {
             for option in ["capture_as_partitions", "read_only_capture"] {
                 facts.asked.options.insert(option.into(), "true".into());
             }
-            facts.slot = None;
+            facts.slot = Seen::NotAsked;
             ids("estuary", &facts)
         };
         assert_eq!(captures(publishing(vec![root()], true, false)), ["partition_root"]);
@@ -144,7 +156,9 @@ mod tests {
     #[test]
     fn generated_columns_are_sent_only_when_published() {
         let with = || Relation { generated_columns: vec!["total".into()], ..table("orders") };
-        let check = |published| ids("clickpipes", &Facts { slot: None, ..publishing(vec![with()], false, published) });
+        let check = |published| {
+            ids("clickpipes", &Facts { slot: Seen::NotAsked, ..publishing(vec![with()], false, published) })
+        };
         assert_eq!(check(false), ["generated_columns"]);
         assert_eq!(check(true), Vec::<&str>::new());
     }

@@ -2,16 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Facts, Found, found, listed};
+use super::{Check, Facts, Found, Seen, found, listed};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "role_login", run: role_login },
-    Check { id: "role_replication", run: role_replication },
-    Check { id: "role_usage", run: role_usage },
-    Check { id: "role_select", run: role_select },
-    Check { id: "role_rls", run: role_rls },
-    Check { id: "future_tables", run: future_tables },
+    Check { id: "role_login", rule: "The role exists and may log in.", run: role_login },
+    Check {
+        id: "role_replication",
+        rule: "The role has REPLICATION, or the membership that stands for it on RDS and Aurora.",
+        run: role_replication,
+    },
+    Check { id: "role_usage", rule: "The role has USAGE on the schemas of published tables.", run: role_usage },
+    Check { id: "role_select", rule: "The role may read every published table.", run: role_select },
+    Check { id: "role_rls", rule: "Row security hides no rows of published tables from the role.", run: role_rls },
+    Check {
+        id: "future_tables",
+        rule: "Default privileges let the role read tables that are created later.",
+        run: future_tables,
+    },
 ];
 
 fn object(facts: &Facts) -> String {
@@ -20,8 +28,8 @@ fn object(facts: &Facts) -> String {
 
 fn role_login(facts: &Facts, _: &Destination) -> Vec<Found> {
     match &facts.role {
-        Some(None) => vec![found(object(facts), "There is no such role.", "Create it with `neonrep_role`.")],
-        Some(Some(role)) if !role.login => {
+        Seen::Absent => vec![found(object(facts), "There is no such role.", "Create it with `neonrep_role`.")],
+        Seen::There(role) if !role.login => {
             vec![found(
                 object(facts),
                 "It may not log in.",
@@ -119,14 +127,14 @@ fn future_tables(facts: &Facts, destination: &Destination) -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Role};
+    use super::super::{Facts, Role, Seen};
     use crate::destinations::{Destination, Severity};
 
     fn with(change: impl FnOnce(&mut Role)) -> Facts {
         let mut facts = ready();
         let mut role = facts.the_role().cloned().unwrap();
         change(&mut role);
-        facts.role = Some(Some(role));
+        facts.role = Seen::There(role);
         facts
     }
 
@@ -140,8 +148,8 @@ mod tests {
             facts
         };
         for (facts, expected) in [
-            (Facts { role: Some(None), ..ready() }, vec!["role_login"]),
-            (Facts { role: None, ..ready() }, vec![]),
+            (Facts { role: Seen::Absent, ..ready() }, vec!["role_login"]),
+            (Facts { role: Seen::NotAsked, ..ready() }, vec![]),
             (with(|it| it.login = false), vec!["role_login"]),
             (with(|it| it.replication = false), vec!["role_replication"]),
             (with(|it| (it.replication, it.replicates_by_membership) = (false, true)), vec!["role_replication"]),

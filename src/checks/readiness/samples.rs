@@ -1,6 +1,6 @@
 //! Facts for the tables of cases: a database that is ready for most destinations.
 
-use super::{Asked, Facts, Host, Publication, Relation, Role, Server, Slot, findings};
+use super::{Asked, Facts, Host, Publication, Relation, Role, Seen, Server, Slot, findings};
 
 /// A table of `public` with a primary key, published and readable.
 pub(super) fn table(name: &str) -> Relation {
@@ -45,23 +45,29 @@ pub(super) fn ready() -> Facts {
             max_workers: 4,
             ..Server::default()
         },
-        role: Some(Some(Role { login: true, replication: true, bypass_rls: true, reads_all: true, ..Role::default() })),
-        publication: Some(Some(Publication {
+        role: Seen::There(Role {
+            login: true,
+            replication: true,
+            bypass_rls: true,
+            reads_all: true,
+            ..Role::default()
+        }),
+        publication: Seen::There(Publication {
             owner: "consumer".into(),
             insert: true,
             update: true,
             delete: true,
             ..Publication::default()
-        })),
+        }),
         relations: vec![table("orders")],
-        slot: Some(Some(Slot {
+        slot: Seen::There(Slot {
             plugin: Some("pgoutput".into()),
             database: Some("neondb".into()),
             wal_status: Some("reserved".into()),
             keeps_wal: true,
             publication_proved_older: true,
             ..Slot::default()
-        })),
+        }),
         subscriber: None,
         same_branch: false,
     }

@@ -5,15 +5,39 @@ use crate::destinations::sources::{self, Restart};
 use crate::destinations::{Destination, Severity};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "wal_level", run: wal_level },
-    Check { id: "standby", run: standby },
-    Check { id: "pg_version", run: pg_version },
-    Check { id: "slots_free", run: slots_free },
-    Check { id: "wal_senders_free", run: wal_senders_free },
-    Check { id: "wal_sender_timeout", run: wal_sender_timeout },
-    Check { id: "idle_slot_timeout", run: idle_slot_timeout },
-    Check { id: "max_slot_wal", run: max_slot_wal },
-    Check { id: "long_transaction", run: long_transaction },
+    Check { id: "wal_level", rule: "`wal_level` is `logical`.", run: wal_level },
+    Check { id: "standby", rule: "The server is a primary, and the endpoint is read-write.", run: standby },
+    Check { id: "pg_version", rule: "The vendor lists this version of Postgres.", run: pg_version },
+    Check {
+        id: "slots_free",
+        rule: "As many replication slots are free as the consumer creates, at rest and while it copies.",
+        run: slots_free,
+    },
+    Check {
+        id: "wal_senders_free",
+        rule: "A walsender is free, and `max_wal_senders` is what the consumer asks for.",
+        run: wal_senders_free,
+    },
+    Check {
+        id: "wal_sender_timeout",
+        rule: "`wal_sender_timeout`, as it holds for the role, is at least 60 s or off.",
+        run: wal_sender_timeout,
+    },
+    Check {
+        id: "idle_slot_timeout",
+        rule: "`idle_replication_slot_timeout` (Postgres 18) is off or at least a day.",
+        run: idle_slot_timeout,
+    },
+    Check {
+        id: "max_slot_wal",
+        rule: "`max_slot_wal_keep_size` has no limit, or one of 200 GB and more.",
+        run: max_slot_wal,
+    },
+    Check {
+        id: "long_transaction",
+        rule: "No transaction that has written is open for more than a minute, while a slot is still to be created.",
+        run: long_transaction,
+    },
 ];
 
 fn wal_level(facts: &Facts, _: &Destination) -> Vec<Found> {
@@ -191,6 +215,7 @@ fn long_transaction(facts: &Facts, destination: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Seen;
     use super::super::samples::{ids, ready};
     use super::*;
 
@@ -211,10 +236,13 @@ mod tests {
             (with("fivetran", |it| it.server.version = 170_009), vec![]),
             (with("airbyte", |it| it.server.version = 180_001), vec![]),
             (with("fivetran", |it| it.server.used_slots = 10), vec![]),
-            (with("materialize", |it| (it.slot, it.server.used_slots) = (None, 9)), vec!["slots_free"]),
-            (with("materialize", |it| (it.slot, it.server.used_slots) = (None, 8)), vec![]),
-            (with("clickpipes", |it| (it.slot, it.server.max_wal_senders) = (None, 1)), vec!["wal_senders_free"]),
-            (with("clickpipes", |it| (it.slot, it.server.max_wal_senders) = (None, 2)), vec![]),
+            (with("materialize", |it| (it.slot, it.server.used_slots) = (Seen::NotAsked, 9)), vec!["slots_free"]),
+            (with("materialize", |it| (it.slot, it.server.used_slots) = (Seen::NotAsked, 8)), vec![]),
+            (
+                with("clickpipes", |it| (it.slot, it.server.max_wal_senders) = (Seen::NotAsked, 1)),
+                vec!["wal_senders_free"],
+            ),
+            (with("clickpipes", |it| (it.slot, it.server.max_wal_senders) = (Seen::NotAsked, 2)), vec![]),
             (with("neon_subscriber", |it| it.server.used_wal_senders = 10), vec!["wal_senders_free"]),
             (with("neon_subscriber", |it| it.server.used_wal_senders = 9), vec![]),
             (with("fivetran", |it| it.server.wal_sender_timeout = 10_000), vec!["wal_sender_timeout"]),
@@ -223,10 +251,12 @@ mod tests {
             (with("fivetran", |it| it.server.idle_slot_timeout = Some(3600)), vec!["idle_slot_timeout"]),
             (with("fivetran", |it| it.server.idle_slot_timeout = Some(86_400)), vec![]),
             (with("fivetran", |it| it.server.idle_slot_timeout = Some(0)), vec![]),
-            (with("clickpipes", |it| (it.slot, it.server.max_slot_wal) = (None, 1024)), vec!["max_slot_wal"]),
-            (with("clickpipes", |it| (it.slot, it.server.max_slot_wal) = (None, 204_800)), vec![]),
+            (with("clickpipes", |it| (it.slot, it.server.max_slot_wal) = (Seen::NotAsked, 1024)), vec!["max_slot_wal"]),
+            (with("clickpipes", |it| (it.slot, it.server.max_slot_wal) = (Seen::NotAsked, 204_800)), vec![]),
             (
-                with("estuary", |it| (it.slot, it.server.long_transactions) = (None, vec!["process 7".into()])),
+                with("estuary", |it| {
+                    (it.slot, it.server.long_transactions) = (Seen::NotAsked, vec!["process 7".into()]);
+                }),
                 vec!["long_transaction"],
             ),
             (with("estuary", |it| it.server.long_transactions = vec!["process 7".into()]), vec![]),

@@ -1,17 +1,21 @@
 //! The slot: is it there, is it of the right kind, can it still serve its consumer.
 
-use super::{Check, Facts, Found, found};
+use super::{Check, Facts, Found, Seen, found};
 use crate::destinations::{Destination, Severity};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "slot_absent", run: slot_absent },
-    Check { id: "slot_unwanted", run: slot_unwanted },
-    Check { id: "slot_database", run: slot_database },
-    Check { id: "slot_plugin", run: slot_plugin },
-    Check { id: "slot_lost", run: slot_lost },
-    Check { id: "slot_active", run: slot_active },
-    Check { id: "slot_order", run: slot_order },
-    Check { id: "inngest_order", run: slot_order },
+    Check { id: "slot_absent", rule: "The slot that the user creates exists.", run: slot_absent },
+    Check { id: "slot_unwanted", rule: "No slot exists that the consumer would refuse.", run: slot_unwanted },
+    Check { id: "slot_database", rule: "The slot is logical and belongs to this database.", run: slot_database },
+    Check { id: "slot_plugin", rule: "The slot uses the plugin that the consumer reads.", run: slot_plugin },
+    Check { id: "slot_lost", rule: "The slot still has all changes that its consumer needs.", run: slot_lost },
+    Check { id: "slot_active", rule: "No other consumer uses the slot.", run: slot_active },
+    Check {
+        id: "slot_order",
+        rule: "The publication is proved to be older than the slot. Where nothing is proved, the finding is only information.",
+        run: slot_order,
+    },
+    Check { id: "inngest_order", rule: "As `slot_order`, for the names that the wizard uses.", run: slot_order },
 ];
 
 fn object(facts: &Facts, destination: &Destination) -> String {
@@ -23,7 +27,7 @@ fn is_own(facts: &Facts, destination: &Destination) -> bool {
 }
 
 fn slot_absent(facts: &Facts, destination: &Destination) -> Vec<Found> {
-    if !matches!(facts.slot, Some(None)) || !is_own(facts, destination) {
+    if !matches!(facts.slot, Seen::Absent) || !is_own(facts, destination) {
         return Vec::new();
     }
     vec![found(
@@ -112,13 +116,13 @@ fn slot_order(facts: &Facts, destination: &Destination) -> Vec<Found> {
     }
     let remedy = "If changes do not arrive, recreate the slot (`terraform apply -replace`) and run a new initial sync.";
     match facts.publication {
-        Some(None) => vec![found(
+        Seen::Absent => vec![found(
             object(facts, destination),
             "It is older than the publication, which does not exist yet. Such a slot gets stuck permanently on Postgres 17 and \
              earlier, and silently skips changes on 18.",
             "Create the publication, then recreate the slot after it.",
         )],
-        Some(Some(_)) => vec![Found {
+        Seen::There(_) => vec![Found {
             at_most: Severity::Info,
             ..found(
                 object(facts, destination),
@@ -126,21 +130,21 @@ fn slot_order(facts: &Facts, destination: &Destination) -> Vec<Found> {
                 remedy,
             )
         }],
-        None => Vec::new(),
+        Seen::NotAsked => Vec::new(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::samples::{ids, ready};
-    use super::super::{Facts, Slot, findings};
+    use super::super::{Facts, Seen, Slot, findings};
     use crate::destinations::Severity;
 
     fn with(change: impl FnOnce(&mut Slot)) -> Facts {
         let mut facts = ready();
         let mut slot = facts.the_slot().cloned().unwrap();
         change(&mut slot);
-        facts.slot = Some(Some(slot));
+        facts.slot = Seen::There(slot);
         facts
     }
 
@@ -149,8 +153,8 @@ mod tests {
         let none = Vec::<&str>::new();
         for (facts, expected) in [
             (ready(), vec![]),
-            (Facts { slot: Some(None), ..ready() }, vec!["slot_absent"]),
-            (Facts { slot: None, ..ready() }, vec![]),
+            (Facts { slot: Seen::Absent, ..ready() }, vec!["slot_absent"]),
+            (Facts { slot: Seen::NotAsked, ..ready() }, vec![]),
             (with(|it| it.database = Some("other".into())), vec!["slot_database"]),
             (with(|it| (it.database, it.plugin) = (None, None)), vec!["slot_database"]),
             (with(|it| it.plugin = Some("wal2json".into())), vec!["slot_plugin"]),
@@ -171,7 +175,7 @@ mod tests {
         // A consumer that creates its slot does not miss it.
         assert_eq!(
             ids("decodable", &{
-                let mut facts = Facts { slot: Some(None), ..ready() };
+                let mut facts = Facts { slot: Seen::Absent, ..ready() };
                 facts.relations[0].identity = "f".into();
                 facts
             }),
@@ -181,16 +185,16 @@ mod tests {
 
     #[test]
     fn a_mode_of_the_consumer_decides_whose_slot_it_is() {
-        let check = |mode: &str, slot: Option<Option<Slot>>| {
+        let check = |mode: &str, slot: Seen<Slot>| {
             let mut facts = Facts { slot, ..ready() };
             facts.asked.options.insert("replication_mode".into(), mode.into());
             ids("clickpipes", &facts)
         };
         let slot = || ready().slot;
         assert_eq!(check("cdc", slot()), ["slot_unwanted"]);
-        assert_eq!(check("cdc", Some(None)), Vec::<&str>::new());
+        assert_eq!(check("cdc", Seen::Absent), Vec::<&str>::new());
         assert_eq!(check("cdc_only", slot()), Vec::<&str>::new());
-        assert_eq!(check("cdc_only", Some(None)), ["slot_absent"]);
+        assert_eq!(check("cdc_only", Seen::Absent), ["slot_absent"]);
         let running = with(|it| it.consumer = Some("process 7".into())).slot;
         assert_eq!(check("cdc", running), Vec::<&str>::new(), "its own slot, in use");
     }
@@ -201,7 +205,7 @@ mod tests {
             findings(id, facts).unwrap().into_iter().find(|it| it.check == check).map(|it| it.severity)
         };
         let unproved = with(|it| it.publication_proved_older = false);
-        let absent = Facts { publication: Some(None), ..unproved.clone() };
+        let absent = Facts { publication: Seen::Absent, ..unproved.clone() };
         assert_eq!(severity("airbyte", &unproved, "slot_order"), Some(Severity::Info));
         assert_eq!(severity("airbyte", &absent, "slot_order"), Some(Severity::Error));
         assert_eq!(severity("inngest", &unproved, "inngest_order"), Some(Severity::Info));

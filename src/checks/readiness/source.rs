@@ -7,12 +7,24 @@ use crate::destinations::Destination;
 use crate::destinations::sources::{self, Replication, Source};
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "platform", run: platform },
-    Check { id: "rds_replication", run: rds_replication },
-    Check { id: "source_pooled", run: source_pooled },
-    Check { id: "source_ipv6_only", run: source_ipv6_only },
-    Check { id: "extension_tables", run: extension_tables },
-    Check { id: "version_gap", run: version_gap },
+    Check {
+        id: "platform",
+        rule: "Names the platform of a server outside Neon, and how Neon reaches it.",
+        run: platform,
+    },
+    Check {
+        id: "rds_replication",
+        rule: "On RDS and Aurora, the role is a member of `rds_replication`.",
+        run: rds_replication,
+    },
+    Check { id: "source_pooled", rule: "The host is not a pooler of Supabase.", run: source_pooled },
+    Check { id: "source_ipv6_only", rule: "The host has an IPv4 address.", run: source_ipv6_only },
+    Check {
+        id: "extension_tables",
+        rule: "No table of the platform's own schemas is published.",
+        run: extension_tables,
+    },
+    Check { id: "version_gap", rule: "The subscriber is not older than the publisher.", run: version_gap },
 ];
 
 /// The platforms that the server may be, by the roles that it has.
@@ -110,10 +122,10 @@ fn version_gap(facts: &Facts, _: &Destination) -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Relation, Role, Subscriber};
+    use super::super::{Facts, Relation, Role, Seen, Subscriber};
 
     fn outside(marks: &[&str], change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
-        let mut facts = Facts { slot: None, ..ready() };
+        let mut facts = Facts { slot: Seen::NotAsked, ..ready() };
         facts.host.on_neon = false;
         facts.server.marks = marks.iter().map(|it| (*it).to_owned()).collect();
         change(&mut facts);
@@ -131,8 +143,8 @@ mod tests {
         assert_eq!(outside(&[], |_| ()), none);
         assert_eq!(outside(&["rdsadmin"], |_| ()), ["platform"]);
         assert_eq!(outside(&["rdsadmin"], |it| it.host.on_neon = true), none);
-        assert_eq!(outside(&[], |it| it.role = Some(Some(member(false)))), ["rds_replication"]);
-        assert_eq!(outside(&[], |it| it.role = Some(Some(member(true)))), none);
+        assert_eq!(outside(&[], |it| it.role = Seen::There(member(false))), ["rds_replication"]);
+        assert_eq!(outside(&[], |it| it.role = Seen::There(member(true))), none);
         assert_eq!(
             outside(&[], |it| it.host.name = "aws-0-eu-central-1.pooler.supabase.com".into()),
             ["source_pooled"]

@@ -6,13 +6,21 @@ use super::{Check, Facts, Found, Named, Subscriber, Target, found, listed};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[
-    Check { id: "target_table_missing", run: target_table_missing },
-    Check { id: "target_columns_missing", run: target_columns_missing },
-    Check { id: "target_not_empty", run: target_not_empty },
-    Check { id: "may_subscribe", run: may_subscribe },
-    Check { id: "same_branch", run: same_branch },
-    Check { id: "workers", run: workers },
-    Check { id: "sequences", run: sequences },
+    Check { id: "target_table_missing", rule: "The subscriber has every published table.", run: target_table_missing },
+    Check {
+        id: "target_columns_missing",
+        rule: "The subscriber has every published column.",
+        run: target_columns_missing,
+    },
+    Check {
+        id: "target_not_empty",
+        rule: "The subscriber's tables are empty, or nothing is copied.",
+        run: target_not_empty,
+    },
+    Check { id: "may_subscribe", rule: "The connected role may create subscriptions.", run: may_subscribe },
+    Check { id: "same_branch", rule: "The subscriber is another branch, or `create_slot` is false.", run: same_branch },
+    Check { id: "workers", rule: "Two more logical replication workers may start on the subscriber.", run: workers },
+    Check { id: "sequences", rule: "The publisher has no sequences, whose values are not replicated.", run: sequences },
 ];
 
 fn object(name: &Named) -> String {
@@ -140,7 +148,7 @@ fn sequences(facts: &Facts, _: &Destination) -> Vec<Found> {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Relation, Subscriber, Target};
+    use super::super::{Facts, Relation, Seen, Subscriber, Target};
 
     fn target(columns: &[&str]) -> Target {
         let columns = columns.iter().map(|it| (*it).to_owned()).collect();
@@ -157,7 +165,7 @@ mod tests {
         };
         change(&mut subscriber);
         let relation = Relation { columns: vec!["id".into(), "note".into()], ..table("orders") };
-        Facts { subscriber: Some(subscriber), relations: vec![relation], slot: None, ..ready() }
+        Facts { subscriber: Some(subscriber), relations: vec![relation], slot: Seen::NotAsked, ..ready() }
     }
 
     fn option(mut facts: Facts, name: &str, value: &str) -> Facts {

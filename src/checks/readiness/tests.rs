@@ -20,7 +20,7 @@ fn every_destination_can_be_ready() {
         let mut facts = ready();
         facts.relations[0].identity = "f".into();
         if !destination.slot.is_own(|_| None) && destination.slot.made_by != destinations::Maker::Either {
-            facts.slot = Some(None);
+            facts.slot = Seen::Absent;
         }
         assert_eq!(ids(destination.id, &facts), Vec::<&str>::new(), "{}", destination.id);
     }
@@ -64,7 +64,7 @@ fn a_report_is_a_table_that_names_cannot_break() {
 /// What a user does about it is in every remedy, and no sentence is left open.
 #[test]
 fn each_finding_says_why_and_what_to_do() {
-    let mut facts = Facts { publication: Some(None), role: Some(None), slot: Some(None), ..Facts::default() };
+    let mut facts = Facts { publication: Seen::Absent, role: Seen::Absent, slot: Seen::Absent, ..Facts::default() };
     facts.server.wal_level = "replica".into();
     for destination in destinations::ALL {
         for it in findings(destination.id, &facts).unwrap() {

@@ -9,7 +9,7 @@ use crate::handler::{Call, Context, Data, Db, attributes, explain, words};
 use crate::neon::{self, BranchId, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
 use crate::secret::{Secret, StoredSecret};
-use crate::target::{Error, RoleId};
+use crate::target::{Error, RoleId, SslMode};
 
 pub(crate) struct Connection;
 
@@ -37,8 +37,6 @@ attributes::located!(Model);
 /// Everything in a URI is escaped except these characters (RFC 3986, 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-const SSLMODE: &str = "verify-full";
-
 impl DataSource for Connection {
     const TYPE: &'static str = "neonrep_connection";
     type Model = Model;
@@ -46,7 +44,13 @@ impl DataSource for Connection {
 
     fn schema() -> Schema {
         Schema::new(include_str!("page.md"))
-            .attribute("project_id", string().required().parsed_by(ProjectId::parse).doc("ID of the Neon project."))
+            .attribute(
+                "project_id",
+                string()
+                    .optional()
+                    .parsed_by(ProjectId::parse)
+                    .doc("ID of the Neon project. Must not be set with the provider's `sql` block."),
+            )
             .attribute(
                 "branch_id",
                 string().optional().computed().parsed_by(attributes::branch).doc(
@@ -78,7 +82,9 @@ impl DataSource for Connection {
             .attribute("host", string().computed().doc("Direct host of the endpoint."))
             .attribute("port", number().computed().doc("Port."))
             .attribute("port_string", string().computed().doc("Port as a string."))
-            .attribute("sslmode", string().computed().doc("Recommended `sslmode` of libpq: `verify-full`."))
+            .attribute("sslmode", string().computed().doc(
+                "Recommended `sslmode` of libpq: `verify-full`, or that of the provider's `sql` block.",
+            ))
             .attribute(
                 "ssl_root_certificate",
                 string().computed().doc(
@@ -125,14 +131,15 @@ impl DataSource for Connection {
         let role = config.role()?.clone();
         let password = if config.include_password.is_true() { password(&db, &config, &role).await? } else { None };
         let roots = call.target().root_certificates_file();
-        let uri = password.as_ref().map(|password| uri(&role, password, &host, port, &db.at().name, roots));
+        let login = (&role, &db.at().name, call.target().sslmode());
+        let uri = password.as_ref().map(|password| uri(login, password, &host, port, roots));
         Ok(Model {
             branch_id: db.at().server.branch_id().cloned().into(),
             username: role.into(),
             host: host.into(),
             port: port.into(),
             port_string: port.to_string().into(),
-            sslmode: SSLMODE.to_owned().into(),
+            sslmode: call.target().sslmode().as_str().to_owned().into(),
             ssl_root_certificate: call.target().root_certificates().map(str::to_owned).into(),
             password: password.map(StoredSecret::from).into(),
             uri: uri.map(StoredSecret::from).into(),
@@ -203,18 +210,21 @@ fn not_stored(role: &RoleName, project: Option<&ProjectId>) -> Diagnostic {
 /// In Neon's own form, which libpq accepts on any system: `verify-full` needs a file of root certificates, which libpq
 /// does not look for elsewhere before version 16 (manual, 32.19.1).
 fn uri(
-    role: &RoleName,
+    (role, database, sslmode): (&RoleName, &DatabaseName, SslMode),
     password: &Secret,
     host: &str,
     port: u16,
-    database: &DatabaseName,
     roots: Option<&str>,
 ) -> Secret {
     let escaped = |text| utf8_percent_encode(text, ESCAPED);
     let host = neon::host_in_uri(host);
     let roots = roots.map(|file| format!("&sslrootcert={}", escaped(file))).unwrap_or_default();
+    let tls = match sslmode {
+        SslMode::Disable => "sslmode=disable".to_owned(),
+        SslMode::VerifyFull | SslMode::Require => format!("sslmode=require&channel_binding=require{roots}"),
+    };
     Secret::new(format!(
-        "postgresql://{}:{}@{host}:{port}/{}?sslmode=require&channel_binding=require{roots}",
+        "postgresql://{}:{}@{host}:{port}/{}?{tls}",
         escaped(role.as_str()),
         escaped(password.expose()),
         escaped(database.as_str())
@@ -272,12 +282,14 @@ mod tests {
     fn a_uri_escapes_what_it_is_made_of_and_has_the_form_that_neon_gives() {
         let role = RoleName::parse("a@b").unwrap();
         let database = DatabaseName::parse("d/1?").unwrap();
-        let of = |host, roots| uri(&role, &Secret::new("p:w@/%"), host, 5432, &database, roots);
+        let of = |host, roots| uri((&role, &database, SslMode::VerifyFull), &Secret::new("p:w@/%"), host, 5432, roots);
         assert_eq!(
             of("ep-x.neon.tech", None).expose(),
             "postgresql://a%40b:p%3Aw%40%2F%25@ep-x.neon.tech:5432/d%2F1%3F?sslmode=require&channel_binding=require"
         );
         assert!(of("ep-x.neon.tech", Some("/my roots.pem")).expose().ends_with("&sslrootcert=%2Fmy%20roots.pem"));
         assert!(of("::1", None).expose().contains("@[::1]:5432/"));
+        let plain = uri((&role, &database, SslMode::Disable), &Secret::new("p"), "localhost", 5432, None);
+        assert!(plain.expose().ends_with("?sslmode=disable"));
     }
 }

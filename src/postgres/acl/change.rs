@@ -70,7 +70,9 @@ impl Found {
             (Some(within), schema) => schema.as_ref() == Some(within),
         });
         let on_tables = self.tables.iter().filter(|(name, _)| covers(&name.schema)).any(|(_, it)| {
-            it.table.entries.iter().any(|entry| stays(Object::Table(it.table.oid), entry.right))
+            // Of an entry that others gave as well, theirs stays.
+            let of_others = |entry: &Entry| !self.membership.acts_for(&entry.grantor);
+            it.table.entries.iter().any(|entry| stays(Object::Table(it.table.oid), entry.right) || of_others(entry))
                 || it.columns.values().any(|entries| !entries.is_empty())
         });
         let in_future = self.future.iter().any(|((_, schema), (owner, privileges))| {
@@ -92,7 +94,7 @@ impl Found {
 /// Grants them: CONNECT, USAGE, tables in the order of their oids, as many as possible per statement, then default privileges.
 pub fn grant(role: &RoleName, rights: &Rights) -> Vec<Statement> {
     let mut statements = Vec::new();
-    for (_, name) in rights {
+    for name in rights.values() {
         match name {
             Name::Database(database) => statements.push(sql!("GRANT CONNECT ON DATABASE {} TO {}", database, role)),
             Name::Schema(schema) => statements.push(sql!("GRANT USAGE ON SCHEMA {} TO {}", schema, role)),
@@ -130,7 +132,7 @@ pub fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
     for (privileges, tables) in table_batches(rights) {
         statements.push(sql!("REVOKE {} ON TABLE {} FROM {}", privileges, tables, role));
     }
-    for (_, name) in rights.iter().rev() {
+    for name in rights.values().rev() {
         match name {
             Name::Schema(schema) => statements.push(sql!("REVOKE USAGE ON SCHEMA {} FROM {}", schema, role)),
             Name::Database(database) => statements.push(sql!("REVOKE CONNECT ON DATABASE {} FROM {}", database, role)),

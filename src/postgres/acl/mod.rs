@@ -26,6 +26,15 @@ pub struct Scope {
     pub schemas: BTreeSet<SchemaName>,
     /// These tables.
     pub tables: BTreeSet<TableName>,
+    /// Tables of these oids, whatever they are called now: what was granted before a rename.
+    pub oids: BTreeSet<u32>,
+}
+
+impl Scope {
+    /// Whether USAGE of that schema belongs to it.
+    fn has_schema(&self, schema: &SchemaName) -> bool {
+        self.schemas.contains(schema) || self.tables.iter().any(|it| it.schema == *schema)
+    }
 }
 
 /// An object by its oid.
@@ -207,7 +216,7 @@ impl Found {
     ) -> Rights {
         let connect = Key { object: Object::Database(self.database.oid), right: Right::Connect };
         let mut rights = Rights::from([(connect, Name::Database(self.database_name.clone()))]);
-        for (schema, holding) in &self.schemas {
+        for (schema, holding) in self.schemas.iter().filter(|(schema, _)| scope.has_schema(schema)) {
             let object = Object::Schema(holding.oid);
             rights.insert(Key { object, right: Right::Usage }, Name::Schema(schema.clone()));
         }
@@ -227,6 +236,18 @@ impl Found {
             rights.extend(privileges.iter().map(|it| (Key { object, right: Right::Table(*it) }, name.clone())));
         }
         rights
+    }
+
+    /// These privileges on the tables of `scope.oids` that still exist.
+    pub fn granted(&self, scope: &Scope, privileges: &BTreeSet<TablePrivilege>) -> Rights {
+        let tables = self.tables.iter().filter(|(_, it)| scope.oids.contains(&it.table.oid));
+        tables
+            .flat_map(|(name, it)| {
+                let key =
+                    |right: &TablePrivilege| Key { object: Object::Table(it.table.oid), right: Right::Table(*right) };
+                privileges.iter().map(move |right| (key(right), Name::Table(name.clone())))
+            })
+            .collect()
     }
 
     /// Of these, what the role does not hold.
@@ -252,16 +273,14 @@ impl Found {
         entries.filter(|it| it.right == key.right).map(|it| it.grantor.clone()).collect()
     }
 
-    /// Whether a REVOKE by the connected role removes it: the role is not the object's owner, and the connected role acts for whoever
-    /// gave it, or for the owner of future tables.
+    /// Whether a REVOKE by the connected role removes some of it: the role is not the object's owner, and the connected role acts for
+    /// one that gave it, or for the owner of future tables.
     pub fn is_revocable(&self, key: &Key, name: &Name) -> bool {
-        match name {
-            Name::Future { owner, .. } => self.membership.may_set_defaults_for(owner),
-            _ => {
-                let is_own = self.holding(name).is_some_and(|it| it.owner == self.grantee.name);
-                !is_own && self.grantors(key, name).iter().all(|it| self.membership.acts_for(it))
-            }
+        if let Name::Future { owner, .. } = name {
+            return self.membership.may_set_defaults_for(owner);
         }
+        let is_own = self.holding(name).is_some_and(|it| it.owner == self.grantee.name);
+        !is_own && self.grantors(key, name).iter().any(|it| self.membership.acts_for(it))
     }
 
     fn holding(&self, name: &Name) -> Option<&Holding> {

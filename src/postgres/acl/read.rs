@@ -51,7 +51,8 @@ macro_rules! in_scope {
         "
 WITH c AS (SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-             AND (n.nspname = ANY ($2) OR (n.nspname, c.relname) IN (SELECT * FROM unnest($3::text[], $4::text[]))))"
+             AND (n.nspname = ANY ($2) OR (n.nspname, c.relname) IN (SELECT * FROM unnest($3::text[], $4::text[]))
+                  OR c.oid = ANY ($5) AND n.nspname !~ '^pg_'))"
     };
 }
 
@@ -121,12 +122,13 @@ pub async fn read(connection: &Connection, scope: &Scope, owners: &BTreeSet<Role
     let within: Vec<&str> = scope.tables.iter().map(|it| it.schema.as_str()).collect();
     let names: Vec<&str> = scope.tables.iter().map(TableName::name).collect();
     let owners: Vec<&str> = owners.iter().map(RoleName::as_str).collect();
-    let whole = [role, Param::Texts(&schemas), Param::Texts(&within), Param::Texts(&names)];
+    let oids: Vec<u32> = scope.oids.iter().copied().collect();
+    let whole = [role, Param::Texts(&schemas), Param::Texts(&within), Param::Texts(&names), Param::Oids(&oids)];
     let of_schemas = [role, Param::Texts(&schemas)];
     let of_usage = [role, Param::Texts(&usage)];
     let of_owners = [Param::Texts(&owners)];
     let role = [role];
-    let ((head, schemas, tables, columns), (future, elsewhere, (membership, owners))) = futures_util::future::try_join(
+    let reads = futures_util::future::try_join(
         try_join4(
             connection.fetch_optional(HEAD, &role),
             connection.fetch(SCHEMAS, &of_usage),
@@ -138,8 +140,9 @@ pub async fn read(connection: &Connection, scope: &Scope, owners: &BTreeSet<Role
             connection.fetch(ELSEWHERE, &whole),
             futures_util::future::try_join(membership::read(connection, None), connection.fetch(OWNERS, &of_owners)),
         ),
-    )
-    .await?;
+    );
+    // Large, for it holds eight queries at once.
+    let ((head, schemas, tables, columns), (future, elsewhere, (membership, owners))) = Box::pin(reads).await?;
     let Some(head) = head else { return Ok(None) };
     let absent = || Error::new(ErrorKind::Decode, "the connected role is not in pg_roles");
     let found = assemble(&head, membership.ok_or_else(absent)?, &schemas, &tables, &columns)?;

@@ -1,4 +1,4 @@
-//! Grants as values: what is missing, what is taken back, in which statements.
+//! Grants as values: what is missing.
 
 use super::*;
 use crate::postgres::replica_identity::Mode;
@@ -78,10 +78,6 @@ fn shown(entries: &BTreeSet<Entry>) -> String {
     entries.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn sql_of(statements: &[Statement]) -> String {
-    statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
 #[test]
 fn members_of_extensions_are_outside_of_schemas() {
     insta::assert_snapshot!(shown(&wanted().missing(&tables(), &Holdings::default())), @r"
@@ -111,62 +107,4 @@ fn what_is_held_is_not_missing() {
     let of_schema = held.future.remove(&(role("app"), Some(schema("public")))).unwrap();
     held.future.insert((role("app"), None), of_schema);
     assert_eq!(shown(&wanted().missing(&tables(), &held)), "SELECT ON TABLE public.b");
-}
-
-#[test]
-fn statements_go_by_oid_and_back_in_reverse() {
-    let entries = wanted().entries(&tables());
-    insta::assert_snapshot!(sql_of(&grant(&wanted().role, &entries, &tables())), @r#"
-        GRANT CONNECT ON DATABASE "d" TO "r""1"
-        GRANT USAGE ON SCHEMA "public" TO "r""1"
-        GRANT SELECT ON TABLE "public"."b", "public"."a", "public"."health_check" TO "r""1"
-        ALTER DEFAULT PRIVILEGES FOR ROLE "app" IN SCHEMA "public" GRANT SELECT ON TABLES TO "r""1"
-        "#);
-    insta::assert_snapshot!(sql_of(&revoke(&wanted().role, &entries, &tables())), @r#"
-        ALTER DEFAULT PRIVILEGES FOR ROLE "app" IN SCHEMA "public" REVOKE SELECT ON TABLES FROM "r""1"
-        REVOKE SELECT ON TABLE "public"."b", "public"."a", "public"."health_check" FROM "r""1"
-        REVOKE USAGE ON SCHEMA "public" FROM "r""1"
-        REVOKE CONNECT ON DATABASE "d" FROM "r""1"
-        "#);
-    assert_eq!(grant(&wanted().role, &BTreeSet::new(), &tables()), []);
-}
-
-#[test]
-fn all_is_taken_back_but_what_was_there() {
-    let held = all_held(&wanted());
-    assert_eq!(wanted().to_take_back(&tables(), &held, &BTreeSet::new()), wanted().entries(&tables()));
-    let before = [Entry::Table(table("a"), TablePrivilege::Select)].into();
-    insta::assert_snapshot!(shown(&wanted().to_take_back(&tables(), &held, &before)), @r"
-        SELECT ON TABLE public.b
-        SELECT ON TABLE public.health_check
-        SELECT ON FUTURE TABLES OF app IN SCHEMA public
-        ");
-}
-
-#[test]
-fn usage_and_connect_stay_while_something_is_held_beneath() {
-    let mut held = all_held(&wanted());
-    held.others.insert(Some(schema("public")), 1);
-    let taken = shown(&wanted().to_take_back(&tables(), &held, &BTreeSet::new()));
-    assert!(!taken.contains("USAGE") && !taken.contains("CONNECT"), "{taken}");
-
-    // Another grant of the role, in another schema.
-    let mut held = all_held(&wanted());
-    held.usage.insert(schema("other"), [role("app")].into());
-    let taken = shown(&wanted().to_take_back(&tables(), &held, &BTreeSet::new()));
-    assert!(taken.contains("USAGE ON SCHEMA public") && !taken.contains("CONNECT"), "{taken}");
-
-    // Another privilege on one of the tables.
-    let mut held = all_held(&wanted());
-    held.tables.entry(table("a")).or_default().insert(TablePrivilege::Insert, [role("app")].into());
-    let taken = shown(&wanted().to_take_back(&tables(), &held, &BTreeSet::new()));
-    assert!(taken.contains("SELECT ON TABLE public.a") && !taken.contains("USAGE"), "{taken}");
-}
-
-#[test]
-fn defaults_of_neon_itself_are_left_alone() {
-    let mut held = all_held(&wanted());
-    held.future.insert((role("cloud_admin"), Some(schema("public"))), [TablePrivilege::Select].into());
-    let taken = shown(&wanted().to_take_back(&tables(), &held, &BTreeSet::new()));
-    assert!(!taken.contains("cloud_admin"), "{taken}");
 }

@@ -167,6 +167,10 @@ impl Listing {
 struct Only<'a>(&'a TableName);
 
 impl Fragment for Only<'_> {
+    fn tables(&self, found: &mut BTreeSet<TableName>) {
+        found.insert(self.0.clone());
+    }
+
     fn write_sql(&self, out: &mut String) {
         Keyword("ONLY ").write_sql(out);
         self.0.write_sql(out);
@@ -188,6 +192,10 @@ struct Element {
 }
 
 impl Fragment for Element {
+    fn tables(&self, found: &mut BTreeSet<TableName>) {
+        found.insert(self.table.clone());
+    }
+
     fn write_sql(&self, out: &mut String) {
         Only(&self.table).write_sql(out);
         if let Some(columns) = &self.columns {

@@ -78,7 +78,8 @@ impl fmt::Display for Operation {
 }
 
 /// Whether generated columns of a table without a column list are published (18+).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum GeneratedColumns {
     /// They are not. Versions before 18 know nothing else.
     #[default]

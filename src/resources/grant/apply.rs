@@ -3,288 +3,291 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use futures_util::future::{try_join, try_join4};
 use tfplugin::{AttributePath, Diagnostics, path};
 
+use super::ledger::Ledger;
 use super::messages;
 use super::model::{Future, Model, Scope};
-use crate::handler::{Call, Db, Stop};
-use crate::postgres::grant::{self, Entry};
+use crate::handler::{Db, Stop};
+use crate::postgres::acl::{self, Difference, Found, Key, Name, Rights};
 use crate::postgres::marks::Nonce;
-use crate::postgres::privilege::{self, Holdings, TablePrivilege};
-use crate::postgres::table::{self, Tables};
-use crate::postgres::{self, Connection, Kind, RoleName, SchemaName, TableName, database, settings};
-use crate::target::{Company, Database, Error, GrantId, NaturalKey, ObjectId as _};
+use crate::postgres::{self, Connection, Kind, RoleName, TableName, Usage, grant, savepoint, table};
+use crate::target::{GrantId, NaturalKey};
 
-/// In private state: the entries that the role had before the grant. Destroy leaves them.
-const FOUND: &str = "preexisting";
-
-/// What of a database decides which privileges a scope comes to, and who can grant them.
-#[derive(Clone, Debug)]
-pub(super) struct Facts {
-    pub(super) tables: Tables,
-    /// The role that writes.
-    pub(super) writer: RoleName,
-    /// The roles that it may act for, itself among them.
-    pub(super) may_act_for: BTreeSet<RoleName>,
-    /// What the writer may grant beside that, by grant options.
-    pub(super) options: BTreeMap<TableName, BTreeSet<TablePrivilege>>,
-    pub(super) schema_owners: BTreeMap<SchemaName, RoleName>,
-    pub(super) database_owner: Option<RoleName>,
-}
-
-/// What a grant came to.
-pub(super) struct Given {
-    pub(super) facts: Facts,
-    /// What the role has now.
-    pub(super) held: Holdings,
-}
+/// Tables per GRANT or REVOKE: of what fails, no more than that runs again.
+const BATCH: usize = 50;
 
 /// What a transaction came to.
 struct Done {
-    given: Given,
-    found: BTreeSet<Entry>,
-    /// All that the role is to have, except what could not be granted.
-    entries: BTreeSet<Entry>,
-    left_out: BTreeSet<Entry>,
+    found: Found,
+    ledger: Ledger,
+    /// What the role shall have and could not be granted, on tables that are only in a schema.
+    left_out: Rights,
     /// Owners whose future tables could not be covered.
     out_of_reach: BTreeSet<RoleName>,
-    /// Of the former scope, what could not be revoked.
     left: Left,
 }
 
-/// Privileges that the role keeps, and who granted them.
-pub(super) type Left = BTreeMap<Entry, BTreeSet<RoleName>>;
+/// Privileges that the role keeps, and who granted them; nobody for an owner's own and for default privileges.
+pub(super) type Left = BTreeMap<String, BTreeSet<RoleName>>;
 
 /// What an update starts from.
 enum Before {
-    Managed {
-        scope: Scope,
-        found: BTreeSet<Entry>,
-    },
+    Managed(Scope),
     /// It was imported: what the role has beyond the configuration is left as found.
     Imported,
 }
 
-impl Facts {
-    /// From what reads share. Without what only a transaction needs.
-    pub(super) async fn shared(call: &Call<'_>, at: &Database, connect_as: Option<&RoleName>) -> Result<Self, Error> {
-        let (target, budget) = (call.target(), call.budget());
-        let tables = (*target.tables(at, &budget).await?).clone();
-        let may_act_for = (*target.may_act_for(at, connect_as, &budget).await?).clone();
-        let writer = match connect_as {
-            Some(role) => role.clone(),
-            None => target.default_role(at, &budget).await?,
-        };
-        Ok(Self {
-            tables,
-            writer,
-            may_act_for,
-            options: BTreeMap::new(),
-            schema_owners: BTreeMap::new(),
-            database_owner: None,
-        })
-    }
-
-    /// All facts, and what the role has; `None` if there is no such role.
-    async fn read(tx: &Connection, scope: &Scope) -> postgres::Result<(Self, Option<Holdings>)> {
-        let (objects, roles) = try_join(
-            try_join4(
-                table::read_all(tx),
-                table::schemas(tx),
-                database::read_all(tx),
-                privilege::grant_options(tx, None),
-            ),
-            try_join4(settings::read(tx), privilege::may_act_for(tx, None), privilege::read(tx, &scope.role), async {
-                Ok(())
-            }),
-        )
-        .await?;
-        let (tables, schema_owners, databases, options) = objects;
-        let (settings, may_act_for, held, ()) = roles;
-        let facts = Self {
-            tables,
-            writer: settings.current_user,
-            may_act_for,
-            options,
-            schema_owners,
-            database_owner: databases.get(&scope.database).map(|it| it.owner.clone()),
-        };
-        Ok((facts, held))
-    }
-
-    /// The owner of what an entry is about, if that exists.
-    pub(super) fn owner<'a>(&'a self, entry: &'a Entry) -> Option<&'a RoleName> {
-        match entry {
-            Entry::Connect(_) => self.database_owner.as_ref(),
-            Entry::Usage(schema) => self.schema_owners.get(schema),
-            Entry::Table(table, _) => self.tables.get(table).map(|it| &it.owner),
-            Entry::Future { owner, .. } => Some(owner),
-        }
-    }
-
-    /// Whether the writer acts for the owner.
-    pub(super) fn is_within_reach(&self, entry: &Entry) -> bool {
-        self.owner(entry).is_some_and(|it| self.may_act_for.contains(it))
-    }
-
-    /// Whether the writer can grant a privilege on a table: it acts for the owner, or has a grant option.
-    fn may_grant(&self, entry: &Entry) -> bool {
-        match entry {
-            Entry::Table(table, privilege) => {
-                let option = || self.options.get(table).is_some_and(|it| it.contains(privilege));
-                self.is_within_reach(entry) || option()
-            }
-            _ => self.is_within_reach(entry),
-        }
-    }
-
-    /// Whether the writer can revoke an entry: it acts for the owner, or for a role that granted it.
-    pub(super) fn may_revoke(&self, entry: &Entry, held: &Holdings) -> bool {
-        self.is_within_reach(entry) || !self.may_act_for.is_disjoint(&grant::grantors(held, entry))
-    }
-}
-
-/// Grants what is missing, and claims it for this instance.
-pub(super) async fn create(db: &Db<'_>, plan: &Model) -> Result<Given, Diagnostics> {
+/// Grants what is missing, and claims it for this instance. Returns what is missing still.
+pub(super) async fn create(db: &Db<'_>, plan: &Model) -> Result<BTreeSet<String>, Diagnostics> {
     give(db, plan, None).await
 }
 
 /// Grants what is missing, and revokes what the plan leaves out.
-pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: &Model) -> Result<Given, Diagnostics> {
-    let before = if prior.is_imported() {
-        Before::Imported
-    } else {
-        Before::Managed { scope: prior.scope()?, found: found_before(db) }
-    };
+pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: &Model) -> Result<BTreeSet<String>, Diagnostics> {
+    let before = if prior.is_imported() { Before::Imported } else { Before::Managed(prior.scope()?) };
     give(db, plan, Some(&before)).await
 }
 
-async fn give(db: &Db<'_>, plan: &Model, before: Option<&Before>) -> Result<Given, Diagnostics> {
-    let (call, scope) = (db.call(), plan.scope()?);
+async fn give(db: &Db<'_>, plan: &Model, before: Option<&Before>) -> Result<BTreeSet<String>, Diagnostics> {
+    let (call, scope, writer) = (db.call(), plan.scope()?, writer(db, plan).await?);
     let nonce = call.claim(&GrantId { database: db.at().clone(), role: scope.role.clone() });
-    // After a lost COMMIT the work runs again and finds what it granted itself: what the first run found counts.
-    let first: Mutex<Option<BTreeSet<Entry>>> = Mutex::default();
+    // After a lost COMMIT the work runs again and finds what it granted itself: what the first run noted counts.
+    let first: Mutex<Option<Ledger>> = Mutex::default();
     let done = db
         .transaction(&plan.connect_as, async |tx, attempt| {
-            let mut done = attempt_to_give(db, &tx, &scope, before).await?;
+            let mut done = attempt_to_give(db, &tx, &scope, &writer, before).await?;
             let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
             match first.as_ref().filter(|_| attempt.after_lost_commit) {
-                Some(found) => done.found.clone_from(found),
-                None => *first = Some(done.found.clone()),
+                Some(noted) => done.ledger = noted.clone(),
+                None => *first = Some(done.ledger.clone()),
             }
             // Before the lock is released, so that a waiting delete of another instance sees it.
-            for entry in &done.entries {
-                call.target().natural_keys().remember(key(db, &scope.role, entry), nonce.clone());
+            for key in scope.wanted(&done.found, &writer).keys() {
+                call.target().natural_keys().remember(natural_key(db, &scope.role, key), nonce.clone());
             }
             Ok(done)
         })
         .await;
     let done = done.map_err(|stop| stop.explain(call, at))?;
-    call.cx().set_private(FOUND, &done.found);
-    let (facts, role) = (&done.given.facts, &scope.role);
+    done.ledger.store(call.cx());
     if !done.left_out.is_empty() {
-        call.cx().warn(messages::left_out(role, &done.left_out, facts));
+        call.cx().warn(messages::left_out(&done.left_out, &done.found));
     }
     if !done.out_of_reach.is_empty() {
-        call.cx().warn(messages::future_tables_left_out(&scope, &facts.writer, &done.out_of_reach));
+        call.cx().warn(messages::future_tables_left_out(&scope, &writer, &done.out_of_reach));
     }
     if !done.left.is_empty() {
-        call.cx().warn(messages::kept(role, &done.left));
+        call.cx().warn(messages::kept(&scope.role, &done.left));
     }
-    Ok(done.given)
+    Ok(described(&done.left_out).collect())
 }
 
-async fn attempt_to_give(db: &Db<'_>, tx: &Connection, scope: &Scope, before: Option<&Before>) -> Result<Done, Stop> {
+async fn attempt_to_give(
+    db: &Db<'_>,
+    tx: &Connection,
+    scope: &Scope,
+    writer: &RoleName,
+    before: Option<&Before>,
+) -> Result<Done, Stop> {
     tx.run(&grant::lock()).await?;
-    let (facts, held) = Facts::read(tx, scope).await?;
-    let held = held.ok_or_else(|| messages::missing_role(&scope.role))?;
-    unless_absent(scope, &facts)?;
-    let out_of_reach = scope.out_of_reach(&facts);
+    let ledger = Ledger::load(db.call().cx());
+    let former = match before {
+        Some(Before::Managed(former)) => Some(former),
+        Some(Before::Imported) | None => None,
+    };
+    let all = scope.to_read(former, &ledger);
+    let mut owners = scope.named_owners();
+    owners.insert(writer.clone());
+    let mut found = acl::read(tx, &all, &owners).await?.ok_or_else(|| messages::missing_role(&scope.role))?;
+    unless_absent(scope, &found, tx)?;
+    let out_of_reach = scope.out_of_reach(&found, writer);
     if matches!(scope.future, Future::These(_)) && !out_of_reach.is_empty() {
-        return Err(messages::future_tables_refused(&facts.writer, &out_of_reach).into());
+        return Err(messages::future_tables_refused(writer, &out_of_reach).into());
     }
-    let wanted = scope.wanted(&facts);
-    let all = wanted.entries(&facts.tables);
-    // Of the tables that are only in a schema, some may be of owners that the writer cannot act for.
-    let is_foreign =
-        |it: &&Entry| matches!(it, Entry::Table(table, _) if !scope.tables.contains(table)) && !facts.may_grant(it);
-    let missing = wanted.missing(&facts.tables, &held);
-    let left_out: BTreeSet<Entry> = missing.iter().filter(is_foreign).cloned().collect();
-    let to_give = &missing - &left_out;
-    let entries = &all - &left_out;
-    let found = found(db, scope, &facts, &held, &entries, &to_give, before);
+    let wanted = scope.wanted(&found, writer);
+    // The notes of another database say nothing of this one.
+    let notes = before.filter(|_| ledger.is_of(&found)).map(|it| (it, ledger.of(&found)));
+    let before_all = noted(db, scope, &found, &wanted, notes);
 
-    let (take, mut left) = match before {
-        Some(Before::Managed { scope: former, found }) => {
-            let mut keep: BTreeSet<Entry> = found | &entries;
-            // Of the owners found once, some may own nothing now: what was set for them stays in scope.
-            keep.extend(held.entries().filter(|it| is_future(it) && scope.covers(it, &facts.tables)));
-            to_revoke(db, former, &facts, &held, keep)
-        }
-        Some(Before::Imported) | None => (BTreeSet::new(), Left::new()),
+    let mut keep: BTreeSet<Key> = before_all.clone();
+    keep.extend(scope.covered(&found).into_keys());
+    let mut difference = match former {
+        Some(former) => to_revoke(db, &found, &all, &former.covered(&found), &keep),
+        None => Difference::default(),
     };
-    let granted = tx.run(&grant::grant(&scope.role, &to_give, &facts.tables)).await;
-    granted.map_err(|error| messages::refused(error, &scope.role, &to_give, &facts))?;
-    tx.run(&grant::revoke(&scope.role, &take, &facts.tables)).await?;
-    let now = if to_give.is_empty() && take.is_empty() {
-        held
-    } else {
-        privilege::read(tx, &scope.role).await?.unwrap_or_default()
-    };
-    // A GRANT that does nothing is only a warning of the server (SQLSTATE 01007).
-    let still: BTreeSet<Entry> = to_give.into_iter().filter(|it| !grant::holds(&now, it)).collect();
-    if !still.is_empty() {
-        return Err(messages::nothing_granted(&scope.role, &still, &facts).into());
+    if scope.is_authoritative && !matches!(before, Some(Before::Imported)) {
+        let surplus = to_revoke(db, &found, &all, &scope.everything(&found), &wanted.keys().copied().collect());
+        difference.revoke.extend(surplus.revoke);
+        difference.left.extend(surplus.left);
     }
-    left.extend(still_held(&now, take));
-    Ok(Done { given: Given { facts, held: now }, found, entries, left_out, out_of_reach, left })
+    let left_out = grant_all(tx, scope, writer, &all, &owners, &mut found).await?;
+    let left = revoke_all(tx, scope, &all, &owners, &mut found, &difference).await?;
+    let ledger = Ledger::new(&found, before_all, &scope.wanted(&found, writer));
+    Ok(Done { found, ledger, left_out, out_of_reach, left })
 }
 
 /// What the role had before this grant. Another instance of this process may have granted it just now: that is not found.
-fn found(
+fn noted(
     db: &Db<'_>,
     scope: &Scope,
-    facts: &Facts,
-    held: &Holdings,
-    entries: &BTreeSet<Entry>,
-    to_give: &BTreeSet<Entry>,
-    before: Option<&Before>,
-) -> BTreeSet<Entry> {
-    let is_held = |it: &&Entry| grant::holds(held, it) && !is_of_another(db, &scope.role, it);
-    match before {
-        None => entries.iter().filter(is_held).cloned().collect(),
-        Some(Before::Imported) => &scope.held(&facts.tables, held) - entries,
-        Some(Before::Managed { scope: former, found }) => {
-            let is_new = |it: &&Entry| !former.covers(it, &facts.tables);
-            let found = found - to_give;
-            found.into_iter().chain(entries.iter().filter(is_new).filter(is_held).cloned()).collect()
+    found: &Found,
+    wanted: &Rights,
+    notes: Option<(&Before, BTreeSet<Key>)>,
+) -> BTreeSet<Key> {
+    let held = |rights: &Rights| -> BTreeSet<Key> {
+        let mine = rights.iter().filter(|(key, name)| found.holds(key, name));
+        mine.map(|(key, _)| *key).filter(|key| !is_of_another(db, &scope.role, key)).collect()
+    };
+    match notes {
+        None => held(wanted),
+        Some((Before::Imported, _)) => {
+            held(&scope.everything(found)).into_iter().filter(|it| !wanted.contains_key(it)).collect()
+        }
+        Some((Before::Managed(former), noted)) => {
+            let (covered, missing) = (former.covered(found), found.missing(wanted));
+            let new = held(wanted).into_iter().filter(|it| !covered.contains_key(it));
+            noted.into_iter().filter(|it| !missing.contains_key(it)).chain(new).collect()
         }
     }
+}
+
+/// Grants what is missing, batch by batch. Returns what only other owners can grant.
+async fn grant_all(
+    tx: &Connection,
+    scope: &Scope,
+    writer: &RoleName,
+    all: &acl::Scope,
+    owners: &BTreeSet<RoleName>,
+    found: &mut Found,
+) -> Result<Rights, Stop> {
+    let missing = found.missing(&scope.wanted(found, writer));
+    let (left_out, to_give): (Rights, Rights) =
+        missing.into_iter().partition(|(key, name)| scope.is_only_in_schema(name) && !may_grant(found, key, name));
+    if to_give.is_empty() {
+        return Ok(left_out);
+    }
+    run(tx, all, &to_give, acl::grant, |error| messages::refused(error, &to_give, found)).await?;
+    *found = read_again(tx, scope, all, owners).await?;
+    unless_absent(scope, found, tx)?;
+    // A GRANT that does nothing is only a warning of the server (SQLSTATE 01007). A table that appeared meanwhile shows as
+    // missing in the next plan: waiting for a quiet moment may never end.
+    let still: Rights = found.missing(&to_give).into_iter().filter(|(_, name)| exists(found, name)).collect();
+    if still.is_empty() { Ok(left_out) } else { Err(messages::nothing_granted(&still, found).into()) }
+}
+
+/// Revokes, puts back the privileges on columns that a REVOKE took along, and tells what the role has still.
+async fn revoke_all(
+    tx: &Connection,
+    scope: &Scope,
+    all: &acl::Scope,
+    owners: &BTreeSet<RoleName>,
+    found: &mut Found,
+    difference: &Difference,
+) -> Result<Left, Stop> {
+    let mut left = told(found, &difference.left);
+    if difference.revoke.is_empty() {
+        return Ok(left);
+    }
+    let before = found.clone();
+    run(tx, all, &difference.revoke, acl::revoke, Stop::Server).await?;
+    *found = read_again(tx, scope, all, owners).await?;
+    tx.run(&acl::lost_columns(&before, found)).await?;
+    let still = difference.revoke.iter().filter(|(key, name)| is_still_held(found, key, name));
+    left.extend(told(found, &still.map(owned).collect()));
+    Ok(left)
+}
+
+/// Runs the statements of some rights in batches. Tables come and go meanwhile: a batch that misses one runs again without
+/// it.
+async fn run(
+    tx: &Connection,
+    all: &acl::Scope,
+    rights: &Rights,
+    statements: fn(&RoleName, &Rights) -> Vec<postgres::Statement>,
+    refused: impl Fn(postgres::Error) -> Stop,
+) -> Result<(), Stop> {
+    for mut batch in batches(rights) {
+        while !batch.is_empty() {
+            let statements = statements(&all.role, &batch);
+            let done = savepoint::run(tx, &statements, postgres::Error::is_of_vanished).await.map_err(&refused)?;
+            let Err(error) = done else { break };
+            let before = batch.len();
+            let tables = batch.values().filter_map(table_of).cloned().collect();
+            let there = table::read(tx, &tables).await?;
+            batch.retain(|_, name| table_of(name).is_none_or(|it| there.get(it).is_some()));
+            // An event trigger may miss an object of its own: then nothing of the batch has vanished, and the error stands.
+            if batch.len() == before {
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn table_of(name: &Name) -> Option<&TableName> {
+    match name {
+        Name::Table(table) => Some(table),
+        Name::Database(_) | Name::Schema(_) | Name::Future { .. } => None,
+    }
+}
+
+/// Rights on tables in batches of one statement, what is above tables and future ones apart.
+fn batches(rights: &Rights) -> Vec<Rights> {
+    let mut above = Rights::new();
+    let mut future = Rights::new();
+    let mut by_table: BTreeMap<&TableName, Rights> = BTreeMap::new();
+    for (key, name) in rights {
+        let list = match name {
+            Name::Database(_) | Name::Schema(_) => &mut above,
+            Name::Future { .. } => &mut future,
+            Name::Table(table) => by_table.entry(table).or_default(),
+        };
+        list.insert(*key, name.clone());
+    }
+    let mut by_oid: Vec<Rights> = by_table.into_values().collect();
+    by_oid.sort();
+    let tables = by_oid.chunks(BATCH).map(|batch| batch.iter().flatten().map(owned).collect());
+    [above].into_iter().chain(tables).chain([future]).filter(|it: &Rights| !it.is_empty()).collect()
+}
+
+fn owned((key, name): (&Key, &Name)) -> (Key, Name) {
+    (*key, name.clone())
+}
+
+async fn read_again(
+    tx: &Connection,
+    scope: &Scope,
+    all: &acl::Scope,
+    owners: &BTreeSet<RoleName>,
+) -> Result<Found, Stop> {
+    Ok(acl::read(tx, all, owners).await?.ok_or_else(|| messages::missing_role(&scope.role))?)
 }
 
 /// Revokes what the role has in the scope, except what was found there.
 pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics> {
     let (call, scope) = (db.call(), state.scope()?);
+    call.leaves(&GrantId { database: db.at().clone(), role: scope.role.clone() });
     if state.is_imported() {
         call.cx().warn(messages::kept_after_import(&scope.role));
         return Ok(());
     }
-    let found = found_before(db);
-    let Some(mut session) = db.remover(&state.connect_as, Company::Shared).await? else { return Ok(()) };
+    let ledger = Ledger::load(call.cx());
+    let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
+    let (all, owners) = (scope.to_read(None, &ledger), scope.named_owners());
     let left = db
         .transaction_on(&mut session, async |tx, _| {
             tx.run(&grant::lock()).await?;
-            let (facts, held) = Facts::read(&tx, &scope).await?;
             // Its role is gone, and so are the privileges.
-            let Some(held) = held else { return Ok(Left::new()) };
-            let (take, mut left) = to_revoke(db, &scope, &facts, &held, found.clone());
-            tx.run(&grant::revoke(&scope.role, &take, &facts.tables)).await?;
-            if !take.is_empty() {
-                let now = privilege::read(&tx, &scope.role).await?.unwrap_or_default();
-                left.extend(still_held(&now, take));
+            let Some(mut found) = acl::read(&tx, &all, &owners).await? else { return Ok(Left::new()) };
+            if !ledger.is_of(&found) {
+                return Err(messages::restored(&scope.role).into());
             }
-            release(db, &scope, &facts);
+            let mut rights = scope.covered(&found);
+            rights.extend(found.granted(&all, &scope.privileges));
+            let difference = to_revoke(db, &found, &all, &rights, &ledger.of(&found));
+            let left = revoke_all(&tx, &scope, &all, &owners, &mut found, &difference).await?;
+            release(db, &scope.role, rights.keys());
             Ok(left)
         })
         .await
@@ -295,79 +298,84 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics
     Ok(())
 }
 
-/// Refuses a scope whose members do not exist, with their names.
-fn unless_absent(scope: &Scope, facts: &Facts) -> Result<(), Stop> {
-    let schemas: BTreeSet<&SchemaName> =
-        scope.schemas.iter().filter(|it| !facts.schema_owners.contains_key(*it)).collect();
+/// What of some rights is revoked. What another instance of this process granted stays, without a word.
+fn to_revoke(db: &Db<'_>, found: &Found, all: &acl::Scope, rights: &Rights, keep: &BTreeSet<Key>) -> Difference {
+    let role = &all.role;
+    let of_another = rights.keys().filter(|it| is_of_another(db, role, it)).copied();
+    found.to_revoke(all, rights, &keep.iter().copied().chain(of_another).collect())
+}
+
+/// Refuses a scope whose members do not exist, or whose privileges the server does not have, with their names.
+fn unless_absent(scope: &Scope, found: &Found, tx: &Connection) -> Result<(), Stop> {
+    if scope.wants_maintain() && !tx.version().has_maintain() {
+        return Err(messages::no_maintain(tx.version()).into());
+    }
+    let schemas: BTreeSet<_> = scope.schemas.iter().filter(|it| !found.schemas.contains_key(*it)).collect();
     if !schemas.is_empty() {
         return Err(messages::missing_schemas(&schemas).into());
     }
-    let tables: BTreeSet<&TableName> = scope.tables.iter().filter(|it| facts.tables.get(it).is_none()).collect();
+    let tables: BTreeSet<_> = scope.tables.iter().filter(|it| !found.tables.contains_key(*it)).collect();
     if tables.is_empty() { Ok(()) } else { Err(messages::missing_tables(&tables).into()) }
 }
 
-/// What of a scope is revoked, and what should be and is not the writer's to revoke.
-fn to_revoke(
-    db: &Db<'_>,
-    scope: &Scope,
-    facts: &Facts,
-    held: &Holdings,
-    mut keep: BTreeSet<Entry>,
-) -> (BTreeSet<Entry>, Left) {
-    let mut left = Left::new();
-    // Default privileges that the scope does not speak of were set by others.
-    keep.extend(held.entries().filter(|it| is_future(it) && !scope.covers(it, &facts.tables)));
-    let wanted = scope.wanted(facts);
-    loop {
-        let take = wanted.to_take_back(&facts.tables, held, &keep);
-        let (ours, others): (BTreeSet<Entry>, BTreeSet<Entry>) =
-            take.into_iter().partition(|it| !is_of_another(db, &scope.role, it) && facts.may_revoke(it, held));
-        if others.is_empty() {
-            return (ours, left);
-        }
-        let kept = others.iter().filter(|it| !is_of_another(db, &scope.role, it));
-        left.extend(kept.map(|it| (it.clone(), grant::grantors(held, it))));
-        // What stays may need the USAGE and CONNECT above it.
-        keep.extend(others);
+/// Whether the connected role can grant a privilege on a table: it acts for the owner, or has a grant option.
+fn may_grant(found: &Found, key: &Key, name: &Name) -> bool {
+    let Name::Table(table) = name else { return true };
+    let Some(it) = found.tables.get(table) else { return true };
+    let option = it.grant_options.iter().any(|option| acl::Right::Table(*option) == key.right);
+    option || found.membership.acts_for(&it.table.owner)
+}
+
+fn exists(found: &Found, name: &Name) -> bool {
+    match name {
+        Name::Database(_) => true,
+        Name::Schema(schema) | Name::Future { schema, .. } => found.schemas.contains_key(schema),
+        Name::Table(table) => found.tables.contains_key(table),
     }
 }
 
-/// What is still held after its REVOKE. A default privilege without a schema stands for every schema, and stays.
-fn still_held(now: &Holdings, taken: BTreeSet<Entry>) -> Left {
-    let still = taken.into_iter().filter(|it| grant::holds(now, it) && (!is_future(it) || held_in_schema(now, it)));
-    still.map(|it| (it.clone(), grant::grantors(now, &it))).collect()
+/// Whether a REVOKE left something. A default privilege without a schema stands for every schema, and stays.
+fn is_still_held(found: &Found, key: &Key, name: &Name) -> bool {
+    match name {
+        Name::Future { owner, schema } => {
+            let here = found.future.get(&(owner.clone(), Some(schema.clone())));
+            here.is_some_and(|(_, held)| held.iter().any(|it| acl::Right::Table(*it) == key.right))
+        }
+        _ => found.holds(key, name),
+    }
 }
 
-fn held_in_schema(held: &Holdings, entry: &Entry) -> bool {
-    held.entries().any(|it| it == *entry)
+fn told(found: &Found, rights: &Rights) -> Left {
+    rights.iter().map(|(key, name)| (acl::describe(key, name), found.grantors(key, name))).collect()
 }
 
-fn is_future(entry: &Entry) -> bool {
-    matches!(entry, Entry::Future { .. })
+pub(super) fn described(rights: &Rights) -> impl Iterator<Item = String> + '_ {
+    rights.iter().map(|(key, name)| acl::describe(key, name))
 }
 
-fn found_before(db: &Db<'_>) -> BTreeSet<Entry> {
-    db.call().cx().private().get(FOUND).unwrap_or_default()
+async fn writer(db: &Db<'_>, plan: &Model) -> Result<RoleName, Diagnostics> {
+    if let Some(role) = plan.connect_as.known() {
+        return Ok(role.clone());
+    }
+    let call = db.call();
+    call.target().default_role(db.at(), &call.budget()).await.map_err(|error| call.failed(&error))
 }
 
-fn key(db: &Db<'_>, role: &RoleName, entry: &Entry) -> NaturalKey {
-    let entry = entry.to_string();
-    let parts = db.at().parts().into_iter().chain([role.as_str(), entry.as_str()]);
-    NaturalKey::new("privilege", parts)
+fn natural_key(db: &Db<'_>, role: &RoleName, key: &Key) -> NaturalKey {
+    let key = format!("{key:?}");
+    NaturalKey::new("privilege", db.at().parts().into_iter().chain([role.as_str(), key.as_str()]))
 }
 
 /// Whether another instance of this process granted or adopted it.
-fn is_of_another(db: &Db<'_>, role: &RoleName, entry: &Entry) -> bool {
-    let own = db.call().nonce();
-    db.call().target().natural_keys().is_held_by_another(&key(db, role, entry), own.as_ref())
+fn is_of_another(db: &Db<'_>, role: &RoleName, key: &Key) -> bool {
+    let own: Option<Nonce> = db.call().nonce();
+    db.call().target().natural_keys().is_held_by_another(&natural_key(db, role, key), own.as_ref())
 }
 
 /// Forgets what this instance granted, also what stays because it was found or others need it.
-fn release(db: &Db<'_>, scope: &Scope, facts: &Facts) {
-    for entry in scope.wanted(facts).entries(&facts.tables) {
-        if !is_of_another(db, &scope.role, &entry) {
-            db.call().target().natural_keys().forget(&key(db, &scope.role, &entry));
-        }
+fn release<'k>(db: &Db<'_>, role: &RoleName, keys: impl Iterator<Item = &'k Key>) {
+    for key in keys.filter(|it| !is_of_another(db, role, it)) {
+        db.call().target().natural_keys().forget(&natural_key(db, role, key));
     }
 }
 

@@ -5,28 +5,65 @@ use std::sync::Arc;
 
 use tfplugin::{Diagnostics, Plan, path};
 
-use super::apply::Facts;
+use super::messages;
 use super::model::{Model, Scope};
 use crate::checks::{tables_exist, tables_grantable};
 use crate::handler::{Call, Context};
 use crate::postgres::grant::Entry;
-use crate::postgres::{Connection, RoleName, TableName, privilege};
-use crate::target::{DatabaseLocation, Error};
+use crate::postgres::table::Tables;
+use crate::postgres::{Connection, RoleName, ServerVersion, TableName, privilege};
+use crate::target::{Database, DatabaseLocation, Error};
+
+/// What of a database decides which privileges a scope comes to, as reads share it.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) tables: Tables,
+    /// The role that writes.
+    pub(super) writer: RoleName,
+    /// The roles that it may act for, itself among them.
+    pub(super) may_act_for: BTreeSet<RoleName>,
+}
+
+impl Facts {
+    pub(super) async fn shared(call: &Call<'_>, at: &Database, connect_as: Option<&RoleName>) -> Result<Self, Error> {
+        let (target, budget) = (call.target(), call.budget());
+        let tables = (*target.tables(at, &budget).await?).clone();
+        let may_act_for = (*target.may_act_for(at, connect_as, &budget).await?).clone();
+        let writer = match connect_as {
+            Some(role) => role.clone(),
+            None => target.default_role(at, &budget).await?,
+        };
+        Ok(Self { tables, writer, may_act_for })
+    }
+}
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let call = Call::new(cx, "check the grant");
     let policy = call.policy();
+    let location = call.checked_location(planned, plan.config.as_ref());
+    if let Some(location) = location.as_ref().filter(|_| planned.scope().is_ok_and(|it| it.wants_maintain())) {
+        match version(&call, location).await {
+            Ok(version) if !version.has_maintain() => return messages::no_maintain(version).into(),
+            Ok(_) => {}
+            Err(error) => return call.unseen(location).told(&error),
+        }
+    }
     if !policy.asks(&tables_exist::CHECK) && !policy.asks(&tables_grantable::CHECK) {
         return Diagnostics::none();
     }
-    let location = call.checked_location(planned, plan.config.as_ref());
     let unknown = planned.schemas.is_unknown() || planned.tables.is_unknown() || planned.connect_as.is_unknown();
     let (Some(location), Ok(scope), false) = (location, planned.scope(), unknown) else { return Diagnostics::none() };
     match facts(&call, &location, &scope, planned.connect_as.known()).await {
         Ok(found) => found,
         Err(error) => call.unseen(&location).told(&error),
     }
+}
+
+async fn version(call: &Call<'_>, location: &DatabaseLocation) -> Result<ServerVersion, Error> {
+    let (target, budget) = (call.target(), call.budget());
+    let at = target.database(location, &budget).await?;
+    target.read(&at, &budget, "reading the version", |it: Arc<Connection>| async move { Ok(it.version()) }).await
 }
 
 /// All checks of a grant.
@@ -46,7 +83,7 @@ async fn facts(
     if !policy.asks(&tables_grantable::CHECK) || !facts.may_act_for.contains(&facts.writer) {
         return Ok(found);
     }
-    let missing = scope.wanted(&facts).missing(&facts.tables, &held);
+    let missing = scope.missing(&facts, &held);
     let to_give: BTreeSet<TableName> = missing
         .into_iter()
         .filter_map(|it| match it {

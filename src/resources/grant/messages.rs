@@ -5,12 +5,12 @@ use std::fmt::Display;
 
 use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
-use super::apply::{Facts, Left};
+use super::apply::Left;
 use super::model::{Model, Scope};
 use crate::handler::Stop;
 use crate::handler::words::{enumerate, sentence};
-use crate::postgres::grant::{self, Entry};
-use crate::postgres::{Error, Kind, RoleName, SchemaName, TableName};
+use crate::postgres::acl::{self, Found, Key, Name, Object, Right, Rights};
+use crate::postgres::{Error, Kind, RoleName, SchemaName, ServerVersion, TableName};
 
 /// Entries and statements that a message lists before it only counts.
 const SHOWN: usize = 10;
@@ -56,70 +56,115 @@ fn absent_detail<T: Display>(argument: &str, missing: &BTreeSet<T>) -> String {
     )
 }
 
+pub(super) fn no_maintain(version: ServerVersion) -> Diagnostic {
+    let detail = "The privilege `MAINTAIN` requires Postgres 17 or later. Remove it from `privileges`.";
+    Diagnostic::error(format!("Not supported by Postgres {}", version.major()), detail).at(path!(privileges))
+}
+
+/// `future_tables` speaks of schemas.
+pub(super) fn future_tables_without_schemas(config: &Model) -> Diagnostics {
+    let no_schemas = match &config.schemas {
+        Attr::Null => true,
+        Attr::Known(schemas) => schemas.is_empty(),
+        Attr::Unknown => false,
+    };
+    if !no_schemas || !config.future_tables.is_true() {
+        return Diagnostics::none();
+    }
+    let detail = "Default privileges are set for whole schemas. Set `schemas`, or remove `future_tables`.";
+    Diagnostic::error("`future_tables` without `schemas`", detail).at(path!(future_tables)).into()
+}
+
+/// `PUBLIC` is a word of the grammar, and no name of a role (manual, GRANT).
+pub(super) fn every_role(config: &Model) -> Diagnostics {
+    if config.role.known().is_none_or(|it| it.as_str() != "public") {
+        return Diagnostics::none();
+    }
+    let detail =
+        "`PUBLIC` stands for every role, including those created later. This resource grants to one role. Name it.";
+    Diagnostic::error("`public` is not a role", detail).at(path!(role)).into()
+}
+
 /// The server refused a GRANT; it does not name the owners.
-pub(super) fn refused(error: Error, role: &RoleName, entries: &BTreeSet<Entry>, facts: &Facts) -> Stop {
-    let foreign: BTreeSet<Entry> = entries.iter().filter(|it| !facts.is_within_reach(it)).cloned().collect();
+pub(super) fn refused(error: Error, rights: &Rights, found: &Found) -> Stop {
+    let foreign: Rights =
+        rights.iter().filter(|(_, name)| is_foreign(name, found)).map(|(k, n)| (*k, n.clone())).collect();
     if error.kind() != Kind::InsufficientPrivilege || foreign.is_empty() {
         return error.into();
     }
     let answer = format!("{} (SQLSTATE 42501)", sentence(error.message()));
-    not_granted(&answer, role, &foreign, facts).into()
+    not_granted(&answer, &foreign, found).into()
 }
 
 /// The server took a GRANT and did nothing (SQLSTATE 01007).
-pub(super) fn nothing_granted(role: &RoleName, still: &BTreeSet<Entry>, facts: &Facts) -> Diagnostic {
-    not_granted("The server granted nothing (SQLSTATE 01007)", role, still, facts)
+pub(super) fn nothing_granted(still: &Rights, found: &Found) -> Diagnostic {
+    not_granted("The server granted nothing (SQLSTATE 01007)", still, found)
 }
 
-fn not_granted(answer: &str, role: &RoleName, entries: &BTreeSet<Entry>, facts: &Facts) -> Diagnostic {
+fn not_granted(answer: &str, rights: &Rights, found: &Found) -> Diagnostic {
     let detail = format!(
         "{answer}: `{}` cannot grant these privileges.\n{}\n\nNothing was changed.\n\n{}",
-        facts.writer,
-        list(entries.iter().map(|it| of_owner(it, facts))),
-        advice(role, entries, facts)
+        found.membership.role,
+        list(rights.iter().map(|(key, name)| of_owner(key, name, found))),
+        advice(rights, found)
     );
     Diagnostic::error("The connecting role cannot grant the privileges", detail).at(path!(connect_as))
 }
 
 /// Privileges on tables of a schema that only their owners can grant.
-pub(super) fn left_out(role: &RoleName, entries: &BTreeSet<Entry>, facts: &Facts) -> Diagnostic {
+pub(super) fn left_out(rights: &Rights, found: &Found) -> Diagnostic {
     let detail = format!(
         "`{}` cannot grant these privileges, so they stay in `missing`:\n{}\n\n{}",
-        facts.writer,
-        list(entries.iter().map(|it| of_owner(it, facts))),
-        advice(role, entries, facts)
+        found.membership.role,
+        list(rights.iter().map(|(key, name)| of_owner(key, name, found))),
+        advice(rights, found)
     );
-    Diagnostic::warning(format!("Role `{role}` lacks privileges on tables of other owners"), detail).at(path!(schemas))
+    let summary = format!("Role `{}` lacks privileges on tables of other owners", found.grantee.name);
+    Diagnostic::warning(summary, detail).at(path!(schemas))
+}
+
+fn owner<'a>(name: &'a Name, found: &'a Found) -> Option<&'a RoleName> {
+    match name {
+        Name::Database(_) => Some(&found.database.owner),
+        Name::Schema(schema) => found.schemas.get(schema).map(|it| &it.owner),
+        Name::Table(table) => found.tables.get(table).map(|it| &it.table.owner),
+        Name::Future { owner, .. } => Some(owner),
+    }
+}
+
+fn is_foreign(name: &Name, found: &Found) -> bool {
+    owner(name, found).is_some_and(|it| !found.membership.acts_for(it))
 }
 
 /// `SELECT ON TABLE public.t (owner: alice)`
-fn of_owner(entry: &Entry, facts: &Facts) -> String {
-    match facts.owner(entry).filter(|_| !facts.is_within_reach(entry)) {
-        Some(owner) => format!("{entry} (owner: `{owner}`)"),
-        None => entry.to_string(),
+fn of_owner(key: &Key, name: &Name, found: &Found) -> String {
+    let described = acl::describe(key, name);
+    match owner(name, found).filter(|_| is_foreign(name, found)) {
+        Some(owner) => format!("{described} (owner: `{owner}`)"),
+        None => described,
     }
 }
 
 /// What helps on every version: on 16 and newer neither side can make the one a member of the other without the ADMIN
 /// option (manual, GRANT).
-fn advice(role: &RoleName, entries: &BTreeSet<Entry>, facts: &Facts) -> String {
+fn advice(rights: &Rights, found: &Found) -> String {
+    let owners: BTreeSet<&RoleName> = rights.values().filter_map(|it| owner(it, found)).collect();
     let mut parts = Vec::new();
-    let owners: BTreeSet<&RoleName> = entries.iter().filter_map(|it| facts.owner(it)).collect();
-    for owner in owners.iter().filter(|it| !facts.may_act_for.contains(**it)) {
-        let theirs: BTreeSet<Entry> = entries.iter().filter(|it| facts.owner(it) == Some(owner)).cloned().collect();
-        let statements = grant::grant(role, &theirs, &facts.tables);
-        let statements = statements.iter().map(|it| cut(&it.to_string()));
-        parts.push(format!("Run as `{owner}`, once:\n{}", list(statements)));
-    }
-    if let Some(owner) = owners.first().filter(|_| owners.len() == 1 && !parts.is_empty()) {
-        parts.push(format!(
-            "If `{owner}` owns everything that this grant covers, `connect_as = \"{owner}\"` works too."
-        ));
+    for it in owners.iter().filter(|it| !found.membership.acts_for(it)) {
+        let theirs = rights.iter().filter(|(_, name)| owner(name, found) == Some(it));
+        let theirs: Rights = theirs.map(|(key, name)| (*key, name.clone())).collect();
+        let statements = acl::grant(&found.grantee.name, &theirs);
+        parts.push(format!("Run as `{it}`, once:\n{}", list(statements.iter().map(|it| cut(&it.to_string())))));
     }
     if parts.is_empty() {
         return "Set `connect_as` to a role that can grant them.".to_owned();
     }
-    parts.push("What a role has already is not granted again, and stays at destroy.".to_owned());
+    if let Some(owner) = owners.first().filter(|_| owners.len() == 1) {
+        parts.push(format!(
+            "If `{owner}` owns everything that this grant covers, `connect_as = \"{owner}\"` works too."
+        ));
+    }
+    parts.push("What the role has already is not granted again, and stays at destroy.".to_owned());
     parts.join("\n\n")
 }
 
@@ -157,13 +202,11 @@ pub(super) fn future_tables_left_out(scope: &Scope, writer: &RoleName, owners: &
     let role = &scope.role;
     let statements = scope.schemas.iter().flat_map(|schema| {
         let of_owner = |owner: &RoleName| {
-            let privileges = scope.privileges.iter();
-            let entries = privileges.map(|privilege| Entry::Future {
-                owner: owner.clone(),
-                schema: schema.clone(),
-                privilege: *privilege,
-            });
-            grant::grant(role, &entries.collect(), &[].into_iter().collect())
+            let name = Name::Future { owner: owner.clone(), schema: schema.clone() };
+            // The statements are by name: the oids do not matter.
+            let object = Object::Future { owner: 0, schema: 0 };
+            let rights = scope.privileges.iter().map(|it| (Key { object, right: Right::Table(*it) }, name.clone()));
+            acl::grant(role, &rights.collect())
         };
         owners.iter().flat_map(of_owner).map(|it| cut(&it.to_string())).collect::<Vec<_>>()
     });
@@ -178,9 +221,12 @@ pub(super) fn future_tables_left_out(scope: &Scope, writer: &RoleName, owners: &
 
 /// Privileges that stay, because the connecting role cannot revoke them.
 pub(super) fn kept(role: &RoleName, left: &Left) -> Diagnostic {
-    let lines = left.iter().map(|(entry, by)| {
-        if by.is_empty() { entry.to_string() } else { format!("{entry}, granted by {}", enumerate(by)) }
-    });
+    let lines =
+        left.iter().map(
+            |(entry, by)| {
+                if by.is_empty() { entry.clone() } else { format!("{entry}, granted by {}", enumerate(by)) }
+            },
+        );
     let detail = format!(
         "The connecting role cannot revoke them. Only the roles that granted them, or the owners, can:\n{}\n\nThey were only \
          removed from the state.",
@@ -193,4 +239,12 @@ pub(super) fn kept_after_import(role: &RoleName) -> Diagnostic {
     let detail = "The grant was imported and not applied since, so which privileges it stands for is not known. It was only \
                   removed from the state.";
     Diagnostic::warning(format!("Role `{role}` keeps its privileges"), detail)
+}
+
+/// The OIDs that the private state holds are of another database.
+pub(super) fn restored(role: &RoleName) -> Diagnostic {
+    let detail = "The database is not the one that the privileges were granted in. It was recreated, for example from a dump, so \
+                  which privileges the role had before the grant is not known. Nothing was changed.\n\nApply the grant once, \
+                  which records what the role has now, or remove it from the state with `terraform state rm`.";
+    Diagnostic::error(format!("Cannot tell which privileges of `{role}` to revoke"), detail)
 }

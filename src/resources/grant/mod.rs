@@ -2,21 +2,24 @@
 
 mod apply;
 mod check;
+mod ledger;
 mod messages;
 mod model;
 
 use std::collections::BTreeSet;
 
+use serde_json::Value as Json;
 use tfplugin::schema::{boolean, set_of, set_of_objects, string};
 use tfplugin::value::{SetValue, Value};
-use tfplugin::{Diagnostics, Plan, Resource, Schema, Type, path};
+use tfplugin::{Diagnostics, Plan, Resource, Schema, StoredState, Type, path};
 
 use crate::handler::{Call, Context, Data, attributes, import_as, nulls};
+use crate::postgres::grant::Entry;
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::{RoleName, SchemaName};
-use crate::target::GrantImport;
-use apply::Facts;
-use model::{Member, Model};
+use crate::target::{GrantId, GrantImport};
+use check::Facts;
+use model::{GrantMode, Member, Model};
 
 pub(crate) struct Grant;
 
@@ -28,6 +31,7 @@ impl Resource for Grant {
     fn schema() -> Schema {
         let privileges = TablePrivilege::ALL.map(TablePrivilege::as_str);
         Schema::new(include_str!("page.md"))
+            .version(1)
             .attributes(attributes::location())
             .attribute(
                 "role",
@@ -60,16 +64,23 @@ impl Resource for Grant {
             )
             .attribute(
                 "future_tables",
-                boolean()
-                    .default(true)
-                    .adopted_after_import()
-                    .doc("Set default privileges, so that tables created later in `schemas` are covered."),
+                boolean().optional().computed().doc(
+                    "Set default privileges, so that tables created later in `schemas` are covered. Defaults to `true` with \
+                     `schemas`. Not allowed with `tables` alone.",
+                ),
             )
             .attribute(
                 "future_table_owners",
                 set_of(Type::String).optional().each_parsed_by(RoleName::parse).doc(
                     "Roles whose future tables are covered. Defaults to the connecting role and the owners of the tables in \
                      `schemas`.",
+                ),
+            )
+            .attribute(
+                "mode",
+                string().default(GrantMode::Additive.as_str()).one_of(GrantMode::ALL.map(GrantMode::as_str)).doc(
+                    "`additive`: privileges that are not declared are left alone. `authoritative`: the apply revokes them, on \
+                     the tables in scope and on future tables in `schemas`.",
                 ),
             )
             .attribute("connect_as", attributes::connect_as())
@@ -86,12 +97,29 @@ impl Resource for Grant {
                     "Declared privileges that the role does not have, such as `SELECT ON TABLE public.t3`. Planned empty.",
                 ),
             )
+            .attribute(
+                "surplus",
+                set_of(Type::String).computed().default(Value::string_set(Vec::<String>::new())).doc(
+                    "With mode `authoritative`: privileges that are not declared, and that the apply revokes, such as `INSERT \
+                     ON TABLE public.t3`. Planned empty.",
+                ),
+            )
             .timeouts()
             .import_id(GrantImport::FORM)
     }
 
     fn validate(config: &Model) -> Diagnostics {
         messages::nothing_to_grant_on(config)
+            + messages::future_tables_without_schemas(config)
+            + messages::every_role(config)
+    }
+
+    fn modify_plan(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
+        let (Some(config), Some(planned)) = (&plan.config, &mut plan.planned) else { return Ok(()) };
+        if config.future_tables.is_null() {
+            planned.future_tables = planned.planned_future_tables();
+        }
+        Ok(())
     }
 
     async fn check_plan(&self, cx: &Context, plan: &Plan<Model>) -> Diagnostics {
@@ -101,9 +129,9 @@ impl Resource for Grant {
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let role = plan.role.need(path!(role))?;
         let call = Call::new(cx, format!("grant privileges to role `{role}`"));
-        let db = call.database(&plan).await?;
-        let given = apply::create(&db, &plan).await?;
-        Ok(plan.observed(db.at(), &given.facts, &given.held))
+        let db = call.new_database(&plan, |database| GrantId { database, role: role.clone() }).await?;
+        let missing = apply::create(&db, &plan).await?;
+        Ok(plan.observed(db.at(), missing, BTreeSet::new()))
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
@@ -113,18 +141,22 @@ impl Resource for Grant {
         let Some(held) = db.holdings(role).await? else { return Ok(None) };
         let facts = Facts::shared(&call, db.at(), state.connect_as.known()).await;
         let Some(facts) = db.unless_gone(facts.map(Some))? else { return Ok(None) };
-        if state.is_imported() && state.scope()?.held(&facts.tables, &held).is_empty() {
+        let scope = state.scope()?;
+        if state.is_imported() && scope.held(&facts.tables, &held).is_empty() {
             return Ok(None);
         }
-        Ok(Some(state.observed(db.at(), &facts, &held)))
+        call.leaves(&GrantId { database: db.at().clone(), role: role.clone() });
+        let texts = |entries: BTreeSet<Entry>| entries.iter().map(ToString::to_string).collect();
+        let (missing, surplus) = (scope.missing(&facts, &held), scope.surplus(&facts, &held));
+        Ok(Some(state.observed(db.at(), texts(missing), texts(surplus))))
     }
 
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let role = plan.role.need(path!(role))?;
         let call = Call::new(cx, format!("change the privileges of role `{role}`"));
         let db = call.database(&plan).await?;
-        let given = apply::update(&db, &prior, &plan).await?;
-        Ok(plan.observed(db.at(), &given.facts, &given.held))
+        let missing = apply::update(&db, &prior, &plan).await?;
+        Ok(plan.observed(db.at(), missing, BTreeSet::new()))
     }
 
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
@@ -146,6 +178,17 @@ impl Resource for Grant {
             id: id.into(),
             ..nulls::<Self>()?
         })
+    }
+
+    /// Version 0 held `future_tables = true` also where no schema was named, and had nothing to do with it.
+    fn upgrade(_version: i64, mut state: StoredState) -> Result<StoredState, Diagnostics> {
+        let has_schemas = state.get("schemas").and_then(Json::as_array).is_some_and(|it| !it.is_empty());
+        if !has_schemas && state.get("future_tables") == Some(&Json::Bool(true)) {
+            state.insert("future_tables".to_owned(), Json::Null);
+        }
+        let attributes = Self::schema().attributes;
+        state.retain(|name, _| attributes.contains_key(name));
+        Ok(state)
     }
 }
 

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use tfplugin::schema::{Attribute, string};
 use tfplugin::{Attr, Diagnostics, Timeouts, path};
 
-use super::apply::Facts;
+use super::check::Facts;
+use super::ledger::Ledger;
 use crate::handler::attributes::located;
 use crate::neon::{BranchId, ProjectId};
-use crate::postgres::grant::{Entry, Wanted};
+use crate::postgres::acl::{self, Found, Name, Rights};
+use crate::postgres::grant::{self, CLOUD_ADMIN, Entry, Wanted};
 use crate::postgres::names::Relation;
 use crate::postgres::privilege::{Holdings, TablePrivilege};
 use crate::postgres::table::Tables;
@@ -30,8 +32,10 @@ pub(crate) struct Model {
     pub(super) privileges: Attr<BTreeSet<TablePrivilege>>,
     pub(super) future_tables: Attr<bool>,
     pub(super) future_table_owners: Attr<BTreeSet<RoleName>>,
+    pub(super) mode: Attr<GrantMode>,
     pub(super) connect_as: Attr<RoleName>,
     pub(super) missing: Attr<BTreeSet<String>>,
+    pub(super) surplus: Attr<BTreeSet<String>>,
     pub(super) timeouts: Attr<Timeouts>,
 }
 
@@ -43,6 +47,14 @@ located!(Model, connect_as);
 pub(crate) struct Member {
     pub(super) schema: Attr<SchemaName>,
     pub(super) name: Attr<Relation>,
+}
+
+/// `mode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum GrantMode {
+    Additive,
+    Authoritative,
 }
 
 /// Whose future tables are covered.
@@ -63,6 +75,7 @@ pub(super) struct Scope {
     pub(super) tables: BTreeSet<TableName>,
     pub(super) privileges: BTreeSet<TablePrivilege>,
     pub(super) future: Future,
+    pub(super) is_authoritative: bool,
 }
 
 impl Member {
@@ -78,6 +91,17 @@ impl Member {
     }
 }
 
+impl GrantMode {
+    pub(super) const ALL: [Self; 2] = [Self::Additive, Self::Authoritative];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Additive => "additive",
+            Self::Authoritative => "authoritative",
+        }
+    }
+}
+
 impl From<TableName> for Member {
     fn from(table: TableName) -> Self {
         Self { schema: table.schema.clone().into(), name: table.relation().clone().into() }
@@ -88,6 +112,15 @@ impl Model {
     /// Whether it was imported and not applied yet: which privileges it stands for is not known then.
     pub(super) fn is_imported(&self) -> bool {
         self.privileges.is_null()
+    }
+
+    /// `future_tables` where the configuration does not say it: future tables are created in schemas only.
+    pub(super) fn planned_future_tables(&self) -> Attr<bool> {
+        match &self.schemas {
+            Attr::Unknown => Attr::Unknown,
+            Attr::Known(schemas) if !schemas.is_empty() => Attr::Known(true),
+            Attr::Known(_) | Attr::Null => Attr::Null,
+        }
     }
 
     pub(super) fn scope(&self) -> Result<Scope, Diagnostics> {
@@ -103,25 +136,27 @@ impl Model {
             tables: self.tables.known().into_iter().flatten().map(Member::table).collect::<Result<_, _>>()?,
             privileges: self.privileges.known().cloned().unwrap_or_default(),
             future,
+            is_authoritative: self.mode == Attr::Known(GrantMode::Authoritative),
         })
     }
 
     /// The state as the server has it.
-    pub(super) fn observed(self, at: &Database, facts: &Facts, held: &Holdings) -> Self {
-        let missing = self.scope().map(|it| it.wanted(facts).missing(&facts.tables, held)).unwrap_or_default();
+    pub(super) fn observed(self, at: &Database, missing: BTreeSet<String>, surplus: BTreeSet<String>) -> Self {
         let role = self.role.known().cloned();
         Self {
             id: role.map(|role| GrantId { database: at.clone(), role }).into(),
             branch_id: at.server.branch_id().cloned().into(),
-            missing: missing.iter().map(ToString::to_string).collect::<BTreeSet<_>>().into(),
+            future_tables: self.future_tables.into_known().into(),
+            missing: missing.into(),
+            surplus: surplus.into(),
             ..self
         }
     }
 }
 
+/// By what reads share.
 impl Scope {
-    /// What it comes to in that database.
-    pub(super) fn wanted(&self, facts: &Facts) -> Wanted {
+    pub(super) fn wanted_by(&self, facts: &Facts) -> Wanted {
         let mut wanted = Wanted {
             role: self.role.clone(),
             database: self.database.clone(),
@@ -143,52 +178,131 @@ impl Scope {
         wanted
     }
 
-    /// Whose future tables should be covered and cannot be.
-    pub(super) fn out_of_reach(&self, facts: &Facts) -> BTreeSet<RoleName> {
-        let mut owners = match &self.future {
-            Future::Nobodys => BTreeSet::new(),
-            Future::These(owners) => owners.clone(),
-            Future::OwnersFound => self.wanted(facts).found_owners(&facts.tables),
-        };
-        owners.retain(|it| !facts.may_act_for.contains(it));
-        owners
+    pub(super) fn missing(&self, facts: &Facts, held: &Holdings) -> BTreeSet<Entry> {
+        self.wanted_by(facts).missing(&facts.tables, held)
     }
 
-    /// Whether an entry lies in the declared scope, whoever gave it.
-    pub(super) fn covers(&self, entry: &Entry, tables: &Tables) -> bool {
-        match entry {
-            Entry::Connect(database) => *database == self.database,
-            Entry::Usage(schema) => self.has_schema(schema),
-            Entry::Table(table, privilege) => self.privileges.contains(privilege) && self.has_table(table, tables),
-            Entry::Future { owner, schema, privilege } => {
-                let of_owner = match &self.future {
-                    Future::Nobodys => false,
-                    Future::OwnersFound => true,
-                    Future::These(owners) => owners.contains(owner),
-                };
-                of_owner && self.schemas.contains(schema) && self.privileges.contains(privilege)
-            }
+    /// What the role has on the members, is not declared, and can be revoked; nothing where the grant is additive.
+    pub(super) fn surplus(&self, facts: &Facts, held: &Holdings) -> BTreeSet<Entry> {
+        if !self.is_authoritative {
+            return BTreeSet::new();
         }
+        let wanted = self.wanted_by(facts).entries(&facts.tables);
+        let is_revocable = |entry: &Entry| match entry {
+            Entry::Future { owner, .. } => owner.as_str() != CLOUD_ADMIN && facts.may_act_for.contains(owner),
+            Entry::Table(table, _) => {
+                let is_own = facts.tables.get(table).is_some_and(|it| it.owner == self.role);
+                !is_own && !facts.may_act_for.is_disjoint(&grant::grantors(held, entry))
+            }
+            Entry::Connect(_) | Entry::Usage(_) => false,
+        };
+        self.held(&facts.tables, held).into_iter().filter(|it| !wanted.contains(it) && is_revocable(it)).collect()
     }
 
-    fn has_schema(&self, schema: &SchemaName) -> bool {
-        self.schemas.contains(schema) || self.tables.iter().any(|it| it.schema == *schema)
-    }
-
-    fn has_table(&self, table: &TableName, tables: &Tables) -> bool {
-        let of_schema = self.schemas.contains(&table.schema) && tables.get(table).is_none_or(|it| !it.of_extension);
-        of_schema || self.tables.contains(table)
-    }
-
-    /// What a role holds on the members, whatever the privilege, without CONNECT: what an import finds.
+    /// What the role has on the members, whatever the privilege, without CONNECT: what an import finds.
     pub(super) fn held(&self, tables: &Tables, held: &Holdings) -> BTreeSet<Entry> {
         held.entries()
             .filter(|entry| match entry {
                 Entry::Connect(_) => false,
-                Entry::Usage(schema) => self.has_schema(schema),
-                Entry::Table(table, _) => self.has_table(table, tables),
+                Entry::Usage(schema) => {
+                    self.schemas.contains(schema) || self.tables.iter().any(|it| it.schema == *schema)
+                }
+                Entry::Table(table, _) => {
+                    let of_extension = tables.get(table).is_some_and(|it| it.of_extension);
+                    self.tables.contains(table) || self.schemas.contains(&table.schema) && !of_extension
+                }
                 Entry::Future { schema, .. } => self.schemas.contains(schema),
             })
             .collect()
     }
+}
+
+/// By what a transaction reads.
+impl Scope {
+    /// What to read: also what an update leaves, and tables that were renamed since the privileges were granted.
+    pub(super) fn to_read(&self, former: Option<&Self>, ledger: &Ledger) -> acl::Scope {
+        let mut scope = self.of_acl();
+        if let Some(former) = former {
+            scope.schemas.extend(former.schemas.iter().cloned());
+            scope.tables.extend(former.tables.iter().cloned());
+        }
+        scope.oids.clone_from(ledger.tables());
+        scope
+    }
+
+    fn of_acl(&self) -> acl::Scope {
+        acl::Scope {
+            role: self.role.clone(),
+            schemas: self.schemas.clone(),
+            tables: self.tables.clone(),
+            oids: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn named_owners(&self) -> BTreeSet<RoleName> {
+        match &self.future {
+            Future::These(owners) => owners.clone(),
+            Future::Nobodys | Future::OwnersFound => BTreeSet::new(),
+        }
+    }
+
+    /// All that the role shall have.
+    pub(super) fn wanted(&self, found: &Found, writer: &RoleName) -> Rights {
+        let mut owners = self.owners_found(found, writer);
+        owners.retain(|it| found.membership.may_set_defaults_for(it));
+        found.wanted(&self.of_acl(), &self.privileges, &owners)
+    }
+
+    /// Whose future tables should be covered and cannot be.
+    pub(super) fn out_of_reach(&self, found: &Found, writer: &RoleName) -> BTreeSet<RoleName> {
+        let mut owners = self.owners_found(found, writer);
+        owners.retain(|it| !found.membership.may_set_defaults_for(it));
+        owners
+    }
+
+    fn owners_found(&self, found: &Found, writer: &RoleName) -> BTreeSet<RoleName> {
+        match &self.future {
+            Future::Nobodys => BTreeSet::new(),
+            Future::These(owners) => owners.clone(),
+            Future::OwnersFound if self.schemas.is_empty() => BTreeSet::new(),
+            Future::OwnersFound => {
+                let mut owners = found.owners_of_tables(&self.of_acl());
+                owners.retain(|it| it.as_str() != CLOUD_ADMIN);
+                owners.insert(writer.clone());
+                owners
+            }
+        }
+    }
+
+    /// The declared privileges in the scope, whoever granted them. Of the owners found once, some may own nothing now: what
+    /// was set for them stays in scope.
+    pub(super) fn covered(&self, found: &Found) -> Rights {
+        let owners = match &self.future {
+            Future::Nobodys => BTreeSet::new(),
+            Future::These(owners) => owners.clone(),
+            Future::OwnersFound => owners_with_defaults(found),
+        };
+        found.wanted(&self.of_acl(), &self.privileges, &owners)
+    }
+
+    /// Every privilege in the scope.
+    pub(super) fn everything(&self, found: &Found) -> Rights {
+        let all = TablePrivilege::ALL.into_iter().collect();
+        found.wanted(&self.of_acl(), &all, &owners_with_defaults(found))
+    }
+
+    /// Whether a table is in the scope only because a schema is.
+    pub(super) fn is_only_in_schema(&self, name: &Name) -> bool {
+        matches!(name, Name::Table(table) if !self.tables.contains(table))
+    }
+
+    pub(super) fn wants_maintain(&self) -> bool {
+        self.privileges.contains(&TablePrivilege::Maintain)
+    }
+}
+
+/// Neon's own default privileges are left alone.
+fn owners_with_defaults(found: &Found) -> BTreeSet<RoleName> {
+    let owners = found.future.keys().map(|(owner, _)| owner.clone());
+    owners.filter(|it| it.as_str() != CLOUD_ADMIN).collect()
 }

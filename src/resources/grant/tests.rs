@@ -8,9 +8,9 @@ use tfplugin::{Attr, Diagnostic};
 use super::model::Scope;
 use super::*;
 use crate::checks::samples;
-use crate::postgres::grant::Entry;
+use crate::postgres::acl::{self, Found, Grantee, Holding, Rights, TableHolding};
+use crate::postgres::membership::Membership;
 use crate::postgres::privilege::Holdings;
-use crate::postgres::replica_identity::Mode;
 use crate::postgres::table::{Kind, Table};
 use crate::postgres::{DatabaseName, TableName};
 
@@ -42,10 +42,44 @@ fn facts() -> Facts {
         tables: tables.into_iter().collect(),
         writer: role("writer"),
         may_act_for: [role("writer"), role("alice"), role("idle")].into(),
-        options: BTreeMap::new(),
-        schema_owners: [(schema("s"), role("carol")), (schema("public"), role("writer"))].into(),
-        database_owner: Some(role("bob")),
     }
+}
+
+fn holding(oid: u32, owner: &str) -> Holding {
+    Holding { oid, owner: role(owner), entries: BTreeSet::new() }
+}
+
+/// What a transaction reads: a table of the writer and one of somebody else, in a schema of a third.
+fn found() -> Found {
+    let table = |oid, owner| TableHolding {
+        table: holding(oid, owner),
+        kind: Kind::Table,
+        of_extension: false,
+        columns: BTreeMap::new(),
+        grant_options: BTreeSet::new(),
+    };
+    let name = |name: &str| TableName::parse("public", name).unwrap();
+    Found {
+        grantee: Grantee { oid: 100, name: role("r"), predefined: false },
+        membership: Membership::of(role("writer")),
+        database: holding(5, "bob"),
+        database_name: DatabaseName::parse("d").unwrap(),
+        schemas: [(schema("public"), holding(2_200, "carol"))].into(),
+        tables: [(name("own"), table(20_001, "writer")), (name("his"), table(20_002, "bob"))].into(),
+        future: BTreeMap::new(),
+        owners: BTreeMap::new(),
+        elsewhere: BTreeMap::new(),
+    }
+}
+
+fn rights(found: &Found, schemas: &[&str], tables: &[&str]) -> Rights {
+    let scope = acl::Scope {
+        role: role("r"),
+        schemas: schemas.iter().map(|it| schema(it)).collect(),
+        tables: tables.iter().map(|it| TableName::parse("public", it).unwrap()).collect(),
+        oids: BTreeSet::new(),
+    };
+    found.wanted(&scope, &[TablePrivilege::Select].into(), &BTreeSet::new())
 }
 
 const ID: &str = "p/br-a/d/r";
@@ -58,6 +92,7 @@ fn model() -> Model {
         tables: Attr::Known(BTreeSet::new()),
         privileges: Attr::Known([TablePrivilege::Select].into()),
         future_tables: Attr::Known(true),
+        mode: GrantMode::Additive.into(),
         ..nulls::<Grant>().unwrap()
     }
 }
@@ -65,10 +100,6 @@ fn model() -> Model {
 fn scope(future_tables: bool, owners: Option<&[&str]>) -> Scope {
     let owners = owners.map(|it| it.iter().map(|it| role(it)).collect::<BTreeSet<_>>());
     Model { future_tables: future_tables.into(), future_table_owners: owners.into(), ..model() }.scope().unwrap()
-}
-
-fn select(table: &str) -> Entry {
-    Entry::Table(TableName::parse("public", table).unwrap(), TablePrivilege::Select)
 }
 
 #[test]
@@ -89,7 +120,7 @@ fn something_must_be_named() {
         (Attr::Unknown, Attr::Null, false),
         (none(), Attr::Unknown, false),
     ] {
-        let config = Model { schemas: schemas.clone(), tables: tables.clone(), ..model() };
+        let config = Model { schemas: schemas.clone(), tables: tables.clone(), future_tables: Attr::Null, ..model() };
         assert_eq!(Grant::validate(&config).has_errors(), refused, "{schemas:?} {tables:?}");
     }
 }
@@ -105,21 +136,85 @@ fn an_import_names_members_and_says_nothing_of_privileges() {
 }
 
 #[test]
-fn what_is_read_shows_what_is_missing() {
-    let at = Grant::import("p/br-a/d/r/public").unwrap().id.into_known().unwrap().database;
-    let mut held = Holdings { connect: [role("bob")].into(), ..Holdings::default() };
-    held.usage.insert(schema("public"), [role("writer")].into());
-    held.tables
-        .insert(TableName::parse("public", "own").unwrap(), [(TablePrivilege::Select, [role("writer")].into())].into());
-    let observed = Model { future_tables: false.into(), ..model() }.observed(&at, &facts(), &held);
-    let missing = ["SELECT ON TABLE public.hers", "SELECT ON TABLE public.his"].map(str::to_owned);
-    assert_eq!((observed.missing, observed.id), (Attr::Known(missing.into()), known(ID)));
+fn what_is_read_shows_what_is_missing_and_what_is_too_much() {
+    let by = |grantor: &str| BTreeSet::from([role(grantor)]);
+    let mut held = Holdings { connect: by("bob"), ..Holdings::default() };
+    held.usage.insert(schema("public"), by("writer"));
+    let mut grant = |table: &str, privilege, grantor: &str| {
+        let table = TableName::parse("public", table).unwrap();
+        held.tables.entry(table).or_default().insert(privilege, by(grantor));
+    };
+    grant("own", TablePrivilege::Select, "writer");
+    grant("own", TablePrivilege::Insert, "writer");
+    grant("hers", TablePrivilege::Insert, "bob");
+    let future = (role("alice"), Some(schema("public")));
+    held.future.insert(future, [TablePrivilege::Select, TablePrivilege::Delete].into());
+    let model = Model { future_tables: false.into(), ..model() };
+    let texts = |entries: BTreeSet<Entry>| entries.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let additive = model.scope().unwrap();
+    assert_eq!(texts(additive.missing(&facts(), &held)), ["SELECT ON TABLE public.hers", "SELECT ON TABLE public.his"]);
+    assert!(additive.surplus(&facts(), &held).is_empty());
+    // What another granted, and nobody here can revoke, is no surplus: no apply could cure it.
+    let authoritative = Model { mode: GrantMode::Authoritative.into(), ..model.clone() }.scope().unwrap();
+    let surplus = [
+        "INSERT ON TABLE public.own",
+        "SELECT ON FUTURE TABLES OF alice IN SCHEMA public",
+        "DELETE ON FUTURE TABLES OF alice IN SCHEMA public",
+    ];
+    assert_eq!(texts(authoritative.surplus(&facts(), &held)), surplus);
     // After an import: whatever the privileges come to, the way to them is needed.
-    let imported = Grant::import("p/br-a/d/r/public").unwrap();
-    let nothing_held = imported.clone().observed(&at, &facts(), &Holdings::default());
-    let missing = ["CONNECT ON DATABASE d", "USAGE ON SCHEMA public"].map(str::to_owned);
-    assert_eq!(nothing_held.missing, Attr::Known(missing.into()));
-    assert!(imported.observed(&at, &facts(), &held).privileges.is_null());
+    let imported = Grant::import("p/br-a/d/r/public").unwrap().scope().unwrap();
+    let missing = ["CONNECT ON DATABASE d", "USAGE ON SCHEMA public"];
+    assert_eq!(texts(imported.missing(&facts(), &Holdings::default())), missing);
+}
+
+#[test]
+fn future_tables_are_planned_by_the_schemas() {
+    let planned = |schemas: Attr<BTreeSet<SchemaName>>, config: Attr<bool>| {
+        let config = Model { schemas, future_tables: config, ..model() };
+        let planned = Some(Model { future_tables: Attr::Unknown, ..config.clone() });
+        let planned = if config.future_tables.is_null() { planned } else { Some(config.clone()) };
+        let mut plan = Plan { config: Some(config), prior: None, planned, requires_replace: Vec::new() };
+        Grant::modify_plan(&mut plan).unwrap();
+        plan.planned.unwrap().future_tables
+    };
+    let some = || Attr::Known([schema("public")].into());
+    assert_eq!(planned(some(), Attr::Null), Attr::Known(true));
+    assert_eq!(planned(some(), Attr::Known(false)), Attr::Known(false));
+    assert_eq!(planned(Attr::Known(BTreeSet::new()), Attr::Null), Attr::Null);
+    assert_eq!(planned(Attr::Unknown, Attr::Null), Attr::Unknown);
+}
+
+#[test]
+fn future_tables_are_refused_where_no_schema_is_named() {
+    let refused = |schemas: Attr<BTreeSet<SchemaName>>, future_tables: Attr<bool>| {
+        let tables = Attr::Known([Member { schema: Attr::Null, name: known("t") }].into());
+        Grant::validate(&Model { schemas, tables, future_tables, ..model() }).has_errors()
+    };
+    assert!(refused(Attr::Null, Attr::Known(true)));
+    assert!(!refused(Attr::Null, Attr::Known(false)) && !refused(Attr::Null, Attr::Null));
+    assert!(!refused(Attr::Unknown, Attr::Known(true)));
+    assert!(!refused(Attr::Known([schema("public")].into()), Attr::Known(true)));
+}
+
+#[test]
+fn every_role_is_no_role() {
+    let refused = |name: &str| Grant::validate(&Model { role: known(name), ..model() }).has_errors();
+    assert!(refused("public") && !refused("Public") && !refused("r"));
+}
+
+#[test]
+fn states_of_the_first_version_lose_future_tables_where_no_schema_is_named() {
+    let upgraded = |schemas: Json, future_tables: bool| {
+        let state = serde_json::json!({ "schemas": schemas, "future_tables": future_tables, "role": "r", "gone": 1 });
+        let Json::Object(state) = state else { panic!("an object") };
+        Json::Object(Grant::upgrade(0, state).unwrap())
+    };
+    let none = Json::Array(Vec::new());
+    assert_eq!(upgraded(none.clone(), true)["future_tables"], Json::Null);
+    assert_eq!(upgraded(none.clone(), false)["future_tables"], Json::Bool(false));
+    assert_eq!(upgraded(serde_json::json!(["public"]), true)["future_tables"], Json::Bool(true));
+    assert_eq!((&upgraded(none.clone(), true)["role"], upgraded(none, true).get("gone")), (&Json::from("r"), None));
 }
 
 #[test]
@@ -140,55 +235,21 @@ fn an_import_finds_what_is_held_on_its_members() {
 #[test]
 fn future_tables_are_those_of_owners_within_reach() {
     let names = |roles: BTreeSet<RoleName>| roles.into_iter().map(String::from).collect::<Vec<_>>();
-    for (scope, covered, out) in [
-        (scope(true, None), vec!["alice", "writer"], vec!["bob"]),
-        (scope(false, None), vec![], vec![]),
-        (scope(false, Some(&["alice"])), vec![], vec![]),
-        (scope(true, Some(&["alice", "bob"])), vec!["alice", "bob"], vec!["bob"]),
-        (scope(true, Some(&["idle"])), vec!["idle"], vec![]),
+    for (scope, covered) in [
+        (scope(true, None), vec!["alice", "writer"]),
+        (scope(false, None), vec![]),
+        (scope(false, Some(&["alice"])), vec![]),
+        (scope(true, Some(&["alice", "bob"])), vec!["alice", "bob"]),
+        (scope(true, Some(&["idle"])), vec!["idle"]),
     ] {
-        assert_eq!(names(scope.wanted(&facts()).future_owners), covered, "{scope:?}");
-        assert_eq!(names(scope.out_of_reach(&facts())), out, "{scope:?}");
+        assert_eq!(names(scope.wanted_by(&facts()).future_owners), covered, "{scope:?}");
     }
-}
-
-#[test]
-fn a_scope_covers_what_it_says_whoever_granted_it() {
-    let future = |owner: &str, name: &str| Entry::Future {
-        owner: role(owner),
-        schema: schema(name),
-        privilege: TablePrivilege::Select,
-    };
-    let insert = Entry::Table(TableName::parse("public", "own").unwrap(), TablePrivilege::Insert);
-    let (all, listed) = (scope(true, None), scope(true, Some(&["alice"])));
-    for (scope, entry, covered) in [
-        (&all, select("own"), true),
-        (&all, insert, false),
-        (&all, select("dropped"), true),
-        (&all, select("stats"), false),
-        (&all, Entry::Usage(schema("public")), true),
-        (&all, Entry::Usage(schema("other")), false),
-        (&all, Entry::Connect(DatabaseName::parse("d").unwrap()), true),
-        (&all, future("somebody", "public"), true),
-        (&all, future("somebody", "other"), false),
-        (&listed, future("alice", "public"), true),
-        (&listed, future("bob", "public"), false),
-        (&scope(false, None), future("alice", "public"), false),
+    for (scope, out) in [
+        (scope(true, None), vec!["bob"]),
+        (scope(false, None), vec![]),
+        (scope(true, Some(&["writer", "carol"])), vec!["carol"]),
     ] {
-        assert_eq!(scope.covers(&entry, &facts().tables), covered, "{entry}");
-    }
-}
-
-#[test]
-fn who_acts_for_the_owner_or_the_grantor_can_revoke() {
-    let usage = Entry::Usage(schema("s"));
-    for (owner, grantor, may) in
-        [("writer", "bob", true), ("alice", "bob", true), ("bob", "alice", true), ("bob", "bob", false)]
-    {
-        let facts = Facts { schema_owners: [(schema("s"), role(owner))].into(), ..facts() };
-        let mut held = Holdings::default();
-        held.usage.insert(schema("s"), [role(grantor)].into());
-        assert_eq!(facts.may_revoke(&usage, &held), may, "{owner} {grantor}");
+        assert_eq!(names(scope.out_of_reach(&found(), &role("writer"))), out, "{scope:?}");
     }
 }
 
@@ -198,48 +259,57 @@ fn said(diagnostic: &Diagnostic) -> String {
 
 #[test]
 fn a_grant_that_does_nothing_says_what_each_owner_can_run() {
-    let entries = [Entry::Usage(schema("s")), Entry::Connect(DatabaseName::parse("d").unwrap())].into();
-    let text = said(&messages::nothing_granted(&role("r"), &entries, &facts()));
+    let text = said(&messages::nothing_granted(&rights(&found(), &["public"], &["own"]), &found()));
     for part in [
         "connect_as|",
         "`writer`",
-        "USAGE ON SCHEMA s (owner: `carol`)",
+        "USAGE ON SCHEMA public (owner: `carol`)",
         "CONNECT ON DATABASE d (owner: `bob`)",
         "Run as `bob`, once:\n- GRANT CONNECT ON DATABASE \"d\" TO \"r\";",
-        "Run as `carol`, once:\n- GRANT USAGE ON SCHEMA \"s\" TO \"r\";",
+        "Run as `carol`, once:\n- GRANT USAGE ON SCHEMA \"public\" TO \"r\";",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("connect_as ="), "no single role can grant both: {text}");
     // One owner, whom the grant can connect as.
-    let text = said(&messages::left_out(&role("r"), &[select("his")].into(), &facts()));
+    let mut his = rights(&found(), &[], &["his"]);
+    his.retain(|_, name| matches!(name, acl::Name::Table(_)));
+    let text = said(&messages::left_out(&his, &found()));
     for part in ["schemas|", "SELECT ON TABLE public.his (owner: `bob`)", "connect_as = \"bob\""] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
 
 #[test]
-fn a_list_of_many_entries_is_cut_with_a_count() {
-    let many: BTreeSet<Entry> = (0..600).map(|it| select(&format!("t{it:03}"))).collect();
-    let text = said(&messages::nothing_granted(&role("r"), &many, &facts()));
-    assert!(text.contains("- and 590 more") && text.lines().count() < 40, "{text}");
+fn a_list_of_many_privileges_is_cut_with_a_count() {
+    let mut found = found();
+    for at in 0..600 {
+        let mut table = found.tables.values().next().unwrap().clone();
+        table.table = holding(30_000 + at, "bob");
+        found.tables.insert(TableName::parse("public", &format!("t{at:03}")).unwrap(), table);
+    }
+    let text = said(&messages::nothing_granted(&rights(&found, &["public"], &[]), &found));
+    assert!(text.contains(" more") && text.lines().count() < 40, "{text}");
 }
 
 #[test]
 fn a_refusal_of_the_server_gets_the_owners_only_where_they_explain_it() {
     use crate::handler::Stop;
     use crate::postgres::{Error, Kind};
-    let told = |kind, entry: Entry| match messages::refused(
-        Error::new(kind, "permission denied"),
-        &role("r"),
-        &[entry].into(),
-        &facts(),
-    ) {
-        Stop::Refused(said) => said.iter().next().map(|it| it.detail.clone()),
-        Stop::Server(_) => None,
+    let told = |kind, only_usage: bool| {
+        let mut rights = rights(&found(), &[], &["own"]);
+        rights.retain(|_, name| match name {
+            acl::Name::Schema(_) => only_usage,
+            acl::Name::Table(_) => !only_usage,
+            _ => false,
+        });
+        match messages::refused(Error::new(kind, "permission denied"), &rights, &found()) {
+            Stop::Refused(said) => said.iter().next().map(|it| it.detail.clone()),
+            Stop::Server(_) => None,
+        }
     };
-    let named = told(Kind::InsufficientPrivilege, Entry::Usage(schema("s"))).unwrap();
+    let named = told(Kind::InsufficientPrivilege, true).unwrap();
     assert!(named.starts_with("Permission denied (SQLSTATE 42501)") && named.contains("`carol`"), "{named}");
-    assert_eq!(told(Kind::InsufficientPrivilege, Entry::Usage(schema("public"))), None);
-    assert_eq!(told(Kind::Other, Entry::Usage(schema("s"))), None);
+    assert_eq!(told(Kind::InsufficientPrivilege, false), None);
+    assert_eq!(told(Kind::Other, true), None);
 }

@@ -2,7 +2,8 @@
 
 use tfplugin::Diagnostics;
 
-use super::{Model, Verify, messages};
+use super::messages;
+use super::model::{Model, Verify};
 use crate::handler::{Call, explain};
 use crate::neon::ProjectId;
 use crate::postgres::settings;
@@ -91,13 +92,11 @@ async fn database(
 async fn wal_level(call: &Call<'_>, at: &Database) -> Result<String, Error> {
     let budget = call.budget();
     let mut session = call.target().connect(at, &budget, "verifying logical replication").await?;
-    match budget.run(session.read(|it| async move { settings::read(&it).await })).await {
-        Ok(found) => Ok(found?.wal_level),
-        Err(_) => {
-            let message = "the time for reading `wal_level` has passed";
-            Err(crate::postgres::Error::new(crate::postgres::Kind::Timeout, message).into())
-        }
+    if let Ok(found) = budget.run(session.read(|it| async move { settings::read(&it).await })).await {
+        return Ok(found?.wal_level);
     }
+    let message = "the time for reading `wal_level` has passed";
+    Err(crate::postgres::Error::new(crate::postgres::Kind::Timeout, message).into())
 }
 
 /// Restarts the compute of the branch. False if it has none.

@@ -4,35 +4,18 @@
 
 mod apply;
 mod messages;
+mod model;
 
-use serde::{Deserialize, Serialize};
 use tfplugin::schema::{single, string};
-use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Timeouts, path};
+use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, path};
 
 use crate::checks::logical_replication_is_one_way;
 use crate::handler::{Call, Context, Data, attributes, import_as, nulls};
-use crate::neon::{BranchId, ProjectId};
+use crate::neon::ProjectId;
 use crate::postgres::DatabaseName;
+use model::Model;
 
 pub(crate) struct LogicalReplication;
-
-/// Field for field the schema.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Model {
-    id: Attr<ProjectId>,
-    project_id: Attr<ProjectId>,
-    verify: Attr<Verify>,
-    timeouts: Attr<Timeouts>,
-}
-
-/// Where to read `wal_level`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Verify {
-    database: Attr<DatabaseName>,
-    branch_id: Attr<BranchId>,
-}
 
 impl Resource for LogicalReplication {
     const TYPE: &'static str = "neonrep_logical_replication";
@@ -137,17 +120,6 @@ impl Resource for LogicalReplication {
     fn import(id: &str) -> Result<Model, Diagnostics> {
         let project: ProjectId = import_as(id, "<project_id>")?;
         Ok(Model { project_id: project.into(), ..nulls::<Self>()? })
-    }
-}
-
-impl Model {
-    fn observed(self) -> Self {
-        Self { id: self.project_id.clone(), ..self }
-    }
-
-    /// An import leaves `id` null, for the first read.
-    fn is_imported(&self) -> bool {
-        self.id.is_null()
     }
 }
 

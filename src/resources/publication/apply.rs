@@ -1,40 +1,49 @@
 //! The transactions of a publication. Each reads what is there and applies the difference to what is wanted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join;
 use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
-use super::model::Model;
-use crate::checks::tables_have_identity;
+use super::model::{FILTERS, Filters, Model, unsupported};
+use crate::checks::{supported_by_server, tables_have_identity};
 use crate::handler::{Db, Stop};
+use crate::postgres::Usage;
+use crate::postgres::identity::{self, Problem};
 use crate::postgres::publication::{self, Definition, Publication};
-use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, TableName, settings, slot, table, walsender};
-use crate::target::{Company, PublicationId};
+use crate::postgres::table::Table;
+use crate::postgres::{
+    self, Connection, Kind, PublicationName, SlotName, TableName, publisher, role, settings, slot, table, walsender,
+};
+use crate::target::PublicationId;
 
 /// Creates the publication, or adopts one.
 pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) -> Result<Publication, Diagnostics> {
     plan.check_identities_at(db.at())?;
-    let want = plan.definition()?;
+    let want = plan.definition(&Filters::new())?;
     let done = db
         .transaction(&plan.connect_as, async |tx, attempt| {
+            unless_unsupported(&tx, &want)?;
             let found = publication::read(&tx, name).await?;
             if let Some(ours) = found.as_ref().filter(|it| attempt.after_lost_commit && it.is(&want)) {
                 return Ok(ours.clone());
             }
             unless_unpublishable(&tx, name, &want, found.as_ref()).await?;
+            let found_before = found.clone();
             match found {
                 Some(_) if !plan.adopt.is_true() => return Err(messages::exists(db.at(), name).into()),
                 Some(have) => {
-                    unless_must_be_replaced(plan, name, &have, &want)?;
-                    change(&tx, &have, &want).await?;
+                    let want = plan.with_others(want.clone(), &have, None);
+                    change(&tx, plan, &have, &want).await?;
                     let comment = publication::read_comment(&tx, name).await?.adopted(None);
                     tx.run(&publication::comment(name, &comment)).await?;
                 }
                 None => drop(tx.run(&publication::create(name, &want)).await?),
             }
-            read_back(&tx, name).await
+            let now = read_back(&tx, name).await?;
+            unless_updates_break(&tx, found_before.as_ref(), &now).await?;
+            Ok(now)
         })
         .await;
     let found = match done {
@@ -46,14 +55,25 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
 }
 
 /// Changes it to what is planned.
-pub(super) async fn update(db: &Db<'_>, plan: &Model, name: &PublicationName) -> Result<Publication, Diagnostics> {
-    let want = plan.definition()?;
+pub(super) async fn update(
+    db: &Db<'_>,
+    prior: &Model,
+    plan: &Model,
+    name: &PublicationName,
+) -> Result<Publication, Diagnostics> {
+    let want = plan.definition(&db.call().cx().private().get(FILTERS).unwrap_or_default())?;
     db.transaction(&plan.connect_as, async |tx, _| {
+        unless_unsupported(&tx, &want)?;
         let have = publication::read(&tx, name).await?.ok_or_else(|| messages::gone(name))?;
-        unless_must_be_replaced(plan, name, &have, &want)?;
+        let want = plan.with_others(want.clone(), &have, Some(prior));
+        if have.is(&want) {
+            return Ok(have);
+        }
         unless_unpublishable(&tx, name, &want, Some(&have)).await?;
-        change(&tx, &have, &want).await?;
-        read_back(&tx, name).await
+        change(&tx, plan, &have, &want).await?;
+        let now = read_back(&tx, name).await?;
+        unless_updates_break(&tx, Some(&have), &now).await?;
+        Ok(now)
     })
     .await
     .map_err(|stop| stop.explain(db.call(), |error| at(error, &want)))
@@ -66,7 +86,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
         call.cx().warn(messages::kept_for_another(name));
         return Ok(());
     }
-    let Some(mut session) = db.remover(&state.connect_as, Company::Shared).await? else { return Ok(()) };
+    let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let removed = db
         .transaction_on(&mut session, async |tx, _| {
             let Some(have) = publication::read(&tx, name).await? else { return Ok(Removed::Gone) };
@@ -107,22 +127,24 @@ fn id(db: &Db<'_>, name: &PublicationName) -> PublicationId {
     PublicationId { database: db.at().clone(), name: name.clone() }
 }
 
-fn unless_must_be_replaced(
-    plan: &Model,
-    name: &PublicationName,
-    have: &Publication,
-    want: &Definition,
-) -> Result<(), Stop> {
-    if have.must_be_replaced_for(want) && !plan.allow_replace.is_true() {
+/// The smallest statements, or drop and create where only that leads there and the user has agreed.
+async fn change(tx: &Connection, plan: &Model, have: &Publication, want: &Definition) -> Result<(), Stop> {
+    let name = &have.name;
+    let turns = have.must_be_replaced_for(want);
+    if turns && !plan.allow_replace.is_true() {
         return Err(messages::must_be_replaced(name, have).into());
     }
-    Ok(())
-}
-
-async fn change(tx: &Connection, have: &Publication, want: &Definition) -> postgres::Result<()> {
-    let statements = if have.must_be_replaced_for(want) {
-        let (comment, me) = try_join(publication::read_comment(tx, &have.name), settings::read(tx)).await?;
-        publication::replace(have, &comment.continuing(have.oid, None), want, &me.current_user)
+    let adds_schemas = have.adds_schemas(want);
+    let statements = if turns || adds_schemas {
+        let (comment, me) = try_join(publication::read_comment(tx, name), settings::read(tx)).await?;
+        let is_superuser = role::read(tx, &me.current_user).await?.is_some_and(|it| it.superuser);
+        if adds_schemas && is_superuser && !turns {
+            publication::alter(have, want)
+        } else if plan.allow_replace.is_true() {
+            publication::replace(have, &comment.continuing(have.oid, None), want, &me.current_user)
+        } else {
+            return Err(messages::schemas_need_replace(name).into());
+        }
     } else {
         publication::alter(have, want)
     };
@@ -130,6 +152,40 @@ async fn change(tx: &Connection, have: &Publication, want: &Definition) -> postg
         tx.run(&statements).await?;
     }
     Ok(())
+}
+
+/// Arguments that the server's version does not have, before anything is changed.
+fn unless_unsupported(tx: &Connection, want: &Definition) -> Result<(), Stop> {
+    let refusals = unsupported(tx.version(), want, supported_by_server::refusal);
+    refusals.into_iter().next().map_or(Ok(()), |refusal| Err(refusal.into()))
+}
+
+/// Refuses a change after which UPDATE or DELETE of a table would fail that work now. The server's own facts decide: it
+/// has parsed the row filters by now.
+async fn unless_updates_break(tx: &Connection, before: Option<&Publication>, now: &Publication) -> Result<(), Stop> {
+    if now.all_tables || !now.publish.iter().any(|it| it.needs_identity()) {
+        return Ok(());
+    }
+    let listed: BTreeSet<TableName> = now.tables.keys().cloned().collect();
+    let tables = table::read(tx, &listed).await?;
+    let rows: Vec<&Table> = listed.iter().filter_map(|it| tables.get(it)).flat_map(|it| tables.leaves(it)).collect();
+    let publishers = publisher::read(tx, &rows.iter().map(|it| it.oid).collect()).await?;
+    let unchanged = |table: &TableName| {
+        before.is_some_and(|before| {
+            before.publish.is_superset(&now.publish) && before.tables.get(table) == now.tables.get(table)
+        })
+    };
+    let broken: BTreeMap<TableName, Problem> = rows
+        .into_iter()
+        .filter(|it| !unchanged(&it.name))
+        .filter_map(|it| {
+            let ours = publishers.get(&it.oid)?.iter().find(|publisher| publisher.name == now.name)?;
+            let problem = identity::problem(tx.version(), &it.facts(), &ours.published_as)?;
+            // Told with its own advice, before anything was changed.
+            (problem != Problem::NoIdentity).then(|| (it.name.clone(), problem))
+        })
+        .collect();
+    if broken.is_empty() { Ok(()) } else { Err(messages::breaks_updates(&now.name, &broken).into()) }
 }
 
 async fn read_back(tx: &Connection, name: &PublicationName) -> Result<Publication, Stop> {

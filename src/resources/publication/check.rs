@@ -6,16 +6,16 @@ use std::sync::Arc;
 use tfplugin::{Attr, Diagnostics, Plan, Severity, path};
 
 use super::messages;
-use super::model::{APPLIED_ALL_TABLES, Entry, Model};
+use super::model::{self, APPLIED_ALL_TABLES, Entry, Filters, Model};
 use crate::checks::tables_have_identity::Published;
 use crate::checks::{
-    all_tables_without_key, logical_replication_on, partitioned_without_root, tables_exist, tables_have_identity,
-    tables_owned, tables_publishable,
+    all_tables_without_key, logical_replication_on, partitioned_without_root, supported_by_server, tables_exist,
+    tables_have_identity, tables_owned, tables_publishable,
 };
 use crate::handler::{Call, Context};
 use crate::postgres::publication::Operation;
 use crate::postgres::table::{self, Tables};
-use crate::postgres::{PublicationName, TableName, role};
+use crate::postgres::{Connection, PublicationName, ServerVersion, TableName, membership};
 use crate::target::{Database, DatabaseLocation, Error};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
@@ -48,7 +48,7 @@ async fn facts(
 ) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
     let at = call.resolved(location, planned.connect_as.known()).await?;
-    let mut found = Diagnostics::none();
+    let mut found = supported(call, &at, planned).await?;
     let enabled_first = target.is_to_be_enabled(&at.server);
     if prior.is_none() && !enabled_first && policy.asks(&logical_replication_on::CHECK) {
         let settings = target.server_settings(&at, &budget).await?;
@@ -83,6 +83,22 @@ async fn facts(
         found.extend(identities(call, &at, name, &tables, entries, prior, planned).await?);
     }
     Ok(found)
+}
+
+/// Arguments that came with later versions of Postgres. The version is asked for where one of them is set.
+async fn supported(call: &Call<'_>, at: &Database, planned: &Model) -> Result<Diagnostics, Error> {
+    let Some(want) =
+        planned.definition(&Filters::new()).ok().filter(|_| call.policy().asks(&supported_by_server::CHECK))
+    else {
+        return Ok(Diagnostics::none());
+    };
+    if model::unsupported(ServerVersion::from_num(0), &want, supported_by_server::check).is_empty() {
+        return Ok(Diagnostics::none());
+    }
+    let read = |it: Arc<Connection>| async move { Ok(it.version()) };
+    let version = call.target().read(at, &call.budget(), "reading the version", read).await?;
+    let refusals = model::unsupported(version, &want, supported_by_server::check);
+    Ok(call.policy().admit(&supported_by_server::CHECK, refusals))
 }
 
 async fn identities(
@@ -153,7 +169,8 @@ async fn owned(
         return Ok(Diagnostics::none());
     }
     let name = &name;
-    let role = target.read(at, &budget, "reading a role", |it| async move { role::read(&it, name).await }).await?;
+    let read = |it: std::sync::Arc<_>| async move { membership::read(&it, Some(name)).await };
+    let role = target.read(at, &budget, "reading memberships", read).await?;
     let warning = role.and_then(|role| tables_owned::check(&foreign, &role, &path!(tables)));
     Ok(call.policy().admit(&tables_owned::CHECK, warning))
 }

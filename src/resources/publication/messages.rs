@@ -1,40 +1,83 @@
 //! Diagnostics of `neonrep_publication`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
 use super::model::Model;
 use crate::checks::tables_have_identity;
 use crate::handler::words::enumerate;
+use crate::postgres::identity::Problem;
 use crate::postgres::publication::Publication;
 use crate::postgres::{PublicationName, SlotName, TableName};
 use crate::target::{Database, ObjectId as _, PublicationId};
 
-/// Exactly one of `tables` and `all_tables` says what to publish.
+/// Tables, schemas or everything: something must be published, and everything excludes the rest.
 pub(super) fn nothing_or_both(config: &Model) -> Diagnostics {
-    let required = "Exactly one of `tables` and `all_tables` is required.";
-    match (&config.tables, &config.all_tables) {
-        (Attr::Known(tables), Attr::Known(true)) if !tables.is_empty() => {
-            Diagnostic::error("Both `tables` and `all_tables` are set", required).at(path!(all_tables)).into()
+    let required = "Set `tables`, `schemas` or both, or `all_tables = true`.";
+    let is_empty = |all: &Attr<_>| matches!(all, Attr::Null) || all.known().is_some_and(|it: &usize| *it == 0);
+    let tables = config.tables.clone().map(|it| it.len());
+    let schemas = config.schemas.clone().map(|it| it.len());
+    let listed = !is_empty(&tables) || !is_empty(&schemas);
+    match &config.all_tables {
+        Attr::Known(true) if tables.known().is_some_and(|it| *it > 0) || schemas.known().is_some_and(|it| *it > 0) => {
+            let detail = "`all_tables` publishes every table, so it excludes `tables` and `schemas`.";
+            Diagnostic::error("`all_tables` excludes `tables` and `schemas`", detail).at(path!(all_tables)).into()
         }
-        (Attr::Null, Attr::Null | Attr::Known(false)) => {
-            Diagnostic::error("Neither `tables` nor `all_tables` is set", required).into()
-        }
-        (Attr::Known(tables), Attr::Null | Attr::Known(false)) if tables.is_empty() => {
-            let detail =
-                "A publication without tables publishes nothing. List at least one table, or set `all_tables = true`.";
+        Attr::Null | Attr::Known(false) if !listed && !config.tables.is_null() => {
+            let detail = format!("A publication without tables publishes nothing. {required}");
             Diagnostic::error("`tables` is empty", detail).at(path!(tables)).into()
+        }
+        Attr::Null | Attr::Known(false) if !listed => Diagnostic::error("Nothing to publish", required).into(),
+        _ => columns_beside_schemas(config),
+    }
+}
+
+/// Postgres refuses the combination (0A000, `publication_add_relation` in `pg_publication.c`).
+fn columns_beside_schemas(config: &Model) -> Diagnostics {
+    let (Attr::Known(tables), Attr::Known(schemas)) = (&config.tables, &config.schemas) else {
+        return Diagnostics::none();
+    };
+    match tables.iter().find(|it| it.columns.known().is_some()) {
+        Some(entry) if !schemas.is_empty() => {
+            let name = entry.table().map_or_else(|_| String::new(), |it| format!(" of `{it}`"));
+            let detail = format!(
+                "Postgres does not allow a column list in a publication that publishes schemas. Remove `columns`{name}, or list \
+                 the tables instead of `schemas`."
+            );
+            Diagnostic::error("Column list beside `schemas`", detail).at(path!(tables)).into()
         }
         _ => Diagnostics::none(),
     }
 }
 
-pub(super) fn has_extras(name: &PublicationName) -> Diagnostic {
-    Diagnostic::warning(
-        format!("Publication `{name}` has settings that are not managed here"),
-        "Row filters, column lists or whole schemas were added to it outside of Terraform. They are kept.",
-    )
+/// What Neon's fork asks a superuser for, and what anybody else can do.
+pub(super) fn schemas_need_replace(name: &PublicationName) -> Diagnostic {
+    let detail = "Only a superuser may add a schema to an existing publication (SQLSTATE 42501). Nothing was changed.\n\nTo allow \
+                  the provider to drop and create the publication in one transaction, in which slots behind it lose nothing, \
+                  set `allow_replace = true`.";
+    Diagnostic::error(format!("Publication `{name}` must be dropped and created"), detail).at(path!(schemas))
+}
+
+/// An identity that the publication as it would become cannot use, by the server's own facts.
+pub(super) fn breaks_updates(name: &PublicationName, broken: &BTreeMap<TableName, Problem>) -> Diagnostic {
+    let lines: Vec<String> = broken
+        .iter()
+        .take(20)
+        .map(|(table, problem)| {
+            let columns = problem.columns().map(|it| format!(" ({})", enumerate(it))).unwrap_or_default();
+            format!("- `{table}`: {}{columns}", problem.reason())
+        })
+        .collect();
+    let more = broken.len().saturating_sub(lines.len());
+    let more = if more == 0 { String::new() } else { format!("\n- and {more} more") };
+    let detail = format!(
+        "With this change, UPDATE and DELETE of these tables would fail for the application:\n{}{more}\n\nNothing was changed. \
+         Change the column list or the row filter, or set the replica identity with a `neonrep_replica_identity` that \
+         `replica_identity_id` references.",
+        lines.join("\n")
+    );
+    Diagnostic::error(format!("Publication `{name}` would break updates"), detail).at(path!(tables))
 }
 
 /// From a list to all tables, or back. `outside`: the configuration did not change, the publication did.

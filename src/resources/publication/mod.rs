@@ -9,11 +9,11 @@ use tfplugin::schema::{boolean, number, set_of, set_of_objects, string};
 use tfplugin::value::{SetValue, Value};
 use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Type, path};
 
-use crate::handler::{Call, Context, Data, attributes, import, nulls};
-use crate::postgres::PublicationName;
-use crate::postgres::publication::Operation;
+use crate::handler::{Call, Context, Data, Db, attributes, import, nulls};
+use crate::postgres::publication::{Operation, Publication as Found};
+use crate::postgres::{PublicationName, SchemaName};
 use crate::target::{ObjectId as _, PublicationId};
-use model::{APPLIED_ALL_TABLES, Entry, Model};
+use model::{APPLIED_ALL_TABLES, Entry, FILTERS, ManageTables, Model};
 
 pub(crate) struct Publication;
 
@@ -38,7 +38,18 @@ impl Resource for Publication {
                 "tables",
                 set_of_objects(Entry::attributes())
                     .default(Value::Set(SetValue::default()))
-                    .doc("Tables to publish. Exactly one of `tables` and `all_tables` is required."),
+                    .doc("Tables to publish. Required unless `schemas` or `all_tables` is set."),
+            )
+            .attribute(
+                "schemas",
+                set_of(Type::String)
+                    .default(Value::Set(SetValue::default()))
+                    .each_parsed_by(SchemaName::parse)
+                    .doc(
+                        "Schemas to publish with all their tables, including tables created later (Postgres 15 and later). Requires \
+                         a superuser, or on Neon a member of `neon_superuser`. Neon lets only a superuser add a schema to an \
+                         existing publication: that change requires `allow_replace`.",
+                    ),
             )
             .attribute(
                 "all_tables",
@@ -59,6 +70,20 @@ impl Resource for Publication {
                 boolean()
                     .default(false)
                     .doc("Publish changes of partitions as changes of the partitioned table."),
+            )
+            .attribute(
+                "publish_generated_columns",
+                string().optional().one_of(["none", "stored"]).doc(
+                    "Whether stored generated columns are published (Postgres 18 and later). Unset leaves the option as it is; a \
+                     new publication then has `none`.",
+                ),
+            )
+            .attribute(
+                "manage_tables",
+                string().default("exact").one_of(ManageTables::WORDS).doc(
+                    "`exact` removes tables and schemas that others added. `at_least` keeps them, and manages only those that are \
+                     configured.",
+                ),
             )
             .attribute(
                 "adopt",
@@ -130,8 +155,7 @@ impl Resource for Publication {
         let id = |database| PublicationId { database, name: name.clone() };
         let db = call.new_database(&plan, id).await?;
         let found = apply::create(&db, &plan, name).await?;
-        cx.set_private(APPLIED_ALL_TABLES, &found.all_tables);
-        let model = plan.observed(db.at(), &found);
+        let model = applied(cx, plan, &db, &found);
         cx.checkpoint(&model);
         Ok(model)
     }
@@ -141,19 +165,16 @@ impl Resource for Publication {
         let call = Call::new(cx, format!("read publication `{name}`"));
         let db = call.database(&state).await?;
         let Some(found) = db.publication(name).await? else { return Ok(None) };
-        if found.has_extras() {
-            cx.warn(messages::has_extras(name));
-        }
-        Ok(Some(state.observed(db.at(), &found)))
+        call.leaves(&PublicationId { database: db.at().clone(), name: name.clone() });
+        Ok(Some(state.observed(db.at(), &found, &cx.private().get(FILTERS).unwrap_or_default())))
     }
 
-    async fn update(&self, cx: &Context, _prior: Model, plan: Model) -> Result<Model, Diagnostics> {
+    async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?;
         let call = Call::new(cx, format!("change publication `{name}`"));
         let db = call.database(&plan).await?;
-        let found = apply::update(&db, &plan, name).await?;
-        cx.set_private(APPLIED_ALL_TABLES, &found.all_tables);
-        Ok(plan.observed(db.at(), &found))
+        let found = apply::update(&db, &prior, &plan, name).await?;
+        Ok(applied(cx, plan, &db, &found))
     }
 
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
@@ -174,6 +195,14 @@ impl Resource for Publication {
             ..nulls::<Self>()?
         })
     }
+}
+
+/// The model after an apply. What the next refresh needs to know of it is kept in private state.
+fn applied(cx: &Context, plan: Model, db: &Db<'_>, found: &Found) -> Model {
+    let filters = plan.filters(found);
+    cx.set_private(APPLIED_ALL_TABLES, &found.all_tables);
+    cx.set_private(FILTERS, &filters);
+    plan.observed(db.at(), found, &filters)
 }
 
 #[cfg(test)]

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use tfplugin::schema::{Attribute, string};
-use tfplugin::{Attr, Diagnostic, Diagnostics, Timeouts, path};
+use tfplugin::schema::{Attribute, set_of, string};
+use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Timeouts, Type, path};
 
 use crate::handler::attributes::located;
 use crate::neon::{BranchId, ProjectId};
-use crate::postgres::publication::{Definition, Listing, Operation, Publication as Found, Wish};
-use crate::postgres::{DatabaseName, PublicationName, Relation, RoleName, SchemaName, TableName};
+use crate::postgres::publication::{
+    Definition, GeneratedColumns, Listing, Member, Operation, Publication as Found, RowFilter, WantedFilter, Wish,
+};
+use crate::postgres::{
+    ColumnName, DatabaseName, PublicationName, Relation, RoleName, SchemaName, ServerVersion, TableName,
+};
 use crate::target::{Database, PublicationId, ReplicaIdentityId};
 
 /// In private state: whether the last apply left a publication of all tables. A difference that came about outside is
@@ -26,9 +30,12 @@ pub(crate) struct Model {
     pub(super) database: Attr<DatabaseName>,
     pub(super) name: Attr<PublicationName>,
     pub(super) tables: Attr<BTreeSet<Entry>>,
+    pub(super) schemas: Attr<BTreeSet<SchemaName>>,
     pub(super) all_tables: Attr<bool>,
     pub(super) publish: Attr<BTreeSet<Operation>>,
     pub(super) publish_via_partition_root: Attr<bool>,
+    pub(super) publish_generated_columns: Attr<GeneratedColumns>,
+    pub(super) manage_tables: Attr<ManageTables>,
     pub(super) adopt: Attr<bool>,
     pub(super) allow_replace: Attr<bool>,
     pub(super) force_destroy: Attr<bool>,
@@ -41,20 +48,77 @@ pub(crate) struct Model {
 
 located!(Model, connect_as);
 
+/// Whose tables and schemas the resource manages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ManageTables {
+    /// All: what others add is a difference.
+    Exact,
+    /// Those that are configured: what others add stays.
+    AtLeast,
+}
+
+impl ManageTables {
+    pub(super) const WORDS: [&'static str; 2] = ["exact", "at_least"];
+}
+
+/// A row filter that was set, and how the server printed it then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Filter {
+    pub(super) text: String,
+    pub(super) of_server: String,
+}
+
+/// Filters by table, in private state.
+pub(super) type Filters = BTreeMap<String, Filter>;
+
+/// Their key.
+pub(super) const FILTERS: &str = "filters";
+
+/// Arguments of a definition that the server's version does not have, each as `refuse` says it.
+pub(super) fn unsupported(
+    version: ServerVersion,
+    want: &Definition,
+    refuse: impl Fn(ServerVersion, &str, u32, &AttributePath) -> Option<Diagnostic>,
+) -> Vec<Diagnostic> {
+    let columns = want.tables.values().any(|it| matches!(it.columns, Wish::Exactly(Some(_))));
+    let filter = want.tables.values().any(|it| matches!(it.filter, Wish::Exactly(Some(_))));
+    let schemas = matches!(&want.schemas, Wish::Exactly(schemas) if !schemas.is_empty());
+    let generated = matches!(want.generated_columns, Wish::Exactly(_));
+    [
+        (columns, "columns", 15, path!(tables)),
+        (filter, "where", 15, path!(tables)),
+        (schemas, "schemas", 15, path!(schemas)),
+        (generated, "publish_generated_columns", 18, path!(publish_generated_columns)),
+    ]
+    .into_iter()
+    .filter(|(is_set, ..)| *is_set)
+    .filter_map(|(_, argument, needed, at)| refuse(version, argument, needed, &at))
+    .collect()
+}
+
 /// One element of `tables`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Entry {
     pub(super) schema: Attr<SchemaName>,
     pub(super) name: Attr<Relation>,
+    pub(super) columns: Attr<BTreeSet<ColumnName>>,
+    #[serde(rename = "where")]
+    pub(super) filter: Attr<String>,
     pub(super) replica_identity_id: Attr<ReplicaIdentityId>,
 }
 
 impl Model {
-    /// What the publication shall be; everything must be known.
-    pub(super) fn definition(&self) -> Result<Definition, Diagnostics> {
+    /// What the publication shall be; everything must be known. `filters`: how the server printed the filters that were
+    /// set before.
+    pub(super) fn definition(&self, filters: &Filters) -> Result<Definition, Diagnostics> {
         let all_tables = self.all_tables.is_true();
-        let listed = |it: &Entry| Ok((it.table()?, Listing::default()));
+        let listed = |it: &Entry| {
+            let table = it.table()?;
+            let listing = it.listing(filters.get(&table.to_string()))?;
+            Ok((table, listing))
+        };
         let tables = if all_tables {
             BTreeMap::new()
         } else {
@@ -62,12 +126,42 @@ impl Model {
         };
         Ok(Definition {
             tables,
-            schemas: Wish::AsFound,
+            schemas: Wish::Exactly(self.schemas.known().cloned().unwrap_or_default()),
             all_tables,
             publish: self.publish.need(path!(publish))?.clone(),
             via_partition_root: self.publish_via_partition_root.is_true(),
-            generated_columns: Wish::AsFound,
+            generated_columns: self.publish_generated_columns.known().map_or(Wish::AsFound, |it| Wish::Exactly(*it)),
         })
+    }
+
+    /// Adds to a definition what others have listed, where that stays: everything that `prior` did not manage.
+    pub(super) fn with_others(&self, mut want: Definition, have: &Found, prior: Option<&Self>) -> Definition {
+        if self.manage_tables != Attr::Known(ManageTables::AtLeast) || want.all_tables {
+            return want;
+        }
+        let managed = prior.map(Self::managed_tables).unwrap_or_default();
+        for table in have.tables.keys().filter(|it| !managed.contains(it)) {
+            want.tables.entry(table.clone()).or_default();
+        }
+        if let Wish::Exactly(schemas) = &mut want.schemas {
+            let managed = prior.and_then(|it| it.schemas.known()).cloned().unwrap_or_default();
+            schemas.extend(have.schemas.difference(&managed).cloned());
+        }
+        want
+    }
+
+    fn managed_tables(&self) -> BTreeSet<TableName> {
+        self.tables.known().into_iter().flatten().filter_map(|it| it.table().ok()).collect()
+    }
+
+    /// How the server printed the filters that this plan has set, for telling its own spelling from a change.
+    pub(super) fn filters(&self, found: &Found) -> Filters {
+        let set = |it: &Entry| {
+            let (table, text) = (it.table().ok()?, it.filter.known()?.clone());
+            let of_server = found.tables.get(&table)?.filter.clone()?;
+            Some((table.to_string(), Filter { text, of_server }))
+        };
+        self.tables.known().into_iter().flatten().filter_map(set).collect()
     }
 
     /// Refuses known `replica_identity_id`s of other tables.
@@ -91,16 +185,28 @@ impl Model {
         matches!((&prior.all_tables, &self.all_tables), (Attr::Known(before), Attr::Known(after)) if before != after)
     }
 
-    /// The state as the server has it.
-    pub(super) fn observed(self, at: &Database, found: &Found) -> Self {
+    /// The state as the server has it. With `manage_tables = "at_least"` only what the state lists is shown.
+    pub(super) fn observed(self, at: &Database, found: &Found, filters: &Filters) -> Self {
         let prior = self.tables.known().cloned().unwrap_or_default();
+        let (managed, at_least) = (self.managed_tables(), self.manage_tables == Attr::Known(ManageTables::AtLeast));
+        let shown = found.tables.iter().filter(|(table, _)| !at_least || managed.contains(table));
+        let own_schemas = self.schemas.known().cloned().unwrap_or_default();
+        let schemas =
+            if at_least { found.schemas.intersection(&own_schemas).cloned().collect() } else { found.schemas.clone() };
+        // Left alone where the configuration says nothing; the default of the server is no difference.
+        let generated = match (&self.publish_generated_columns, found.generated_columns) {
+            (Attr::Null, GeneratedColumns::None) => Attr::Null,
+            (_, found) => Attr::Known(found),
+        };
         Self {
             id: PublicationId { database: at.clone(), name: found.name.clone() }.into(),
             branch_id: at.server.branch_id().cloned().into(),
-            tables: observed_tables(found.tables.keys(), &prior).into(),
+            tables: observed_tables(shown, &prior, filters).into(),
+            schemas: schemas.into(),
             all_tables: found.all_tables.into(),
             publish: found.publish.clone().into(),
             publish_via_partition_root: found.via_partition_root.into(),
+            publish_generated_columns: generated,
             oid: found.oid.into(),
             owner: found.owner.clone().into(),
             // What the state says stays: the mark can be changed by the owner of the publication.
@@ -111,10 +217,26 @@ impl Model {
 }
 
 impl Entry {
-    pub(super) fn attributes() -> [(&'static str, Attribute); 3] {
+    pub(super) fn attributes() -> [(&'static str, Attribute); 5] {
         [
             ("schema", string().default("public").parsed_by(SchemaName::parse).doc("Schema of the table.")),
             ("name", string().required().parsed_by(Relation::parse).doc("Name of the table.")),
+            (
+                "columns",
+                set_of(Type::String).optional().each_parsed_by(ColumnName::parse).doc(
+                    "Columns to publish (Postgres 15 and later). Must include the columns of the replica identity if updates or \
+                     deletes are published. Defaults to all columns. While a column is listed, `ALTER TABLE … DROP COLUMN` of it \
+                     fails.",
+                ),
+            ),
+            (
+                "where",
+                string().optional().parsed_by(RowFilter::parse).doc(
+                    "Row filter, an SQL expression such as `id > 10` (Postgres 15 and later). May use only columns of the replica \
+                     identity if updates or deletes are published. While a filter uses a column, `ALTER TABLE … ALTER COLUMN … \
+                     TYPE` and `DROP COLUMN` of it fail.",
+                ),
+            ),
             (
                 "replica_identity_id",
                 string().optional().parsed_by(str::parse::<ReplicaIdentityId>).doc(
@@ -129,6 +251,19 @@ impl Entry {
     pub(super) fn table(&self) -> Result<TableName, Diagnostics> {
         let schema = self.schema_or_public();
         Ok(TableName::new(schema.need(path!(tables))?.clone(), self.name.need(path!(tables))?.clone()))
+    }
+
+    fn listing(&self, seen: Option<&Filter>) -> Result<Listing, Diagnostics> {
+        let filter = match &self.filter {
+            Attr::Known(text) => {
+                let filter = RowFilter::parse(text)
+                    .map_err(|wrong| Diagnostic::error("Invalid row filter", format!("{wrong}.")).at(path!(tables)))?;
+                let of_server = seen.filter(|it| it.text == *text).map(|it| it.of_server.clone());
+                Some(WantedFilter { filter, of_server })
+            }
+            Attr::Null | Attr::Unknown => None,
+        };
+        Ok(Listing { columns: Wish::Exactly(self.columns.known().cloned()), filter: Wish::Exactly(filter) })
     }
 
     /// The default is not in a configuration.
@@ -190,21 +325,35 @@ pub(super) fn foreign_identities(
     problems
 }
 
-/// The tables as the server has them; the identity of each is kept from the prior state.
-pub(super) fn observed_tables<'a>(
-    found: impl IntoIterator<Item = &'a TableName>,
+/// The tables as the server has them. The identity of each is kept from the prior state, and so is the user's spelling of
+/// a filter that the server prints as it did when this text was set.
+fn observed_tables<'a>(
+    found: impl IntoIterator<Item = (&'a TableName, &'a Member)>,
     prior: &BTreeSet<Entry>,
+    filters: &Filters,
 ) -> BTreeSet<Entry> {
-    let identities: BTreeMap<TableName, &Attr<ReplicaIdentityId>> =
-        prior.iter().filter_map(|it| Some((it.table().ok()?, &it.replica_identity_id))).collect();
-    found
-        .into_iter()
-        .map(|table| Entry {
+    let before: BTreeMap<TableName, &Entry> = prior.iter().filter_map(|it| Some((it.table().ok()?, it))).collect();
+    let entry = |(table, member): (&TableName, &Member)| {
+        let before = before.get(table);
+        let text = before.and_then(|it| it.filter.known());
+        Entry {
             schema: table.schema.clone().into(),
             name: table.relation().clone().into(),
-            replica_identity_id: identities.get(table).map_or(Attr::Null, |it| (*it).clone()),
-        })
-        .collect()
+            columns: member.columns.clone().into(),
+            filter: observed_filter(text, filters.get(&table.to_string()), member.filter.as_deref()).into(),
+            replica_identity_id: before.map_or(Attr::Null, |it| it.replica_identity_id.clone()),
+        }
+    };
+    found.into_iter().map(entry).collect()
+}
+
+fn observed_filter(text: Option<&String>, seen: Option<&Filter>, found: Option<&str>) -> Option<String> {
+    let found = found?;
+    let is_same = |text: &String| {
+        seen.is_some_and(|it| it.text == *text && it.of_server == found)
+            || RowFilter::parse(text).is_ok_and(|it| it.is_spelled_like(found))
+    };
+    Some(text.filter(|text| is_same(text)).cloned().unwrap_or_else(|| found.to_owned()))
 }
 
 #[cfg(test)]
@@ -216,7 +365,7 @@ mod tests {
     }
 
     fn entry(schema: Attr<SchemaName>, name: &str, identity: Attr<ReplicaIdentityId>) -> Entry {
-        Entry { schema, name: known(name), replica_identity_id: identity }
+        Entry { schema, name: known(name), columns: Attr::Null, filter: Attr::Null, replica_identity_id: identity }
     }
 
     #[test]
@@ -249,9 +398,28 @@ mod tests {
             entry(known("public"), "old", known("p/b/d/public/old")),
         ]
         .into();
-        let found = observed_tables(&[table("a"), table("new")], &prior);
+        let member = Member { relid: 1, columns: None, filter: None };
+        let found = [table("a"), table("new")].map(|it| (it, member.clone()));
+        let found = observed_tables(found.iter().map(|(table, member)| (table, member)), &prior, &Filters::new());
         let expected =
             [entry(known("public"), "a", known("p/b/d/public/a")), entry(known("public"), "new", Attr::Null)].into();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_servers_spelling_of_a_filter_is_no_difference() {
+        let text = "id>10".to_owned();
+        let seen = Filter { text: text.clone(), of_server: "(id > 10)".to_owned() };
+        let observed = |text: Option<&String>, seen, found| observed_filter(text, seen, found);
+        assert_eq!(observed(Some(&text), Some(&seen), Some("(id > 10)")), Some(text.clone()));
+        assert_eq!(
+            observed(Some(&text), Some(&seen), Some("(id > 11)")),
+            Some("(id > 11)".to_owned()),
+            "changed outside"
+        );
+        assert_eq!(observed(Some(&text), Some(&seen), None), None, "removed outside");
+        assert_eq!(observed(None, None, Some("(id > 10)")), Some("(id > 10)".to_owned()), "after an import");
+        let spelled = "id > 10".to_owned();
+        assert_eq!(observed(Some(&spelled), None, Some("(id > 10)")), Some(spelled.clone()));
     }
 }

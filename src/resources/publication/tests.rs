@@ -1,6 +1,6 @@
 //! What the resource decides by itself, without a server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tfplugin::Severity;
 use tfplugin::kinds::erased;
@@ -15,7 +15,13 @@ fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
 }
 
 fn entry(name: &str) -> Entry {
-    Entry { schema: known("public"), name: known(name), replica_identity_id: Attr::Null }
+    Entry {
+        schema: known("public"),
+        name: known(name),
+        columns: Attr::Null,
+        filter: Attr::Null,
+        replica_identity_id: Attr::Null,
+    }
 }
 
 fn model() -> Model {
@@ -26,9 +32,11 @@ fn model() -> Model {
         database: known("neondb"),
         name: known("p"),
         tables: Attr::Known([entry("t")].into()),
+        schemas: Attr::Known(BTreeSet::new()),
         all_tables: Attr::Known(false),
         publish: Attr::Known(Operation::ALL.into()),
         publish_via_partition_root: Attr::Known(false),
+        manage_tables: Attr::Known(ManageTables::Exact),
         adopt: Attr::Known(false),
         allow_replace: Attr::Known(false),
         force_destroy: Attr::Known(false),
@@ -45,7 +53,7 @@ fn model_and_schema_agree() {
 }
 
 #[test]
-fn one_of_tables_and_all_tables_says_what_to_publish() {
+fn tables_schemas_or_everything_says_what_to_publish() {
     let tables = |entries: Vec<Entry>| Attr::Known(entries.into_iter().collect::<BTreeSet<_>>());
     for (tables, all_tables, wrong) in [
         (tables(vec![entry("t")]), Attr::Null, false),
@@ -63,6 +71,26 @@ fn one_of_tables_and_all_tables_says_what_to_publish() {
         let config = Model { tables: tables.clone(), all_tables, ..model() };
         assert_eq!(Publication::validate(&config).has_errors(), wrong, "{tables:?} {all_tables:?}");
     }
+}
+
+#[test]
+fn schemas_say_what_to_publish_too_but_not_beside_column_lists() {
+    let with = |schemas: &[&str], columns: Attr<BTreeSet<crate::postgres::ColumnName>>, tables: bool| {
+        let entries = if tables { [Entry { columns, ..entry("t") }].into() } else { BTreeSet::new() };
+        let config = Model {
+            tables: if tables { Attr::Known(entries) } else { Attr::Null },
+            schemas: Attr::Known(schemas.iter().map(|it| crate::postgres::SchemaName::parse(it).unwrap()).collect()),
+            all_tables: Attr::Null,
+            ..model()
+        };
+        Publication::validate(&config).has_errors()
+    };
+    let columns = || Attr::Known([crate::postgres::ColumnName::parse("id").unwrap()].into());
+    assert!(!with(&["s"], Attr::Null, false));
+    assert!(!with(&["s"], Attr::Null, true));
+    assert!(!with(&[], columns(), true));
+    assert!(with(&["s"], columns(), true));
+    assert!(with(&[], Attr::Null, false));
 }
 
 fn planned(prior: Model, planned: Model) -> Result<Model, Diagnostics> {
@@ -147,11 +175,17 @@ fn what_is_read_after_an_import_is_what_the_server_has() {
         marks: Marks::default(),
     };
     let at = model().id.known().unwrap().database.clone();
-    let defaults = Model { adopt: Attr::Null, allow_replace: Attr::Null, force_destroy: Attr::Null, ..model() };
-    assert_eq!(imported.observed(&at, &found), defaults, "the framework fills the defaults");
+    let defaults = Model {
+        manage_tables: Attr::Null,
+        adopt: Attr::Null,
+        allow_replace: Attr::Null,
+        force_destroy: Attr::Null,
+        ..model()
+    };
+    assert_eq!(imported.observed(&at, &found, &BTreeMap::new()), defaults, "the framework fills the defaults");
     let marked = Found { marks: Marks::of_lines(["neonrep: adopted"]), ..found };
     let imported = Publication::import(&model().id.known().unwrap().to_string()).unwrap();
-    assert_eq!(imported.observed(&at, &marked).adopted, Attr::Known(true));
+    assert_eq!(imported.observed(&at, &marked, &BTreeMap::new()).adopted, Attr::Known(true));
 }
 
 fn member() -> Member {

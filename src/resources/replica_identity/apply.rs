@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostics, path};
 
+use super::TABLE;
 use super::messages;
 use super::model::Model;
 use crate::checks::mode_serves_publications;
 use crate::handler::{Db, Stop};
+use crate::postgres::Usage;
 use crate::postgres::publisher::{self, Publisher};
 use crate::postgres::replica_identity::{self, Mode};
 use crate::postgres::table::{self, Kind, Table};
 use crate::postgres::{self, ColumnName, Connection, PublicationName, ServerVersion, TableName};
-use crate::target::{Company, ReplicaIdentityId};
+use crate::target::ReplicaIdentityId;
 
 /// What came of setting a mode.
 #[derive(Clone, Debug)]
@@ -55,6 +57,20 @@ impl Facts {
         let (index_valid, version) = (index.is_some(), tx.version());
         let index_columns = index.map(|it| it.columns).unwrap_or_default();
         Ok(Some(Self { table, publishers, index_valid, index_columns, version }))
+    }
+
+    /// The same for a table that may have been renamed since its OID was recorded.
+    async fn read_renamed(
+        tx: &Connection,
+        name: &TableName,
+        oid: Option<u32>,
+        mode: &Mode,
+    ) -> postgres::Result<Option<Self>> {
+        let found = Self::read(tx, name, mode).await?;
+        let Some(oid) = oid.filter(|_| found.is_none()) else { return Ok(found) };
+        let tables = table::read_all(tx).await?;
+        let Some(now) = tables.get_by_oid(oid) else { return Ok(None) };
+        Self::read(tx, &now.name, mode).await
     }
 
     /// The publications that could not use the mode.
@@ -114,10 +130,11 @@ pub(super) async fn restore(db: &Db<'_>, state: &Model, table: &TableName) -> Re
         call.cx().warn(messages::kept_after_import(table));
         return Ok(());
     };
-    let Some(mut session) = db.remover(&state.connect_as, Company::Shared).await? else { return Ok(()) };
+    let oid: Option<u32> = call.cx().private().get(TABLE);
+    let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let restored = db
         .transaction_on(&mut session, async |tx, _| {
-            let Some(facts) = Facts::read(&tx, table, &original).await? else { return Ok(true) };
+            let Some(facts) = Facts::read_renamed(&tx, table, oid, &original).await? else { return Ok(true) };
             if facts.table.identity == original {
                 return Ok(true);
             }
@@ -128,7 +145,7 @@ pub(super) async fn restore(db: &Db<'_>, state: &Model, table: &TableName) -> Re
             if !unserved.is_empty() {
                 return Err(messages::still_needed(table, &original, &unserved).into());
             }
-            tx.run(&replica_identity::alter(table, &facts.table.identity, &original)).await?;
+            tx.run(&replica_identity::alter(&facts.table.name, &facts.table.identity, &original)).await?;
             Ok(true)
         })
         .await

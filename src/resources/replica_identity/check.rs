@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use tfplugin::{Attr, Diagnostics, Plan, path};
 
+use super::TABLE;
 use super::apply::Facts;
 use super::model::Model;
 use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
-use crate::handler::{Call, Context};
+use crate::handler::{Call, Context, Db};
+use crate::postgres::publication::Publication;
 use crate::postgres::replica_identity::Mode;
-use crate::postgres::table::Table;
-use crate::postgres::{TableName, role};
+use crate::postgres::table::{Kind, Table};
+use crate::postgres::{TableName, membership};
 use crate::target::{Database, DatabaseLocation, Error};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
@@ -27,6 +29,32 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         Ok(found) => found,
         Err(error) => call.unseen(&location).told(&error),
     }
+}
+
+/// The table of that name; or, if it was renamed since the last apply, under its new one. Gone is `None`.
+pub(super) async fn find(db: &Db<'_>, name: &TableName) -> Result<Option<Table>, Diagnostics> {
+    if let Some(found) = db.table(name).await? {
+        return Ok(Some(found));
+    }
+    let call = db.call();
+    let Some(oid) = call.cx().private().get::<u32>(TABLE) else { return Ok(None) };
+    let tables = call.target().tables(db.at(), &call.budget()).await;
+    db.unless_gone(tables.map(|it| it.get_by_oid(oid).cloned()))
+}
+
+/// Whether a publication sends updates or deletes of the table, and its replica identity cannot be used any more.
+pub(super) async fn is_lost(db: &Db<'_>, table: &Table) -> Result<bool, Diagnostics> {
+    if table.kind != Kind::Table || table.identity == Mode::Nothing || table.has_usable_identity() {
+        return Ok(false);
+    }
+    let call = db.call();
+    let publications = call.target().publications(db.at(), &call.budget()).await;
+    let needs = |it: &Publication| {
+        let member = it.tables.contains_key(&table.name) || it.schemas.contains(&table.name.schema);
+        (member || it.all_tables) && it.publish.iter().any(|it| it.needs_identity())
+    };
+    let found = db.unless_gone(publications.map(|all| Some(all.values().any(needs))))?;
+    Ok(found.unwrap_or_default())
 }
 
 /// All checks of a replica identity.
@@ -70,7 +98,8 @@ async fn owned(call: &Call<'_>, at: &Database, there: &Table, planned: &Model) -
         return Ok(Diagnostics::none());
     }
     let name = &name;
-    let role = target.read(at, &budget, "reading a role", |it| async move { role::read(&it, name).await }).await?;
+    let read = |it: std::sync::Arc<_>| async move { membership::read(&it, Some(name)).await };
+    let role = target.read(at, &budget, "reading memberships", read).await?;
     let warning = role.and_then(|role| tables_owned::check(&[there], &role, &path!(table)));
     Ok(call.policy().admit(&tables_owned::CHECK, warning))
 }

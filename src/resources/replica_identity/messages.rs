@@ -94,3 +94,24 @@ pub(super) fn kept_without_index(table: &TableName, index: Option<&IndexName>) -
     let index = index.map_or_else(|| "The index".to_owned(), |it| format!("Index `{it}`"));
     kept(table, &format!("{index}, which identified rows before, no longer exists or is not suitable any more."))
 }
+
+pub(super) fn renamed(before: &TableName, now: &TableName) -> Diagnostic {
+    let detail = format!(
+        "It was renamed outside of Terraform, and is `{now}` now. The state follows it.\n\nSet `schema` and `table` to the new \
+         name. Otherwise the next apply restores what `{now}` had before, and sets the replica identity of `{before}`."
+    );
+    Diagnostic::warning(format!("Table `{before}` was renamed"), detail).at(path!(table))
+}
+
+/// A publication needs an identity that the table does not have any more.
+pub(super) fn lost(table: &TableName, mode: &Mode) -> Diagnostic {
+    let why = match mode {
+        Mode::Default => "It has no primary key any more, or the key is deferrable.",
+        _ => "The index that identified its rows no longer exists or is not valid.",
+    };
+    let detail = format!(
+        "{why} A publication sends its updates or deletes, so each UPDATE and DELETE of the table fails, for the application \
+         too (SQLSTATE 55000).\n\nRecreate the key or the index, or set `mode = \"full\"`."
+    );
+    Diagnostic::warning(format!("Table `{table}` has lost its replica identity"), detail)
+}

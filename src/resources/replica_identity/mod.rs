@@ -16,6 +16,9 @@ use model::{ModeWord, Model, OnDestroy};
 
 pub(crate) struct ReplicaIdentity;
 
+/// In private state: the OID of the table, so that a rename outside is not taken for an absence.
+const TABLE: &str = "table";
+
 impl Resource for ReplicaIdentity {
     const TYPE: &'static str = "neonrep_replica_identity";
     type Model = Model;
@@ -89,8 +92,10 @@ impl Resource for ReplicaIdentity {
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {
         let table = plan.table()?;
         let call = Call::new(cx, format!("set the replica identity of `{table}`"));
-        let db = call.database(&plan).await?;
+        let id = |database| ReplicaIdentityId { database, table: table.clone() };
+        let db = call.new_database(&plan, id).await?;
         let set = apply::create(&db, &plan, &table).await?;
+        cx.set_private(TABLE, &set.found.oid);
         let model = Model { original: Attr::Known((&set.before).into()), ..plan.observed(db.at(), &set.found) };
         cx.checkpoint(&model);
         Ok(model)
@@ -100,8 +105,15 @@ impl Resource for ReplicaIdentity {
         let table = state.table()?;
         let call = Call::new(cx, format!("read the replica identity of `{table}`"));
         let db = call.database(&state).await?;
-        let found = db.table(&table).await?.filter(apply::has_identity);
-        Ok(found.map(|found| state.observed(db.at(), &found)))
+        call.leaves(&ReplicaIdentityId { database: db.at().clone(), table: table.clone() });
+        let Some(found) = check::find(&db, &table).await?.filter(apply::has_identity) else { return Ok(None) };
+        if found.name != table {
+            cx.warn(messages::renamed(&table, &found.name));
+        }
+        if check::is_lost(&db, &found).await? {
+            cx.warn(messages::lost(&found.name, &found.identity));
+        }
+        Ok(Some(state.observed(db.at(), &found)))
     }
 
     async fn update(&self, cx: &Context, _prior: Model, plan: Model) -> Result<Model, Diagnostics> {
@@ -109,6 +121,7 @@ impl Resource for ReplicaIdentity {
         let call = Call::new(cx, format!("change the replica identity of `{table}`"));
         let db = call.database(&plan).await?;
         let set = apply::update(&db, &plan, &table).await?;
+        cx.set_private(TABLE, &set.found.oid);
         Ok(plan.observed(db.at(), &set.found))
     }
 

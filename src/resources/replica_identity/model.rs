@@ -133,6 +133,8 @@ impl Model {
         Self {
             id: ReplicaIdentityId { database: at.clone(), table: found.name.clone() }.into(),
             branch_id: at.server.branch_id().cloned().into(),
+            schema: found.name.schema.clone().into(),
+            table: found.name.relation().clone().into(),
             mode: mode.into(),
             index_name: index.into(),
             original: self.original.into_known().into(),

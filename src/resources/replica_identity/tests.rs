@@ -6,10 +6,9 @@ use tfplugin::path;
 use super::model::Original;
 use super::*;
 use crate::checks::samples;
-use crate::postgres::RoleName;
 use crate::postgres::TableName;
 use crate::postgres::replica_identity::Mode;
-use crate::postgres::table::{Kind, Table};
+use crate::postgres::table::Table;
 
 fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
     Attr::Known(text.parse().unwrap())

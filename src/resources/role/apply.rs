@@ -248,7 +248,9 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
     }
     call.release(id);
     if let Some(ties) = ties {
-        messages::lost(&id.name, &ties.dependants).into_iter().for_each(|it| call.cx().warn(it));
+        for warning in messages::lost(&id.name, &ties.dependants) {
+            call.cx().warn(warning);
+        }
     }
     Ok(())
 }

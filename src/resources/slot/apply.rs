@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use tfplugin::{Diagnostics, Severity, path};
 
-use super::model::{Model, PGOUTPUT, Seen};
-use super::{DATABASE_OID, messages, say_unknown_order};
+use super::messages;
+use super::model::{DATABASE_OID, Model, ORDER_SAID, PGOUTPUT, Seen};
 use crate::checks::supported_by_server;
 use crate::handler::{Call, Db, explain};
+use crate::postgres::Usage;
 use crate::postgres::publication::{self, Publication};
-use crate::postgres::slot::{self, NewSlot, Slot};
+use crate::postgres::slot::{self, Identified, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Failure};
-use crate::postgres::{self, Kind, PublicationName, SlotName, database};
-use crate::target::{Company, Container, Database, Error, SlotId};
+use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, database, role, settings};
+use crate::target::{Container, Database, Error, SlotId};
 
 /// Time to find out what is there once the time of the call is over.
 const AFTERWARDS: Duration = Duration::from_secs(10);
@@ -77,7 +78,7 @@ pub(super) async fn create(db: &Db<'_>, plan: Model, name: &SlotName) -> Result<
         two_phase: plan.two_phase.is_true(),
         failover: plan.failover.is_true(),
     };
-    let mut session = db.writer(&plan.connect_as, Company::Apart).await?;
+    let mut session = db.writer(&plan.connect_as, Usage::Patient).await?;
     let taken = session.read(async |it| Ok((it.version(), slot::read(&it, name).await?))).await;
     let (version, taken) = taken.map_err(|error| refused(&error))?;
     if let Some(found) = taken {
@@ -122,7 +123,10 @@ pub(super) async fn create(db: &Db<'_>, plan: Model, name: &SlotName) -> Result<
             let Some(publication) = publication.filter(|_| after.map(|it| it.oid) != before.map(|it| it.oid)) else {
                 return Ok(model);
             };
-            let dropped = slot_creation::drop(&mut session, name, &new.plugin, false).await.is_ok();
+            let dropped =
+                slot_creation::drop(&mut session, name, Identified { plugin: &new.plugin, database: None }, false)
+                    .await
+                    .is_ok();
             if dropped {
                 call.release(&id(db, name));
                 cx.forget_checkpoint();
@@ -155,13 +159,23 @@ async fn not_created(db: &Db<'_>, session: &mut postgres::Session, new: &NewSlot
         }
         Kind::NotInState => messages::is_off(&failure.error).into(),
         Kind::UndefinedFile | Kind::UndefinedObject => messages::no_plugin(&new.plugin, &failure.error).into(),
-        Kind::InsufficientPrivilege => messages::may_not_replicate(name, &failure.error).into(),
+        // One SQLSTATE for two reasons: the role lacks REPLICATION, or may not use the plugin.
+        Kind::InsufficientPrivilege => match session.read(async |it| may_replicate(&it).await).await {
+            Ok(true) => messages::may_not_use_plugin(&new.plugin, &failure.error).into(),
+            _ => messages::may_not_replicate(name, &failure.error).into(),
+        },
         Kind::QueryCancelled | Kind::Timeout => {
             let waited = (!call.cx().cancelled().is_cancelled()).then(|| call.cx().timeout());
             messages::took_too_long(name, waited, failure).into()
         }
         _ => call.refused(&failure.error, path!(name)),
     }
+}
+
+/// Whether the connected role may create slots at all.
+async fn may_replicate(connection: &Connection) -> postgres::Result<bool> {
+    let name = settings::read(connection).await?.current_user;
+    Ok(role::read(connection, &name).await?.is_some_and(|role| role.replication || role.superuser))
 }
 
 fn unless_supported(version: postgres::ServerVersion) -> Result<(), Diagnostics> {
@@ -188,7 +202,7 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
     if let Some(publication) = publication.filter(|it| it.database != *db.at()) {
         return Err(messages::other_database(prior, publication).into());
     }
-    let mut session = db.writer(&plan.connect_as, Company::Shared).await?;
+    let mut session = db.writer(&plan.connect_as, Usage::Write).await?;
     let failed = |error: &postgres::Error| Diagnostics::from(explain::postgres(call.doing(), error));
     let publication_name = publication.map(|it| &it.name);
     let read = session.read(async |it| {
@@ -245,7 +259,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName) -> Resul
         cx.warn(messages::kept_for_another(name));
         return Ok(());
     }
-    let Some(mut session) = db.remover(&state.connect_as, Company::Apart).await? else { return Ok(()) };
+    let Some(mut session) = db.remover(&state.connect_as, Usage::Patient).await? else { return Ok(()) };
     let plugin = state.plugin();
     let found = session.read(async |it| slot::read(&it, name).await).await;
     match found.map_err(|error| explain::postgres(call.doing(), &error))? {
@@ -260,7 +274,8 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName) -> Resul
         Some(_) => {}
     }
     let terminate = state.terminate_consumer.is_true();
-    let dropped = call.budget().run(slot_creation::drop(&mut session, name, plugin, terminate)).await;
+    let ours = Identified { plugin, database: None };
+    let dropped = call.budget().run(slot_creation::drop(&mut session, name, ours, terminate)).await;
     call.target().wrote(&db.at().server);
     match dropped {
         Ok(Ok(_)) => {
@@ -289,4 +304,23 @@ async fn read_publication(
     name: &PublicationName,
 ) -> postgres::Result<Option<Publication>> {
     session.read(async |it| publication::read(&it, name).await).await
+}
+
+/// Tells once that nothing proves which of both is older; the catalog can prove it in one direction only.
+pub(super) async fn say_unknown_order(db: &Db<'_>, name: &SlotName, publication: &Publication) {
+    let (call, cx) = (db.call(), db.call().cx());
+    if cx.private().get::<bool>(ORDER_SAID).is_some() {
+        return;
+    }
+    let oid = publication.oid;
+    let proved = call
+        .target()
+        .read(db.at(), &call.budget(), "reading a slot", |it| async move {
+            slot::is_publication_proved_older(&it, oid, name).await
+        })
+        .await;
+    if !matches!(proved, Ok(true)) {
+        cx.warn(messages::order_unknown(name, &publication.name));
+    }
+    cx.set_private(ORDER_SAID, &true);
 }

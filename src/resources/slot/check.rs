@@ -2,18 +2,27 @@
 
 use tfplugin::{Attr, AttributePath, Diagnostics, Plan, path};
 
-use super::model::{Model, Status};
-use super::{RENAMED_FROM, messages};
+use super::messages;
+use super::model::{Model, RENAMED_FROM, Status};
 use crate::checks::{
     logical_replication_on, publication_exists, publication_replaced_behind_slot, slot_has_consumer,
     slots_nearly_used_up, supported_by_server,
 };
 use crate::handler::{Call, Context, Located as _};
 use crate::postgres::{DatabaseName, SlotName, publication, slot};
-use crate::target::{DatabaseLocation, Error, PublicationId};
+use crate::target::{Database, DatabaseLocation, Error, PublicationId, SlotId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let call = Call::new(cx, "check the slot");
+    match (&plan.prior, &plan.planned) {
+        (Some(Model { id: Attr::Known(id), .. }), None) => call.plan_destroy(id),
+        (Some(prior), Some(planned)) if plan.replaces() => {
+            if let Some(id) = planned.in_place_of(prior, plan.config.as_ref()) {
+                call.replaces(&id);
+            }
+        }
+        _ => {}
+    }
     if call.policy().is_off() {
         return Diagnostics::none();
     }
@@ -43,7 +52,8 @@ async fn create(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Dia
     if found.has_errors() {
         return found;
     }
-    match server(call, &location, planned).await {
+    let names_branch = config.is_none_or(|it| !it.branch_id.is_null()) || !planned.publication_id.is_null();
+    match server(call, &location, planned, names_branch).await {
         Ok(more) => found + more,
         Err(error) => found + call.unseen(&location).told(&error),
     }
@@ -83,11 +93,11 @@ async fn update(call: &Call<'_>, prior: &Model, planned: &Model) -> Diagnostics 
     };
     if planned.failover.is_true() && !prior.failover.is_true() && !found.has_errors() {
         let Ok(location) = prior.location(call.target().is_direct()) else { return found };
-        found = found
-            + match supported(call, &location, planned).await {
-                Ok(more) => more,
-                Err(error) => call.unseen(&location).told(&error),
-            };
+        let more = match call.resolved(&location, planned.connect_as.known()).await {
+            Ok(at) => supported(call, &at, planned).await,
+            Err(error) => Err(error),
+        };
+        found = found + more.unwrap_or_else(|error| call.unseen(&location).told(&error));
     }
     found
 }
@@ -130,10 +140,24 @@ async fn is_there_now(call: &Call<'_>, publication: &PublicationId) -> Result<bo
     Ok(read.await?.is_some())
 }
 
-async fn server(call: &Call<'_>, location: &DatabaseLocation, planned: &Model) -> Result<Diagnostics, Error> {
+async fn server(
+    call: &Call<'_>,
+    location: &DatabaseLocation,
+    planned: &Model,
+    names_branch: bool,
+) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
-    let at = target.database(location, &budget).await?;
+    let mut at = call.resolved(location, planned.connect_as.known()).await?;
     let mut found = Diagnostics::none();
+    if let Some(name) = planned.name.known().filter(|_| !names_branch) {
+        let default = at.server.clone();
+        let id = |server| SlotId { database: Database { server, name: at.name.clone() }, name: name.clone() };
+        let server = call.stays(default.clone(), id);
+        if server == default {
+            found.extend(call.on_two_branches(&default).map_or_else(Diagnostics::none, Into::into));
+        }
+        at.server = server;
+    }
     if !target.is_to_be_enabled(&at.server) && policy.asks(&logical_replication_on::CHECK) {
         let settings = target.server_settings(&at, &budget).await?;
         let by_publication = !planned.publication_id.is_null();
@@ -141,22 +165,21 @@ async fn server(call: &Call<'_>, location: &DatabaseLocation, planned: &Model) -
         found.extend(policy.admit(&logical_replication_on::CHECK, logical_replication_on::check(&settings, &path)));
     }
     if policy.asks(&slots_nearly_used_up::CHECK) {
-        let read = |it: std::sync::Arc<crate::postgres::Connection>| async move { slot::capacity(&it).await };
-        let capacity = target.read(&at, &budget, "counting slots", read).await?;
+        let capacity =
+            target.read(&at, &budget, "counting slots", |it| async move { slot::capacity(&it).await }).await?;
         let warning = slots_nearly_used_up::check(capacity, &path!(name));
         found.extend(policy.admit(&slots_nearly_used_up::CHECK, warning));
     }
-    Ok(if planned.failover.is_true() { found + supported(call, location, planned).await? } else { found })
+    Ok(found + supported(call, &at, planned).await?)
 }
 
 /// `failover` came with Postgres 17.
-async fn supported(call: &Call<'_>, location: &DatabaseLocation, planned: &Model) -> Result<Diagnostics, Error> {
+async fn supported(call: &Call<'_>, at: &Database, planned: &Model) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
     if !planned.failover.is_true() || !policy.asks(&supported_by_server::CHECK) {
         return Ok(Diagnostics::none());
     }
-    let at = target.database(location, &budget).await?;
-    let version = target.read(&at, &budget, "reading the version", |it| async move { Ok(it.version()) }).await?;
+    let version = target.read(at, &budget, "reading the version", |it| async move { Ok(it.version()) }).await?;
     let refusal = supported_by_server::check(version, "failover", slot::FAILOVER_SINCE, &path!(failover));
     Ok(policy.admit(&supported_by_server::CHECK, refusal))
 }

@@ -10,6 +10,7 @@ use super::model::{Model, PGOUTPUT, Seen, Status};
 use crate::checks::publication_exists::{self, SLOT_BEFORE_PUBLICATION};
 use crate::handler::words::{enumerate, sentence};
 use crate::handler::{Call, explain};
+use crate::neon::{BranchId, ProjectId};
 use crate::postgres::slot::{Consumer, Kind, Slot};
 use crate::postgres::slot_creation::{Busy, Failure};
 use crate::postgres::{self, DatabaseName, PublicationName, SlotName};
@@ -298,9 +299,9 @@ pub(super) fn misplaced(config: &Model) -> Diagnostics {
     let Attr::Known(publication) = &config.publication_id else { return Diagnostics::none() };
     let [project, branch, database] = publication.database.parts();
     [
-        ("project_id", config.project_id.known().map(|it| it.as_str()), project, path!(project_id)),
-        ("branch_id", config.branch_id.known().map(|it| it.as_str()), branch, path!(branch_id)),
-        ("database", config.database.known().map(|it| it.as_str()), database, path!(database)),
+        ("project_id", config.project_id.known().map(ProjectId::as_str), project, path!(project_id)),
+        ("branch_id", config.branch_id.known().map(BranchId::as_str), branch, path!(branch_id)),
+        ("database", config.database.known().map(DatabaseName::as_str), database, path!(database)),
     ]
     .into_iter()
     .filter(|(_, set, of_publication, _)| set.is_some_and(|it| it != *of_publication))
@@ -379,6 +380,20 @@ pub(super) fn no_plugin(plugin: &str, error: &postgres::Error) -> Diagnostic {
         sentence(error.message())
     );
     Diagnostic::error(format!("Plugin `{plugin}` is not installed"), detail).at(path!(plugin))
+}
+
+/// 42501 although the connecting role has REPLICATION.
+pub(super) fn may_not_use_plugin(plugin: &str, error: &postgres::Error) -> Diagnostic {
+    let mut answered = format!("{}.", sentence(error.message()));
+    for more in [error.detail(), error.hint()].into_iter().flatten() {
+        answered = format!("{answered}\n{more}");
+    }
+    let detail = format!(
+        "{answered}\n\nNo slot was created. Recent minor versions of Postgres only load the plugins that the parameter \
+         `output_plugin_libraries` lists. Ask the administrator of the server to add `{plugin}`, or use a plugin that it lists, \
+         such as `pgoutput`."
+    );
+    Diagnostic::error(format!("Plugin `{plugin}` may not be used"), detail).at(path!(plugin))
 }
 
 /// 42501: the connecting role lacks REPLICATION.

@@ -12,28 +12,18 @@ mod plan;
 use tfplugin::schema::{boolean, number, string};
 use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, identity, path};
 
-use crate::handler::{Call, Context, Data, Db, attributes, nulls};
+use crate::handler::{Call, Context, Data, attributes, nulls};
 use crate::neon::{BranchId, ProjectId};
-use crate::postgres::publication::Publication;
 use crate::postgres::slot;
 use crate::postgres::{DatabaseName, PublicationName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};
 use apply::Whereabouts;
-use model::{Model, PGOUTPUT, Seen, Status};
+use model::{DATABASE_OID, Model, PGOUTPUT, RENAMED_FROM, Seen, Status};
 
 pub(crate) struct Slot;
 
 /// The last part is what an import may add to the slot's own id.
 const IMPORT: &str = "<project_id>/<branch_id>/<database>/<slot>[/<publication>]";
-
-/// In private state: the unknown order of an imported slot was told.
-const ORDER_SAID: &str = "order_unknown_said";
-
-/// In private state: the OID of the slot's database, which stays when the database is renamed.
-const DATABASE_OID: &str = "database_oid";
-
-/// In private state: the name that the database had before it was renamed outside.
-const RENAMED_FROM: &str = "renamed_from";
 
 impl Resource for Slot {
     const TYPE: &'static str = "neonrep_slot";
@@ -146,8 +136,12 @@ impl Resource for Slot {
             return Err(misplaced);
         }
         let db = match &plan.publication_id {
-            Attr::Null => call.database(&plan).await?,
-            publication => call.at(publication.need(path!(publication_id))?.database.clone()),
+            Attr::Null => call.new_database(&plan, |database| SlotId { database, name: name.clone() }).await?,
+            publication => {
+                let database = publication.need(path!(publication_id))?.database.clone();
+                let resolved = call.resolved(&database.into(), plan.connect_as.known()).await;
+                call.at(resolved.map_err(|error| call.failed(&error))?)
+            }
         };
         apply::create(&db, plan, &name).await
     }
@@ -180,16 +174,20 @@ impl Resource for Slot {
         } else {
             found.filter(|it| it.is(&db.at().name, state.plugin()))
         };
-        if let Some(oid) = found.as_ref().and_then(|it| it.database_oid) {
-            cx.set_private(DATABASE_OID, &oid);
+        if let Some(found) = &found {
+            call.sees(&SlotId { database: db.at().clone(), name: name.clone() })?;
+            if let Some(oid) = found.database_oid {
+                cx.set_private(DATABASE_OID, &oid);
+            }
         }
         let recorded = state.publication_oid.known().copied();
         let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded);
         let agreed = state.allow_recreate.is_true();
-        let warning = messages::warning(db.at(), &name, publication.as_ref(), &seen, agreed);
-        warning.into_iter().for_each(|it| cx.warn(it));
+        if let Some(warning) = messages::warning(db.at(), &name, publication.as_ref(), &seen, agreed) {
+            cx.warn(warning);
+        }
         if let Some(behind) = behind.as_ref().filter(|_| state.is_imported()) {
-            say_unknown_order(&db, &name, behind).await;
+            apply::say_unknown_order(&db, &name, behind).await;
         }
         Ok(Some(state.observed(db.at(), &name, seen)))
     }
@@ -269,25 +267,6 @@ fn parse_import(id: &str) -> Result<(SlotId, Option<PublicationName>), String> {
     let slot: Vec<&str> = slot.iter().map(String::as_str).collect();
     let publication = publication.map(|it| PublicationName::parse(it).map_err(|wrong| wrong.to_string()));
     Ok((identity::id(&slot).parse()?, publication.transpose()?))
-}
-
-/// Tells once that nothing proves which of both is older; the catalog can prove it in one direction only.
-async fn say_unknown_order(db: &Db<'_>, name: &SlotName, publication: &Publication) {
-    let (call, cx) = (db.call(), db.call().cx());
-    if cx.private().get::<bool>(ORDER_SAID).is_some() {
-        return;
-    }
-    let oid = publication.oid;
-    let proved = call
-        .target()
-        .read(db.at(), &call.budget(), "reading a slot", |it| async move {
-            slot::is_publication_proved_older(&it, oid, name).await
-        })
-        .await;
-    if !matches!(proved, Ok(true)) {
-        cx.warn(messages::order_unknown(name, &publication.name));
-    }
-    cx.set_private(ORDER_SAID, &true);
 }
 
 #[cfg(test)]

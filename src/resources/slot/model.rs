@@ -3,12 +3,21 @@
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Timeouts};
 
-use crate::handler::attributes::located;
+use crate::handler::attributes::{located, server_of};
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::publication::Publication;
 use crate::postgres::slot::Slot;
 use crate::postgres::{DatabaseName, PublicationName, RoleName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};
+
+/// In private state: the unknown order of an imported slot was told.
+pub(super) const ORDER_SAID: &str = "order_unknown_said";
+
+/// In private state: the OID of the slot's database, which stays when the database is renamed.
+pub(super) const DATABASE_OID: &str = "database_oid";
+
+/// In private state: the name that the database had before it was renamed outside.
+pub(super) const RENAMED_FROM: &str = "renamed_from";
 
 /// The plugin that decodes by publications.
 pub(super) const PGOUTPUT: &str = "pgoutput";
@@ -145,6 +154,16 @@ impl Model {
     /// The output plugin; states from before the argument was there have none.
     pub(super) fn plugin(&self) -> &str {
         self.plugin.known().map_or(PGOUTPUT, String::as_str)
+    }
+
+    /// What the slot that replaces `prior` is called, where nobody else says its branch: that of the prior slot.
+    pub(super) fn in_place_of(&self, prior: &Self, config: Option<&Self>) -> Option<SlotId> {
+        let chooses = self.publication_id.is_null()
+            && self.project_id == prior.project_id
+            && config.is_some_and(|it| it.branch_id.is_null());
+        let server = server_of(&prior.project_id, &prior.branch_id).filter(|_| chooses)?;
+        let database = Database { server, name: self.database.known()?.clone() };
+        Some(SlotId { database, name: self.name.known()?.clone() })
     }
 
     /// The state of a slot whose database has another name now.

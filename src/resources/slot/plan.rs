@@ -19,7 +19,7 @@ pub(super) fn modify(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
         planned.slot_name = planned.name.clone();
         planned.invalidation_reason = Attr::Null;
         match &plan.prior {
-            None => create(planned),
+            None => create(planned, plan.config.as_ref()),
             Some(prior) => {
                 if update(prior, planned)? {
                     plan.requires_replace.push(path!(publication_id));
@@ -39,7 +39,7 @@ pub(super) fn modify(plan: &mut Plan<Model>) -> Result<(), Diagnostics> {
 }
 
 /// The database and the name of a known publication are known of the slot.
-fn create(planned: &mut Model) {
+fn create(planned: &mut Model, config: Option<&Model>) {
     match &planned.publication_id {
         Attr::Known(publication) => {
             planned.project_id = publication.database.server.project_id().cloned().into();
@@ -50,6 +50,10 @@ fn create(planned: &mut Model) {
         Attr::Null => {
             planned.publication_name = Attr::Null;
             planned.publication_oid = Attr::Null;
+            // Nobody else says it.
+            if config.is_some_and(|it| it.project_id.is_null()) {
+                planned.project_id = Attr::Null;
+            }
         }
         Attr::Unknown => {}
     }

@@ -8,6 +8,7 @@ use tfplugin::{Attr, AttributePath};
 use super::*;
 use crate::checks::publication_exists::SLOT_BEFORE_PUBLICATION;
 use crate::postgres::RoleName;
+use crate::postgres::publication::Publication;
 use crate::postgres::publication::{GeneratedColumns, Marks};
 use crate::postgres::slot::{Kind, Slot as Found};
 use model::Properties;
@@ -187,6 +188,7 @@ fn found() -> Found {
         safe_wal_size: None,
         retained_wal_bytes: None,
         two_phase: false,
+        two_phase_at: None,
         conflicting: None,
         invalidation_reason: None,
         inactive_since: None,

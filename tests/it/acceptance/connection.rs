@@ -118,10 +118,10 @@ fn contradictions_and_absences_are_named() {
     workspace.plan_fails();
     let id = format!("{}/br-other-branch-1/a", stand_in.ready.project_id);
     let other = format!(
-        r#"
+        r"
   role_id   = {id:?}
   branch_id = {:?}
-"#,
+",
         stand_in.ready.branch_id
     );
     workspace.write(&connection(&other));

@@ -12,21 +12,27 @@ const ADDRESS: &str = "neonrep_grant.this";
 
 /// A role, and a grant to it with these arguments.
 fn grant(arguments: &str) -> String {
-    format!(
-        r#"
-resource "neonrep_role" "reader" {{
+    let to_reader = grant_to("this", "neonrep_role.reader.name", arguments);
+    format!("{READER}{to_reader}")
+}
+
+const READER: &str = r#"
+resource "neonrep_role" "reader" {
   project_id = var.project_id
   name       = "reader"
-}}
-
-{}"#,
-        grant_to("this", "neonrep_role.reader.name", arguments)
-    )
 }
+"#;
 
 fn grant_to(name: &str, role: &str, arguments: &str) -> String {
     format!(
-        "resource \"neonrep_grant\" \"{name}\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  role = {role}\n  {arguments}\n}}\n"
+        r#"
+resource "neonrep_grant" "{name}" {{
+  project_id = var.project_id
+  database   = "neondb"
+  role       = {role}
+  {arguments}
+}}
+"#
     )
 }
 
@@ -129,12 +135,13 @@ fn an_imported_grant_is_whole() {
     workspace.apply();
     workspace.forget(ADDRESS);
     workspace.import(ADDRESS, &id(&stand_in, "reader", "public")).expect_success();
-    workspace.insist_on_empty_plan();
+    // Which privileges it stands for is adopted in place, and nothing is revoked.
+    let before = held(&stand_in, "reader");
+    assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} update")]);
+    workspace.apply();
+    assert_eq!(held(&stand_in, "reader"), before);
     // What was imported is managed like what was made here.
-    workspace.write(
-        &grant("schemas = [\"public\"]")
-            .replace(&grant_to("this", "neonrep_role.reader.name", "schemas = [\"public\"]"), ""),
-    );
+    workspace.write(READER);
     workspace.apply();
     assert!(held(&stand_in, "reader").is_empty(), "{:?}", held(&stand_in, "reader"));
     // Nothing is held: there is nothing to import.
@@ -193,10 +200,7 @@ fn two_grants_of_one_role_do_not_undo_each_other() {
         workspace.write(&grant("tables = [{ name = \"t1\" }]"));
         workspace.apply();
         assert_eq!(held(&stand_in, "reader"), ["CONNECT", "SELECT public.t1", "USAGE public"]);
-        workspace.write(
-            &grant("tables = [{ name = \"t1\" }]")
-                .replace(&grant_to("this", "neonrep_role.reader.name", "tables = [{ name = \"t1\" }]"), ""),
-        );
+        workspace.write(READER);
         workspace.apply();
         assert!(held(&stand_in, "reader").is_empty(), "{:?}", held(&stand_in, "reader"));
         workspace.write(&grant("tables = [{ name = \"t1\" }]"));
@@ -220,26 +224,205 @@ fn views_of_an_extension_are_outside_of_a_schema() {
 }
 
 #[test]
-fn a_grant_that_does_nothing_names_who_can() {
+fn a_foreign_table_in_a_schema_stays_missing_and_a_named_one_is_refused() {
     let (stand_in, workspace) = started("schemas = [\"public\"]");
     // Of what `cloud_admin` makes, `neon_superuser` may give privileges; not of this one.
     stand_in.sql("CREATE TABLE theirs (i int); REVOKE ALL ON theirs FROM neon_superuser");
     workspace.plan().insist_warning("tables_grantable");
+    let applied = workspace.apply_once(&[]);
+    for part in ["SELECT ON TABLE public.theirs", "Run as `cloud_admin`", "GRANT SELECT ON TABLE"] {
+        applied.insist_warning(part);
+    }
+    assert!(held(&stand_in, "reader").contains(&"SELECT public.t1".to_owned()), "everything else is granted");
+    assert_eq!(missing(&workspace), ["SELECT ON TABLE public.theirs"]);
+    // What the owner grants is left to the owner.
+    stand_in.sql("GRANT SELECT ON theirs TO reader");
+    workspace.insist_on_empty_plan();
+    workspace.destroy_with(&["-target=neonrep_grant.this"]).insist_warning("granted by `cloud_admin`");
+    assert_eq!(held(&stand_in, "reader"), ["CONNECT", "SELECT public.theirs", "USAGE public"]);
+
+    stand_in.sql("REVOKE SELECT ON theirs FROM reader");
+    workspace.write(&grant("tables = [{ name = \"theirs\" }, { name = \"t1\" }]"));
     let error = workspace.apply_fails().error();
-    for part in ["SELECT ON TABLE public.theirs", "`cloud_admin`", "connect_as"] {
+    for part in ["SELECT ON TABLE public.theirs (owner: `cloud_admin`)", "connect_as"] {
         assert!(error.text().contains(part), "{part}: {error:?}");
     }
-    // All or nothing.
-    assert!(held(&stand_in, "reader").is_empty(), "{:?}", held(&stand_in, "reader"));
-    stand_in.sql("ALTER TABLE theirs OWNER TO neondb_owner");
+}
+
+#[test]
+fn privileges_on_columns_stay() {
+    let stand_in = StandIn::start(17);
+    stand_in.sql("CREATE ROLE analyst LOGIN");
+    stand_in
+        .sql_as_owner(
+            "CREATE TABLE t1 (id int PRIMARY KEY, secret text); GRANT USAGE ON SCHEMA public TO analyst;
+             GRANT CONNECT ON DATABASE neondb TO analyst; GRANT SELECT (id) ON t1 TO analyst WITH GRANT OPTION",
+        )
+        .expect("granted");
+    let columns = "SELECT string_agg(attname || ' ' || attacl::text, ',') FROM pg_attribute WHERE attacl <> '{}' AND attrelid = 't1'::regclass";
+    let before = (stand_in.value(columns), held(&stand_in, "analyst"));
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&grant_to("this", "\"analyst\"", "tables = [{ name = \"t1\" }]"));
     workspace.apply();
-    // The other owner comes back: what is missing stays missing, and the apply says so.
-    stand_in.sql("ALTER TABLE theirs OWNER TO cloud_admin; REVOKE SELECT ON theirs FROM reader");
-    assert_eq!(missing(&workspace), ["SELECT ON TABLE public.theirs"]);
-    workspace.apply_fails().insist_error("`cloud_admin`");
-    // What cannot be taken back is said, and does not stand in the way.
-    stand_in.sql("GRANT SELECT ON theirs TO reader");
-    workspace.destroy().insist_warning("SELECT ON TABLE public.theirs");
+    workspace.write(&grant_to("this", "\"analyst\"", "tables = [{ name = \"t1\" }]\n  privileges = [\"INSERT\"]"));
+    workspace.apply();
+    assert_eq!(stand_in.value(columns), before.0, "an update revokes too");
+    workspace.destroy();
+    assert_eq!((stand_in.value(columns), held(&stand_in, "analyst")), before);
+}
+
+#[test]
+fn the_way_in_that_was_there_before_stays_whatever_it_was_for() {
+    let stand_in = StandIn::start(17);
+    tables(&stand_in);
+    stand_in.sql("CREATE ROLE app LOGIN");
+    stand_in
+        .sql_as_owner(
+            "CREATE TABLE old (i int); GRANT CONNECT ON DATABASE neondb TO app; GRANT USAGE ON SCHEMA public TO app;
+             GRANT SELECT ON old TO app",
+        )
+        .expect("granted");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&grant_to("this", "\"app\"", "tables = [{ name = \"t1\" }]"));
+    workspace.apply();
+    stand_in.sql_as_owner("DROP TABLE old").expect("dropped");
+    workspace.destroy();
+    assert_eq!(held(&stand_in, "app"), ["CONNECT", "USAGE public"]);
+}
+
+#[test]
+fn a_table_that_was_renamed_is_not_left_behind() {
+    let stand_in = StandIn::start(17);
+    tables(&stand_in);
+    stand_in.sql("CREATE ROLE app LOGIN");
+    stand_in.sql_as_owner("CREATE SCHEMA archive").expect("a schema");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&grant_to("this", "\"app\"", "tables = [{ name = \"t1\" }, { name = \"t2\" }]"));
+    workspace.apply();
+    stand_in
+        .sql_as_owner("ALTER TABLE t1 RENAME TO renamed; ALTER TABLE t2 SET SCHEMA archive; CREATE TABLE t2 (i int)")
+        .expect("renamed");
+    assert_eq!(missing(&workspace), ["SELECT ON TABLE public.t1", "SELECT ON TABLE public.t2"]);
+    workspace.destroy();
+    assert!(held(&stand_in, "app").is_empty(), "{:?}", held(&stand_in, "app"));
+}
+
+#[test]
+fn an_import_takes_nothing_of_what_others_gave() {
+    let stand_in = StandIn::start(17);
+    tables(&stand_in);
+    stand_in.sql("CREATE ROLE app LOGIN");
+    stand_in
+        .sql_as_owner("GRANT INSERT ON t1, t2 TO app; GRANT SELECT ON t1 TO app; GRANT USAGE ON SCHEMA public TO app")
+        .expect("granted");
+    let before = held(&stand_in, "app");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&grant_to("this", "\"app\"", "schemas = [\"public\"]\n  future_tables = false"));
+    workspace.import(ADDRESS, &id(&stand_in, "app", "public")).expect_success();
+    workspace.apply();
+    let now = held(&stand_in, "app");
+    assert!(before.iter().all(|it| now.contains(it)) && now.contains(&"SELECT public.v".to_owned()), "{now:?}");
+    // What it had beyond the configuration was found there: also an update that names it and drops it again leaves it.
+    let both = "schemas = [\"public\"]\n  future_tables = false\n  privileges = [\"SELECT\", \"INSERT\"]";
+    workspace.write(&grant_to("this", "\"app\"", &both.replace("\"INSERT\"", "\"UPDATE\"")));
+    workspace.apply();
+    workspace.destroy();
+    let left = ["CONNECT", "INSERT public.t1", "INSERT public.t2", "USAGE public"];
+    assert_eq!(held(&stand_in, "app"), left, "the way to what others gave stays too");
+}
+
+#[test]
+fn an_authoritative_grant_revokes_what_is_not_declared() {
+    let stand_in = StandIn::start(17);
+    tables(&stand_in);
+    stand_in.sql("CREATE ROLE app LOGIN; CREATE ROLE giver; GRANT SELECT ON ALL TABLES IN SCHEMA public TO giver");
+    stand_in
+        .sql_as_owner(
+            "GRANT INSERT ON t1 TO app; GRANT DELETE ON t2 TO app; GRANT UPDATE (i) ON t2 TO app; CREATE SCHEMA other;
+             CREATE TABLE other.t (i int); GRANT INSERT ON other.t TO app;
+             ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT DELETE ON TABLES TO app",
+        )
+        .expect("granted");
+    stand_in.sql("CREATE TABLE theirs (i int); GRANT SELECT, DELETE ON theirs TO app");
+    let workspace = Workspace::new(&stand_in);
+    let arguments = "schemas = [\"public\"]\n  mode = \"authoritative\"";
+    workspace.write(&grant_to("this", "\"app\"", arguments));
+    workspace.apply();
+    let declared = [
+        "CONNECT",
+        "DELETE public.theirs",
+        "INSERT other.t",
+        "SELECT public.t1",
+        "SELECT public.t2",
+        "SELECT public.theirs",
+        "SELECT public.v",
+        "USAGE public",
+        "future SELECT public",
+    ];
+    assert_eq!(held(&stand_in, "app"), declared, "other schemas and other grantors are left alone");
+    let column =
+        "SELECT attacl::text LIKE '%app=w%' FROM pg_attribute WHERE attrelid = 't2'::regclass AND attname = 'i'";
+    assert_eq!(stand_in.value(column), "t", "privileges on columns too");
+    // Drift reads as one difference.
+    stand_in.sql_as_owner("GRANT TRUNCATE ON t1 TO app").expect("granted");
+    let plan = workspace.plan_json();
+    let change = plan["resource_changes"].as_array().and_then(|it| it.first()).expect("a change").clone();
+    assert_eq!(change["change"]["before"]["surplus"], json!(["TRUNCATE ON TABLE public.t1"]));
+    assert_eq!(change["change"]["after"]["surplus"], json!([]));
+    workspace.apply();
+    assert_eq!(held(&stand_in, "app"), declared);
+}
+
+#[test]
+fn a_role_of_postgres_itself_converges() {
+    let stand_in = StandIn::start(17);
+    tables(&stand_in);
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&grant_to("this", "\"pg_monitor\"", "tables = [{ name = \"t1\" }]"));
+    workspace.apply();
+    workspace.destroy();
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_class, aclexplode(relacl) a WHERE relname = 't1' AND a.grantee = 'pg_monitor'::regrole"), "0");
+}
+
+#[test]
+fn maintain_is_refused_at_plan_where_the_server_does_not_have_it() {
+    let stand_in = StandIn::start(16);
+    tables(&stand_in);
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&grant("schemas = [\"public\"]\n  privileges = [\"MAINTAIN\"]"));
+    let error = workspace.plan_fails().error();
+    assert!(error.is_on("privileges") && error.text().contains("Postgres 17"), "{error:?}");
+}
+
+#[test]
+fn tables_come_and_go_while_thousands_are_granted() {
+    let stand_in = StandIn::start(17);
+    stand_in.sql("CREATE ROLE app LOGIN");
+    stand_in
+        .sql_as_owner("DO $$ BEGIN FOR n IN 1..5000 LOOP EXECUTE format('CREATE TABLE t%s (i int)', n); IF n % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$")
+        .expect("tables");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&grant_to("this", "\"app\"", "schemas = [\"public\"]"));
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut n = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                let gone = n * 7 % 5_000 + 1;
+                let _ = stand_in.sql_as_owner(&format!(
+                    "DROP TABLE IF EXISTS t{gone}; DROP TABLE IF EXISTS fresh{n}; CREATE TABLE fresh{} (i int)",
+                    n + 1
+                ));
+                n += 1;
+            }
+        });
+        workspace.apply_once(&[]);
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    // A table that was created before the default privileges took effect shows as missing, once.
+    workspace.apply();
+    workspace.destroy();
+    assert!(held(&stand_in, "app").is_empty());
 }
 
 #[test]
@@ -279,7 +462,7 @@ fn what_is_not_there_is_named() {
     workspace.write(&grant("schemas = [\"public\"]\n  future_table_owners = [\"cloud_admin\"]"));
     workspace.apply_fails().insist_error("future_table_owners");
     workspace.write(&grant("schemas = []"));
-    workspace.plan_fails().insist_error("Nothing to grant on");
+    workspace.plan_fails().insist_error("Neither `schemas` nor `tables` is set");
     workspace.write(&grant("tables = [{ name = \"t1\" }, { schema = \"public\", name = \"t1\" }]"));
     workspace.plan_fails().insist_error("twice");
     assert!(held(&stand_in, "reader").is_empty());
@@ -319,7 +502,7 @@ fn odd_names_work_through_import_too() {
     let id = workspace.attributes(ADDRESS)["id"].as_str().expect("an id").to_owned();
     workspace.forget(ADDRESS);
     workspace.import(ADDRESS, &format!("{id}/s%2E1%2C \"x\"%2F%25")).expect_success();
-    workspace.insist_on_empty_plan();
+    workspace.apply();
     workspace.write(&grant_to(
         "this",
         &format!("{role:?}"),

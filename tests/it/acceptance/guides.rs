@@ -40,6 +40,7 @@ const EXAMPLES: &[Example] = &[
     example("databricks-airbyte", "airbyte_replication", "airbyte_publication", Own("airbyte_slot"), "d", false),
     example("debezium", "debezium", "dbz_publication", Own("debezium"), "d", false),
     example("decodable", "decodable", "dbz_publication", OfTheConsumer("decodable_1"), "f", false),
+    example("estuary", "flow_capture", "flow_publication", OfTheConsumer("flow_slot"), "d", true),
     example("fivetran", "fivetran_user", "fivetran_pub", Own("fivetran_pgoutput_slot"), "d", false),
     example("inngest", "inngest", "inngest", Own("inngest_cdc"), "d", false),
     example("materialize", "materialize", "mz_source", OfTheConsumer("materialize_1"), "f", false),
@@ -82,6 +83,9 @@ fn each_guide_works_as_it_stands() {
             let story = move || {
                 let stand_in = StandIn::start(major);
                 stand_in.sample_table();
+                // Estuary's page says to create this table beforehand.
+                let watermarks = "CREATE TABLE flow_watermarks (slot text PRIMARY KEY, watermark text)";
+                stand_in.sql_as_owner(watermarks).expect("the watermarks table");
                 for it in EXAMPLES {
                     it.works(&stand_in);
                 }
@@ -126,16 +130,15 @@ impl Example {
     /// Checks what is in the database.
     fn objects(&self, stand_in: &StandIn, outputs: &Value) {
         let published = format!(
-            "SELECT string_agg(t.schemaname || '.' || t.tablename || ' ' || p.pubviaroot, ',') FROM pg_publication p \
+            "SELECT string_agg(t.tablename || ' ' || p.pubviaroot, ',' ORDER BY t.tablename) FROM pg_publication p \
              JOIN pg_publication_tables t USING (pubname) WHERE p.pubname = {}",
             literal(self.publication)
         );
-        assert_eq!(
-            stand_in.value(&published),
-            format!("public.playing_with_neon {}", self.via_root),
-            "{}",
-            self.folder
-        );
+        let mut expected = format!("playing_with_neon {}", self.via_root);
+        if self.folder == "estuary" {
+            expected.insert_str(0, "flow_watermarks true,");
+        }
+        assert_eq!(stand_in.value(&published), expected, "{}", self.folder);
         assert_eq!(outputs["publication_name"]["value"], self.publication, "{}", self.folder);
         let identity = "SELECT relreplident FROM pg_class WHERE oid = 'public.playing_with_neon'::regclass";
         assert_eq!(stand_in.value(identity), self.identity, "{}", self.folder);
@@ -171,6 +174,11 @@ impl Example {
                     assert!(yaml.contains(line), "{line} in {yaml}");
                 }
             }
+            "estuary" => {
+                let config: Value = serde_json::from_str(&output("endpoint_config")).expect("JSON");
+                assert_eq!(config["credentials"]["password"], password);
+                assert_eq!(config["advanced"]["publicationName"], self.publication);
+            }
             "peerdb" => {
                 assert!(output("peer").contains(&format!("password = '{password}'")));
                 assert!(output("mirror").contains("publication_name = 'peerdb'"));
@@ -190,6 +198,11 @@ impl Example {
             as_consumer(&format!("SELECT pg_create_logical_replication_slot({}, 'pgoutput')", literal(slot)));
         }
         stand_in.sql("UPDATE playing_with_neon SET value = value + 1 WHERE id = 1");
+        if self.folder == "estuary" {
+            let write =
+                "INSERT INTO flow_watermarks VALUES ('s', '1') ON CONFLICT (slot) DO UPDATE SET watermark = '2'";
+            as_consumer(&format!("{write}; {write}"));
+        }
         let seen = as_consumer(&format!(
             "SELECT count(*) > 0 FROM pg_logical_slot_peek_binary_changes({}, NULL, NULL, 'proto_version', '1', \
              'publication_names', {})",
@@ -199,7 +212,11 @@ impl Example {
         assert_eq!(single(&seen), "t", "{}: the role reads the slot", self.folder);
         let changes = consumer::take(stand_in, slot, self.publication).expect("changes");
         let kinds: Vec<_> = changes.iter().map(|it| (it.kind, it.table.as_str())).collect();
-        assert_eq!(kinds, [("update", "public.playing_with_neon")], "{}", self.folder);
+        let mut expected = vec![("update", "public.playing_with_neon")];
+        if self.folder == "estuary" {
+            expected.extend([("insert", "public.flow_watermarks"), ("update", "public.flow_watermarks")]);
+        }
+        assert_eq!(kinds, expected, "{}", self.folder);
         if let OfTheConsumer(slot) = self.slot {
             as_consumer(&format!("SELECT pg_drop_replication_slot({})", literal(slot)));
         }

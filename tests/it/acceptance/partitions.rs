@@ -12,14 +12,27 @@ fn full_on_a_partitioned_table_does_not_reach_its_leaves_and_that_is_said() {
     let workspace = Workspace::new(&stand_in);
     let identity = |name: &str| {
         format!(
-            "resource \"neonrep_replica_identity\" \"{name}\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-             table = \"{name}\"\n  mode = \"full\"\n}}\n"
+            r#"
+resource "neonrep_replica_identity" "{name}" {{
+  project_id = var.project_id
+  database   = "neondb"
+  table      = "{name}"
+  mode       = "full"
+}}
+"#
         )
     };
     let publication = |more: &str| {
         format!(
-            "resource \"neonrep_publication\" \"this\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-             name = \"pub_one\"\n  tables = [{{ name = \"part\"{more} }}]\n  publish_via_partition_root = true\n}}\n"
+            r#"
+resource "neonrep_publication" "this" {{
+  project_id = var.project_id
+  database   = "neondb"
+  name       = "pub_one"
+  tables     = [{{ name = "part"{more} }}]
+  publish_via_partition_root = true
+}}
+"#
         )
     };
     // Without a promise: refused at plan, and the leaf is named.

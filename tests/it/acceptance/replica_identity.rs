@@ -6,8 +6,14 @@ use crate::support::terraform::Workspace;
 
 fn identity(table: &str, rest: &str) -> String {
     format!(
-        "resource \"neonrep_replica_identity\" \"this\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-         table = {table:?}\n  {rest}\n}}\n"
+        r#"
+resource "neonrep_replica_identity" "this" {{
+  project_id = var.project_id
+  database   = "neondb"
+  table      = {table:?}
+  {rest}
+}}
+"#
     )
 }
 
@@ -194,7 +200,7 @@ fn a_table_leaves_the_publication_before_its_identity_is_given_back() {
     workspace.apply();
     workspace.write(&without);
     let outcome = workspace.apply_fails();
-    for part in ["in a run of its own", "create_before_destroy", "replica_identity_id"] {
+    for part in ["Remove the table from the publication", "create_before_destroy", "replica_identity_id"] {
         outcome.insist_error(part);
     }
     owner(&stand_in, "UPDATE keyless SET a = 2");
@@ -233,4 +239,38 @@ fn an_import_takes_the_reference_over_in_place() {
         workspace.attributes("neonrep_publication.this")["tables"][0]["replica_identity_id"],
         stand_in.id_of("public/keyless")
     );
+}
+
+#[test]
+fn a_table_that_was_renamed_is_followed() {
+    let stand_in = StandIn::start(17);
+    owner(&stand_in, "CREATE TABLE t(id int PRIMARY KEY)");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&identity("t", "mode = \"full\""));
+    workspace.apply();
+    owner(&stand_in, "ALTER TABLE t RENAME TO renamed");
+    workspace.plan().insist_warning("was renamed");
+    // The configuration follows: nothing changes, and what was there before is still known.
+    workspace.write(&identity("renamed", "mode = \"full\""));
+    assert!(workspace.plan().changes().is_empty());
+    workspace.apply();
+    owner(&stand_in, "ALTER TABLE renamed RENAME TO again");
+    workspace.try_destroy(&["-refresh=false"]).expect_success();
+    assert_eq!(mode_of(&stand_in, "again"), "d");
+}
+
+#[test]
+fn an_identity_that_was_lost_is_told_by_every_refresh() {
+    let stand_in = StandIn::start_logical(17);
+    owner(&stand_in, "CREATE TABLE t(id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&identity("t", "mode = \"default\""));
+    workspace.apply();
+    owner(&stand_in, "ALTER TABLE t DROP CONSTRAINT t_pkey");
+    let plan = workspace.plan();
+    assert!(plan.changes().is_empty());
+    plan.insist_warning("has lost its replica identity");
+    // Nobody needs it.
+    owner(&stand_in, "ALTER PUBLICATION p SET (publish = 'insert')");
+    assert!(!workspace.plan().says("has lost its replica identity"));
 }

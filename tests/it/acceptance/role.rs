@@ -127,10 +127,10 @@ fn a_replacement_created_first_is_the_same_role() {
 
 fn rotated(day: &str) -> String {
     role(&format!(
-        r#"
+        r"
   store_password      = true
   rotate_when_changed = {{ day = {day:?} }}
-"#
+"
     ))
 }
 
@@ -290,7 +290,7 @@ fn gone_with_its_branch_and_kept_without_its_project() {
     stand_in.no_faults();
     stand_in.fault(&json!({ "path": "/projects/*/branches/*/**", "times": null, "action": not_found }));
     stand_in.fault(&json!({ "path": "/projects/*/branches/*", "times": null, "action": not_found }));
-    workspace.destroy_with(&["-refresh=false"]).insist_warning("Nothing to delete: role `reader`");
+    workspace.destroy_with(&["-refresh=false"]).insist_warning("nothing to do to delete role `reader`");
     assert!(workspace.addresses().is_empty());
 }
 
@@ -322,4 +322,27 @@ fn a_protected_branch_is_worth_a_warning() {
     stand_in.settings(&json!({ "branch_protected": true }));
     workspace.plan().insist_warning("branch_protected");
     workspace.apply();
+}
+
+#[test]
+fn a_replacement_stays_on_its_branch_when_the_default_branch_changes() {
+    let (stand_in, workspace) = started("");
+    workspace.apply();
+    let branches = format!("/projects/{}/branches", stand_in.ready.project_id);
+    let next = json!({ "branch": { "name": "next" }, "endpoints": [{ "type": "read_write" }] });
+    let (status, answer) = stand_in.api("POST", &branches, Some(&next));
+    assert_eq!(status, 201, "{answer}");
+    let next = answer["branch"]["id"].as_str().expect("an id");
+    // Refused while the operations of the new branch run.
+    while stand_in.api("POST", &format!("{branches}/{next}/set_as_default"), None).0 == 423 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // By an argument that replaces, and by a flag that no plan call sees.
+    workspace.write(&named("renamed", ""));
+    workspace.apply();
+    assert_eq!(workspace.attributes(ADDRESS)["id"], id(&stand_in, "renamed"));
+    workspace.apply_with(&["-replace=neonrep_role.this"]);
+    assert_eq!(workspace.attributes(ADDRESS)["id"], id(&stand_in, "renamed"));
+    workspace.destroy();
+    assert!(!exists(&stand_in, "renamed"));
 }

@@ -161,7 +161,7 @@ fn create_before_destroy_meets_its_own_name() {
 #[test]
 fn slots_and_replication_that_run_out_are_warned_of() {
     let stand_in = with_table(StandIn::start_with(17, &["--logical", "--set", "max_replication_slots = 2"]));
-    let workspace = applied(&stand_in, &PUBLICATION);
+    let workspace = applied(&stand_in, PUBLICATION);
     workspace.write(&both(""));
     // Neon's own slot takes the other place.
     stand_in.sql("SELECT pg_create_physical_replication_slot('one')");
@@ -172,7 +172,7 @@ fn slots_and_replication_that_run_out_are_warned_of() {
     workspace.apply();
 
     let off = with_table(StandIn::start(17));
-    let workspace = applied(&off, &PUBLICATION);
+    let workspace = applied(&off, PUBLICATION);
     workspace.write(&both(""));
     workspace.plan().insist_warning("logical_replication_on");
     workspace.apply_fails().insist_error("Logical replication is off");

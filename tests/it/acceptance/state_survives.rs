@@ -122,7 +122,7 @@ fn an_unreachable_server_never_empties_the_state() {
     let before = resources(&workspace);
     let there = made(&stand_in);
     stand_in.postgres("stop");
-    all_fail(&workspace, "try again", &before);
+    all_fail(&workspace, "Try again", &before);
     // Without the refresh the deletes are tried, fail, and keep what they could not delete.
     workspace.try_destroy(&["-refresh=false"]).expect_failure();
     assert!(workspace.addresses().contains(&"neonrep_slot.this".to_owned()), "{:?}", workspace.addresses());

@@ -80,12 +80,12 @@ data "neonrep_connection" "this" {
     // The command itself refuses such a configuration; an import block leaves that to the provider.
     workspace.import("neonrep_logical_replication.this", &stand_in.ready.project_id).expect_failure();
     let block = format!(
-        r#"
+        r"
 import {{
   to = neonrep_logical_replication.this
   id = {:?}
 }}
-"#,
+",
         stand_in.ready.project_id
     );
     workspace.write_with_provider(&format!("{}{LOGICAL_REPLICATION}{block}", head("1")));

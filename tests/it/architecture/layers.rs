@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("checks", &["destinations", "neon", "postgres"]),
     ("handler", &["checks", "target", "neon", "postgres", "secret"]),
     ("destinations", &[]),
-    ("guides", &["destinations"]),
+    ("guides", &["destinations", "checks"]),
     ("resources", &["handler", "checks", "target", "neon", "postgres", "secret"]),
     ("data_sources", &["handler", "checks", "destinations", "target", "neon", "postgres", "secret"]),
     ("ephemeral", &["handler", "target", "neon", "postgres", "secret"]),

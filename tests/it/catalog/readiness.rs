@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use neonrep::postgres::tls::Roots;
-use neonrep::postgres::{Address, DatabaseName, Pool, PoolSettings, RoleName, Tls};
-use neonrep::readiness::{Asked, Facts, Host, Severity, findings, read, read_subscriber};
+use neonrep::postgres::{Address, DatabaseName, Pool, PoolSettings, RoleName, Tls, Usage};
+use neonrep::readiness::{Asked, Facts, Host, Seen, Severity, findings, read, read_subscriber};
 use neonrep::secret::Secret;
 
 use crate::support::sql::literal;
@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
             database: DatabaseName::parse(&ready.database).expect("a name"),
             user: RoleName::parse(&ready.owner_role).expect("a name"),
             password: Some(Secret::new(stand_in.password_of(&ready.owner_role))),
-            tls: Tls::VerifyFull(Roots::File(ready.sslrootcert.clone().into())),
+            tls: Tls::VerifyFull(Roots::read(&ready.sslrootcert).expect("the certificate")),
         };
         Self { stand_in, pool: Pool::new(PoolSettings::default()), address }
     }
@@ -37,7 +37,8 @@ impl<'a> Reader<'a> {
         let host = Host { name: self.address.host.clone(), on_neon: true, ..Host::default() };
         self.stand_in.runtime.block_on(async {
             let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
-            let mut session = self.pool.session(&self.address, deadline, "reading facts").await.expect("a session");
+            let mut session =
+                self.pool.open(&self.address, deadline, "reading facts", Usage::Read).await.expect("a session");
             let facts = session
                 .read(|connection| {
                     let (asked, host) = (asked.clone(), host.clone());
@@ -312,7 +313,7 @@ fn slots_and_transactions_are_seen() {
     // A prepared transaction holds up whoever creates a slot; it counts when it is a minute old, which a test cannot wait for.
     let facts = reader.facts("estuary", &asked);
     assert_eq!(facts.server.long_transactions, Vec::<String>::new());
-    assert_eq!(facts.slot, Some(None));
+    assert_eq!(facts.slot, Seen::Absent);
     assert_eq!(facts.server.used_slots, before.server.used_slots - 1);
 }
 
@@ -328,7 +329,8 @@ fn the_subscribers_side_is_read() {
     let mut facts = publisher.facts("postgres_subscriber", &asked("p", None, &["items"], &[]));
     let side = stand_in.runtime.block_on(async {
         let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
-        let mut session = subscriber.pool.session(&subscriber.address, deadline, "reading").await.expect("a session");
+        let mut session =
+            subscriber.pool.open(&subscriber.address, deadline, "reading", Usage::Read).await.expect("a session");
         session
             .read(|connection| {
                 let facts = facts.clone();

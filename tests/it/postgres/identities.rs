@@ -234,11 +234,7 @@ fn what_the_rules_say_is_what_an_update_meets() {
             let what = format!("{tables}; {publications}: {problems:?}, {said:?}, {:?} {of_table:?}", found.facts());
             assert_eq!(problems.is_empty(), update.is_ok(), "{what}");
             if let Err(error) = update {
-                let state = if problems.iter().any(|it| *it == Problem::NoIdentity) {
-                    &["55000", "42P10"][..]
-                } else {
-                    &["42P10"]
-                };
+                let state = if problems.contains(&Problem::NoIdentity) { &["55000", "42P10"][..] } else { &["42P10"] };
                 assert!(state.contains(&error.state.as_str()), "{what}");
                 broken += 1;
             } else {

@@ -1,16 +1,22 @@
 //! `neonrep::postgres` alone, against real servers: what the catalogue, the sessions and the statements do on 14 to 18.
 
+#![expect(clippy::unwrap_used, reason = "each step of these tests must succeed, and the line says which one did not")]
+
 mod identities;
+mod pools;
 mod privileges;
 mod publications;
 mod sessions;
+mod slots;
+mod transactions;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use neonrep::postgres::publication::{Definition, Listing, Operation, Wish};
 use neonrep::postgres::{
-    Address, Connection, DatabaseName, Pool, PoolSettings, Result, RoleName, Roots, Session, TableName, Tls,
+    Address, Connection, DatabaseName, Pool, PoolSettings, Result, RoleName, Roots, Session, Stop, TableName, Tls,
+    Usage,
 };
 use neonrep::secret::Secret;
 use tokio::time::Instant;
@@ -38,7 +44,7 @@ impl<'a> Server<'a> {
 
     /// A session of the owner.
     async fn session(&self) -> Session {
-        self.pool.session(&self.owner, soon(), "testing").await.unwrap()
+        self.pool.open(&self.owner, soon(), "testing", Usage::Read).await.unwrap()
     }
 
     /// What one read of the owner gives.
@@ -59,7 +65,7 @@ fn address(stand_in: &StandIn, role: &str, password: &str, database: &str) -> Ad
         database: DatabaseName::parse(database).unwrap(),
         user: RoleName::parse(role).unwrap(),
         password: Some(Secret::new(password)),
-        tls: Tls::VerifyFull(Roots::File(ready.sslrootcert.clone().into())),
+        tls: Tls::VerifyFull(Roots::read(&ready.sslrootcert).unwrap()),
     }
 }
 
@@ -74,3 +80,6 @@ fn definition(tables: &[&str]) -> Definition {
         generated_columns: Wish::AsFound,
     }
 }
+
+/// Work that refuses nothing.
+type Never = Stop<std::convert::Infallible>;

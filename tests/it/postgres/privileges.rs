@@ -6,7 +6,7 @@ use neonrep::postgres::acl::{self, Key, Rights, Scope};
 use neonrep::postgres::privilege::TablePrivilege;
 use neonrep::postgres::{RoleName, SchemaName, TableName, membership};
 
-use super::Server;
+use super::{Never, Server};
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 
@@ -15,6 +15,7 @@ fn scope(role: &str, schemas: &[&str], tables: &[&str]) -> Scope {
         role: RoleName::parse(role).unwrap(),
         schemas: schemas.iter().map(|it| SchemaName::parse(it).unwrap()).collect(),
         tables: tables.iter().map(|it| TableName::parse("public", it).unwrap()).collect(),
+        oids: BTreeSet::new(),
     }
 }
 
@@ -36,7 +37,10 @@ fn give(server: &Server<'_>, scope: &Scope, owners: &[&str]) -> (BTreeSet<Key>, 
                 tx.run(&acl::grant(&scope.role, &missing)).await?;
                 let now = acl::read(&tx, scope, &owners).await?.unwrap();
                 assert_eq!(now.missing(&wanted), Rights::new());
-                Ok((wanted.keys().filter(|it| !missing.contains_key(it)).copied().collect(), described(&missing)))
+                Ok::<_, Never>((
+                    wanted.keys().filter(|it| !missing.contains_key(it)).copied().collect(),
+                    described(&missing),
+                ))
             })
             .await
             .unwrap()
@@ -56,7 +60,7 @@ fn take(server: &Server<'_>, scope: &Scope, owners: &[&str], keep: &BTreeSet<Key
                 tx.run(&acl::revoke(&scope.role, &difference.revoke)).await?;
                 let after = acl::read(&tx, scope, &owners).await?.unwrap();
                 tx.run(&acl::lost_columns(&before, &after)).await?;
-                Ok((described(&difference.revoke), described(&difference.left)))
+                Ok::<_, Never>((described(&difference.revoke), described(&difference.left)))
             })
             .await
             .unwrap()

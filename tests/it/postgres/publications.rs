@@ -8,7 +8,7 @@ use neonrep::postgres::publication::{
 };
 use neonrep::postgres::{ColumnName, PublicationName, RoleName, SchemaName, TableName};
 
-use super::{Server, definition};
+use super::{Never, Server, definition};
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 
@@ -56,7 +56,7 @@ fn change(server: &Server<'_>, want: &Definition) -> Publication {
                     Some(have) => publication::alter(&have, want),
                 };
                 tx.run(&statements).await?;
-                Ok(())
+                Ok::<_, Never>(())
             })
             .await
             .unwrap();
@@ -158,7 +158,7 @@ fn what_others_have_set_stays() {
                 let have = publication::read(&tx, &name).await?.unwrap();
                 let comment = publication::read_comment(&tx, &name).await?.continuing(have.oid, None);
                 tx.run(&publication::replace(&have, &comment, &want, &me)).await?;
-                Ok(())
+                Ok::<_, Never>(())
             })
             .await
             .unwrap();

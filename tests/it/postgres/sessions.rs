@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use neonrep::postgres::publication;
 use neonrep::postgres::session_settings::{SETTINGS, STATEMENT_TIMEOUT};
-use neonrep::postgres::{PublicationName, table};
+use neonrep::postgres::{PublicationName, Usage, table};
 
-use super::{Server, address, definition, soon};
+use super::{Never, Server, address, definition, soon};
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 
@@ -80,7 +80,7 @@ fn settings_of_role_and_database_do_no_harm() {
                 .transaction(async |tx| {
                     tx.run(&publication::create(&name, &want)).await?;
                     tx.fetch("SELECT pg_sleep(0.3)::text", &[]).await?;
-                    Ok(())
+                    Ok::<_, Never>(())
                 })
                 .await
                 .unwrap();
@@ -127,7 +127,7 @@ fn event_triggers_find_their_tables() {
             .transaction(async |tx| {
                 tx.run(&publication::create(&name, &want)).await?;
                 let row = tx.fetch_one("SELECT current_setting('search_path') AS path", &[]).await?;
-                row.get::<String>("path")
+                Ok::<_, Never>(row.get::<String>("path")?)
             })
             .await
             .unwrap();
@@ -153,7 +153,7 @@ fn foreign_bytes_in_names_do_not_end_a_read() {
     );
     let address = address(&stand_in, &owner, &stand_in.password_of(&owner), "bytes");
     server.block_on(async {
-        let mut session = server.pool.session(&address, soon(), "testing").await.unwrap();
+        let mut session = server.pool.open(&address, soon(), "testing", Usage::Read).await.unwrap();
         let tables = session.read(async |it| table::read_all(&it).await).await.unwrap();
         let names: Vec<&str> = tables.iter().map(|it| it.name.name()).collect();
         assert_eq!(names, ["bad\u{1a}", "good"]);

@@ -68,7 +68,36 @@ fn a_database_whose_owner_cannot_log_in_is_read_as_connect_as_says() {
     refused.messages.insist_warning("was created with SQL or may not log in");
     core.apply(&refused, &config(json!({}))).messages.insist_error("", "connect_as");
     let made = core.made("neonrep_publication", None, &config(json!({"connect_as": "neondb_owner"})));
-    core.imported("neonrep_publication", &made.text("id"), &config(json!({"connect_as": "neondb_owner"})));
     core.destroyed(&made);
     assert_eq!(stand_in.sql_in("app", "SELECT count(*) FROM pg_publication")[0][0].as_deref(), Some("0"));
+}
+
+#[test]
+fn a_server_that_is_reached_directly_has_the_host_and_password_of_the_sql_block() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let walk = core.unconfigured();
+    let owner = stand_in.ready.owner_role.clone();
+    let password = stand_in.password_of(&owner);
+    let said = walk.configure(&json!({
+        "role_passwords": {"other": "its own"},
+        "sql": {
+            "host": stand_in.ready.host, "port": stand_in.ready.port, "username": owner, "password": password,
+            "sslmode": "require",
+        },
+    }));
+    said.insist_no_error();
+    let data = |more: Json| {
+        let mut config = json!({"database": "neondb", "include_password": true});
+        let Json::Object(more) = more else { panic!("an object") };
+        config.as_object_mut().expect("an object").extend(more);
+        walk.data(TYPE, &config).map(|it| state_json(&it))
+    };
+    let found = data(json!({"username": owner})).expect("a connection");
+    assert_eq!((&found["host"], &found["port"]), (&json!(stand_in.ready.host), &json!(stand_in.ready.port)));
+    assert_eq!((&found["password"], &found["sslmode"]), (&json!(password), &json!("require")));
+    assert_eq!((&found["branch_id"], &found["project_id"]), (&Json::Null, &Json::Null));
+    assert_eq!(data(json!({"username": "other"})).expect("a connection")["password"], json!("its own"));
+    data(json!({"username": "nobody"})).expect_err("no password").insist_error("", "role_passwords");
+    data(json!({"username": owner, "project_id": "p"})).expect_err("Neon").insist_error("project_id", "`sql`");
 }

@@ -37,7 +37,7 @@ fn its_life() {
     let known = config(&stand_in, json!({}));
     let at_plan = config(&stand_in, json!({"role": unknown(), "schemas": unknown()}));
     let plan = core.plan(TYPE, None, &at_plan).expect("a plan");
-    assert_eq!(plan.unknown(), ["branch_id", "id", "role", "schemas"]);
+    assert_eq!(plan.unknown(), ["branch_id", "future_tables", "id", "role", "schemas"]);
     let made = core.settled(&core.apply(&plan, &known).done(), &known);
     assert_eq!((made.text("id"), made.get("missing")), (stand_in.id_of("r"), json!([])));
     assert!(may_read(&stand_in, "r", "a"));

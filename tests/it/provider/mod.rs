@@ -13,6 +13,8 @@ mod stored_states;
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::support::stand_in::StandIn;
 
 /// Postgres 17 with logical replication on, and a table with a key.
@@ -46,4 +48,26 @@ fn lose_commit(stand_in: &StandIn) {
     stand_in.sql("ALTER SYSTEM RESET synchronous_standby_names");
     stand_in.sql(&format!("SELECT pg_terminate_backend(pid) {waiting}"));
     stand_in.sql("SELECT pg_reload_conf()");
+}
+
+/// A new branch with a compute, which becomes the default branch of the project.
+fn change_default_branch(stand_in: &StandIn) -> String {
+    let path = format!("/projects/{}/branches", stand_in.ready.project_id);
+    let body = json!({"branch": {"name": "next"}, "endpoints": [{"type": "read_write"}]});
+    let (status, answer) = stand_in.api("POST", &path, Some(&body));
+    assert_eq!(status, 201, "{answer}");
+    let id = answer["branch"]["id"].as_str().expect("an id").to_owned();
+    let ready = || stand_in.api("GET", &format!("{path}/{id}"), None).1["branch"]["current_state"] == "ready";
+    while !ready() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    // The branch is ready before its operations are over.
+    let set = || stand_in.api("POST", &format!("{path}/{id}/set_as_default"), None);
+    let mut answer = set();
+    while answer.0 == 423 {
+        std::thread::sleep(Duration::from_millis(50));
+        answer = set();
+    }
+    assert_eq!(answer.0, 200, "{}", answer.1);
+    id
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
-use super::{started, until};
+use super::{change_default_branch, started, until};
 use crate::support::core::{Action, Change, Core, Object, unknown};
 use crate::support::stand_in::StandIn;
 
@@ -277,4 +277,79 @@ fn a_busy_slot_stays_in_the_state_and_its_consumer_is_named() {
     stand_in.sql_in("elsewhere", "ALTER SUBSCRIPTION eager SET (slot_name = NONE)");
     until(&stand_in, "SELECT active FROM pg_replication_slots WHERE slot_name = 's'", "f");
     assert_eq!(core.apply(&plan, &short).object, None);
+}
+
+#[test]
+fn a_process_that_lives_long_deletes_what_it_created() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let config = config(&stand_in, json!({}));
+    let walk = core.walk();
+    let plan = Core::plan_in(&walk, TYPE, None, &core.config(TYPE, &config)).expect("a plan");
+    let made = core.apply_in(&walk, &plan, &config).done();
+    // The memory of the process tells its own instance from another one of the same name.
+    let null = Value::Null;
+    let change = |private: &[u8]| {
+        walk.apply(&Change { type_name: TYPE, prior: &made.value, planned: &null, config: &null, private })
+    };
+    change(&[]).messages.insist_warning("was kept");
+    assert_eq!(stand_in.value(COUNT), "1");
+    let deleted = change(&made.private);
+    assert!(deleted.messages.0.is_empty(), "{}", deleted.messages);
+    assert_eq!(stand_in.value(COUNT), "0");
+}
+
+#[test]
+fn a_state_of_the_first_release_changes_nothing() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let config = config(&stand_in, json!({}));
+    let made = core.made(TYPE, None, &config);
+    let mut older = made.value.clone();
+    if let Value::Object(attributes) = &mut older {
+        for later in ["plugin", "two_phase", "failover"] {
+            attributes.insert(later.to_owned(), Value::Null);
+        }
+    }
+    let plan = core.plan(TYPE, Some(&Object { value: older, private: Vec::new(), ..made.clone() }), &config);
+    assert_eq!(plan.expect("a plan").action, Action::Nothing);
+}
+
+#[test]
+fn a_publication_that_is_taken_away_is_an_error_before_anything_changes() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let made = core.made(TYPE, None, &config(&stand_in, json!({})));
+    let said = core.plan(TYPE, Some(&made), &config(&stand_in, json!({"publication_id": null})));
+    said.expect_err("a refusal").insist_error("publication_id", "needs a publication");
+    assert_eq!(stand_in.value(COUNT), "1");
+}
+
+#[test]
+fn a_slot_that_is_replaced_for_its_own_sake_is_not_behind_a_replaced_publication() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let made = core.made(TYPE, None, &config(&stand_in, json!({})));
+    let renamed = config(&stand_in, json!({"publication_id": unknown(), "name": "other"}));
+    let plan = core.plan(TYPE, Some(&made), &renamed).expect("a plan");
+    assert_eq!(plan.action, Action::Replace);
+    plan.messages.insist_warning("new initial sync");
+}
+
+#[test]
+fn a_slot_without_a_publication_stays_on_its_branch_when_the_default_branch_changes() {
+    let stand_in = started();
+    let core = Core::new(&stand_in);
+    let config = |name: &str| {
+        json!({
+            "project_id": stand_in.ready.project_id, "database": "neondb", "name": name, "plugin": "test_decoding",
+        })
+    };
+    let made = core.made(TYPE, None, &config("s"));
+    assert_eq!(made.get("branch_id"), json!(stand_in.ready.branch_id));
+    change_default_branch(&stand_in);
+    let replaced = core.made(TYPE, Some(&made), &config("other"));
+    assert_eq!(replaced.get("branch_id"), made.get("branch_id"));
+    let again = core.made(TYPE, Some(&Object { tainted: true, ..replaced }), &config("other"));
+    assert_eq!(again.get("branch_id"), made.get("branch_id"));
 }

@@ -45,7 +45,7 @@ fn what_an_older_form_lacks_is_null_and_what_it_has_too_much_is_dropped() {
             let value = walk.upgrade(&type_name, 0, &older).unwrap_or_else(|said| panic!("{type_name}: {said}"));
             assert_eq!(state_json(&value)[left_out], Json::Null);
         }
-        walk.upgrade(&type_name, 1, &stored).expect_err("of a newer version").insist_error("", "newer version");
+        walk.upgrade(&type_name, 99, &stored).expect_err("of a newer version").insist_error("", "newer version");
         let wrong = walk.upgrade(&type_name, 0, &json!({ "id": { "not": "text" } })).expect_err("of another form");
         wrong.insist_error("id", "");
     }
@@ -74,7 +74,7 @@ fn a_state_of_an_older_form_is_taken_on() {
         ("neonrep_publication", publication, vec!["adopt", "allow_replace", "force_destroy", "adopted", "timeouts"]),
         ("neonrep_slot", slot, vec!["allow_recreate", "deletion_protection", "terminate_consumer", "timeouts"]),
         ("neonrep_replica_identity", identity, vec!["on_destroy", "timeouts"]),
-        ("neonrep_grant", grant, vec!["future_table_owners", "connect_as", "timeouts"]),
+        ("neonrep_grant", grant, vec!["future_table_owners", "connect_as", "mode", "surplus", "timeouts"]),
         ("neonrep_role", role, vec!["adopt", "store_password", "force_destroy", "adopted", "timeouts"]),
     ] {
         let made = core.made(type_name, None, &config);

@@ -94,7 +94,7 @@ pub(crate) struct Rule {
     /// How many matching calls pass before the rule begins.
     #[serde(default)]
     pub(crate) skip: u32,
-    /// How often the rule applies: 1 when absent, for ever when null.
+    /// How often the rule applies: 1 when absent, always when null.
     #[serde(default = "once")]
     pub(crate) times: Option<u32>,
     /// What goes wrong.

@@ -11,7 +11,7 @@ use crate::schema::Schema;
 
 /// A data source: reads, never changes.
 pub trait DataSource: Send + Sync + 'static {
-    /// `neonrep_connection`
+    /// The full type name, `toy_size`
     const TYPE: &'static str;
     /// The typed form of its values.
     type Model: Model;

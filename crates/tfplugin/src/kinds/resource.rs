@@ -28,7 +28,7 @@ pub struct Plan<M> {
     pub prior: Option<M>,
     /// What the state shall hold; `None` when the object is to be destroyed.
     pub planned: Option<M>,
-    /// The attributes whose change replaces the object; core ignores those that did not change.
+    /// The attributes whose change replaces the object; Terraform ignores those that did not change.
     pub requires_replace: Vec<AttributePath>,
 }
 
@@ -72,13 +72,14 @@ pub struct MovedFrom {
 }
 
 /// A managed resource. Handlers take values and return values; the framework decodes, encodes, keeps time, saves the
-/// checkpoint of a failed call and checks what core would refuse.
+/// checkpoint of a failed call and checks what Terraform would refuse.
 ///
 /// Calls come from a Terraform that has `-parallelism` of them under way. [`Plan`]ning is called twice for a change
 /// (at plan and again within apply) and must come to the same values, so [`modify_plan`](Self::modify_plan) sees
-/// values only, and [`check_plan`](Self::check_plan), which may read the world, can only speak.
+/// values only, and [`check_plan`](Self::check_plan), which may read the live system, can only
+/// give messages.
 pub trait Resource: Send + Sync + 'static {
-    /// `neonrep_publication`
+    /// The full type name, `toy_thing`
     const TYPE: &'static str;
     /// The typed form of its values.
     type Model: Model + PartialEq;
@@ -94,12 +95,12 @@ pub trait Resource: Send + Sync + 'static {
     }
 
     /// Adjusts the plan after the planner: computed attributes that follow from others, replacement that depends on
-    /// several values. Pure, for core plans twice and compares. Also called for destroys.
+    /// several values. Pure, for Terraform plans twice and compares. Also called for destroys.
     fn modify_plan(_plan: &mut Plan<Self::Model>) -> Result<(), Diagnostics> {
         Ok(())
     }
 
-    /// Judges the plan by the world as it is. Not called when nothing changes, nor while the provider's
+    /// Checks the plan against the live system. Not called when nothing changes, nor while the provider's
     /// configuration is unknown. Cannot change the plan.
     fn check_plan(
         &self,

@@ -82,8 +82,8 @@ impl<T> Attr<T> {
         }
     }
 
-    /// This value if the plan fixed it (known or null), else what the server said: core requires that what was known
-    /// in the plan comes back unchanged (protocol.md C3.2).
+    /// This value if the plan fixed it (known or null), else what the server said: Terraform requires that what was
+    /// known in the plan comes back unchanged.
     #[must_use]
     pub fn or_found(self, found: impl FnOnce() -> Self) -> Self {
         match self {

@@ -295,7 +295,7 @@ proptest! {
         let created = created.planned.unwrap();
         prop_assert!(follows(&first, &created));
         prop_assert!(schema().object_type().conform(created.clone()).is_ok());
-        // Core plans again during apply with the same prior value: the same must come out.
+        // Terraform plans again during apply with the same prior value: the same must come out.
         prop_assert_eq!(run(Value::Null, &first).unwrap().planned.unwrap(), created.clone());
         let state = created.unknown_as_null();
         if let Ok(updated) = run(state.clone(), &second) {

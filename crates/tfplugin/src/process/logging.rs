@@ -141,7 +141,7 @@ fn make_printable(value: &mut Value) {
     }
 }
 
-/// Crate and layer: `neonrep::neon::client` is `neonrep.neon`.
+/// Crate and layer: `sample::api::client` is `sample.api`.
 fn module(target: &str) -> String {
     target.split("::").take(2).collect::<Vec<_>>().join(".")
 }
@@ -239,9 +239,9 @@ mod tests {
         let fields =
             fields(&serde_json::json!({ "message": "call ended", "tf_rpc": "ReadResource", "@level": 3, "n": 5 }));
         assert_eq!(
-            line(time, Level::WARN, "neonrep.protocol", fields),
+            line(time, Level::WARN, "sample.protocol", fields),
             concat!(
-                r#"{"@level":"warn","@message":"call ended","@module":"neonrep.protocol","@timestamp":"2026-01-02T03:04:05.600000Z","#,
+                r#"{"@level":"warn","@message":"call ended","@module":"sample.protocol","@timestamp":"2026-01-02T03:04:05.600000Z","#,
                 r#""n":5,"tf_rpc":"ReadResource"}"#,
                 "\n"
             )
@@ -290,11 +290,11 @@ mod tests {
 
     #[test]
     fn libraries_are_not_ours() {
-        assert!(is_ours(&["neonrep"], "neonrep::neon::client"));
-        assert!(is_ours(&["neonrep"], "neonrep"));
-        assert!(!is_ours(&["neonrep"], "h2::codec"));
-        assert!(!is_ours(&["neonrep"], "neonrepx"));
-        assert_eq!(module("neonrep::neon::client"), "neonrep.neon");
+        assert!(is_ours(&["sample"], "sample::api::client"));
+        assert!(is_ours(&["sample"], "sample"));
+        assert!(!is_ours(&["sample"], "h2::codec"));
+        assert!(!is_ours(&["sample"], "samplex"));
+        assert_eq!(module("sample::api::client"), "sample.api");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What core demands of a schema before it uses the provider at all (protocol.md C1), and what the house demands of
-//! its documentation.
+//! What Terraform demands of a schema before it uses the provider at all (`internal_validate.go` in
+//! `internal/configs/configschema` of hashicorp/terraform), and what this crate demands of its documentation.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,10 @@ pub enum Role {
     DataSource,
     /// An ephemeral resource.
     Ephemeral,
+    /// An action.
+    Action,
+    /// What configures a list.
+    List,
 }
 
 impl Role {
@@ -24,7 +28,7 @@ impl Role {
     fn reserved(self) -> &'static [&'static str] {
         match self {
             Self::Provider => &["alias", "version", "count", "depends_on", "for_each", "source", "lifecycle", "locals"],
-            Self::Resource | Self::DataSource | Self::Ephemeral => {
+            Self::Resource | Self::DataSource | Self::Ephemeral | Self::Action | Self::List => {
                 &["count", "for_each", "depends_on", "provider", "lifecycle", "connection", "provisioner", "locals"]
             }
         }
@@ -117,6 +121,9 @@ impl Problems {
         }
         if self.role == Role::Provider && it.computed {
             self.add(path, "a provider block computes nothing and has no defaults");
+        }
+        if matches!(self.role, Role::Action | Role::List) && it.computed && !(it.optional && it.default.is_some()) {
+            self.add(path, "computes a value, but an action or a list has none");
         }
         if it.keeps_prior && !it.computed {
             self.add(path, "keeps its prior value, but is not computed");
@@ -285,6 +292,11 @@ mod tests {
     fn a_provider_block_computes_nothing() {
         let schema = Schema::new("Prose.").attribute("key", string().default("x").doc("A key."));
         assert!(schema.check(Role::Provider).unwrap_err()[0].contains("computes nothing"));
+        for role in [Role::Action, Role::List] {
+            assert_eq!(schema.check(role), Ok(()), "a default is the framework's");
+            let computed = Schema::new("Prose.").attribute("id", string().computed().doc("An id."));
+            assert!(computed.check(role).unwrap_err()[0].contains("computes a value"));
+        }
         assert!(Schema::new(" ").check(Role::Provider).unwrap_err()[0].contains("prose"));
     }
 }

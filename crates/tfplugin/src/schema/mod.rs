@@ -28,11 +28,11 @@ use crate::value::types::Type;
 pub struct Schema {
     /// Version of the stored state. Raising it needs an upgrade.
     pub version: i64,
-    /// Markdown of the documentation page, and the description core shows.
+    /// Markdown of the documentation page, and the description Terraform shows.
     pub prose: &'static str,
     /// By name.
     pub attributes: BTreeMap<String, Attribute>,
-    /// Rules between top-level attributes, judged on the configuration; unknown values mean silence.
+    /// Rules between top-level attributes, checked on the configuration; unknown values mean silence.
     pub rules: Vec<Rule>,
     /// The form of an import id, for documentation and messages: `<project_id>/<branch_id>/<name>`.
     pub import_id: Option<&'static str>,
@@ -107,7 +107,7 @@ pub struct Attribute {
     pub replaces_if_set: bool,
     /// After an import it stays null although it has a default, until the first apply adopts what is configured.
     pub adopted_after_import: bool,
-    /// Judged on known, non-null values (of each element for collections of strings, see [`Validator`]).
+    /// Checked on known, non-null values (of each element for collections of strings, see [`Validator`]).
     pub validators: Vec<Validator>,
 }
 

@@ -22,7 +22,7 @@ use crate::value::Value;
 
 /// How long past its deadline a handler may take to cancel its work and find out what exists. Handlers keep their
 /// deadline themselves, for only they can say what there is; this guards against one that hangs.
-const GRACE: Duration = Duration::from_secs(30);
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
 /// What is to be done, as Terraform has it.
 struct Change {
@@ -138,7 +138,7 @@ async fn run<D: Send + Sync>(
     Outcome { state, private: cx.private().encode(), diagnostics: warnings + problems }
 }
 
-/// What core accepts in a state, of whatever there is.
+/// What Terraform accepts in a state, of whatever there is.
 fn storable(schema: &Schema, value: Value) -> Value {
     let mut value = value.unknown_as_null();
     null_write_only(&schema.attributes, &mut value);

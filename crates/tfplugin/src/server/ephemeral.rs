@@ -10,7 +10,7 @@ use crate::provider::Provider;
 use crate::schema::timeouts::Operation;
 use crate::server::host::{FrameworkServer, decode, encode, failure};
 use crate::server::read::{Ended, within};
-use crate::server::validate::judge;
+use crate::server::validate::check;
 use crate::server::verify;
 use crate::validate::presence;
 use crate::value::Value;
@@ -18,7 +18,7 @@ use crate::value::Value;
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn validate_ephemeral(&self, type_name: &str, config: &Encoded) -> Diagnostics {
         match self.ephemeral(type_name) {
-            Ok(it) => judge(it.schema(), config, type_name, true, |config| it.validate(config)),
+            Ok(it) => check(it.schema(), config, type_name, true, |config| it.validate(config)),
             Err(problem) => problem.into(),
         }
     }

@@ -18,7 +18,7 @@ impl<P: Provider> FrameworkServer<P> {
         if arguments.len() < wanted || (arguments.len() > wanted && signature.variadic.is_none()) {
             return Err(refuse(format!("`{name}` takes {wanted} arguments, not {}.", arguments.len()), None));
         }
-        // The variadic parameter goes on for ever.
+        // The variadic parameter takes all that is left.
         let parameters =
             signature.parameters.iter().chain(std::iter::repeat_with(|| signature.variadic.as_ref()).flatten());
         let mut values = Vec::with_capacity(arguments.len());

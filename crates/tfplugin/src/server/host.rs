@@ -9,13 +9,15 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ApplyRequest, ClientCapabilities, Encoded, FunctionRefusal, ImportRequest, ImportResponse, Metadata, MoveRequest,
-    OpenResponse, PlanRequest, PlanResponse, PluginServer, ProviderSchema, ReadRequest, RenewResponse, StateResponse,
-    UpgradeRequest,
+    ApplyRequest, ClientCapabilities, Encoded, FunctionRefusal, ImportRequest, ImportResponse, ListRequest,
+    ListedObject, Metadata, MoveRequest, OpenResponse, PlanRequest, PlanResponse, PluginServer, ProviderSchema,
+    ReadRequest, RenewResponse, StateResponse, UpgradeRequest,
 };
-use crate::context::Context;
+use crate::context::{Context, Progress};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::kinds::erased::{ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
+use crate::kinds::erased::{
+    ErasedAction, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedList, ErasedResource,
+};
 use crate::kinds::function::Signature;
 use crate::kinds::typed::{self, Origin};
 use crate::private::Private;
@@ -33,6 +35,8 @@ pub struct FrameworkServer<P: Provider> {
     resources: BTreeMap<&'static str, Box<dyn ErasedResource<P::Data>>>,
     data_sources: BTreeMap<&'static str, Box<dyn ErasedDataSource<P::Data>>>,
     ephemeral_resources: BTreeMap<&'static str, Box<dyn ErasedEphemeralResource<P::Data>>>,
+    actions: BTreeMap<&'static str, Box<dyn ErasedAction<P::Data>>>,
+    lists: BTreeMap<&'static str, Box<dyn ErasedList<P::Data>>>,
     pub(crate) functions: BTreeMap<&'static str, Box<dyn ErasedFunction>>,
     configuration: RwLock<Configuration<P::Data>>,
     running: Mutex<CancellationToken>,
@@ -67,6 +71,8 @@ impl<P: Provider> FrameworkServer<P> {
             resources: P::resources().into_iter().map(|it| (it.type_name(), it)).collect(),
             data_sources: P::data_sources().into_iter().map(|it| (it.type_name(), it)).collect(),
             ephemeral_resources: P::ephemeral_resources().into_iter().map(|it| (it.type_name(), it)).collect(),
+            actions: P::actions().into_iter().map(|it| (it.type_name(), it)).collect(),
+            lists: P::lists().into_iter().map(|it| (it.type_name(), it)).collect(),
             functions: P::functions().into_iter().map(|it| (it.name(), it)).collect(),
             configuration: RwLock::new(Configuration::Missing),
             running: Mutex::new(CancellationToken::new()),
@@ -83,6 +89,14 @@ impl<P: Provider> FrameworkServer<P> {
 
     pub(crate) fn ephemeral(&self, type_name: &str) -> Result<&dyn ErasedEphemeralResource<P::Data>, Diagnostic> {
         self.ephemeral_resources.get(type_name).map(|it| &**it).ok_or_else(|| no_such("ephemeral resource", type_name))
+    }
+
+    pub(crate) fn action(&self, type_name: &str) -> Result<&dyn ErasedAction<P::Data>, Diagnostic> {
+        self.actions.get(type_name).map(|it| &**it).ok_or_else(|| no_such("action", type_name))
+    }
+
+    pub(crate) fn list_of(&self, type_name: &str) -> Result<&dyn ErasedList<P::Data>, Diagnostic> {
+        self.lists.get(type_name).map(|it| &**it).ok_or_else(|| no_such("list resource", type_name))
     }
 
     pub(crate) fn access(&self) -> Access<P::Data> {
@@ -103,7 +117,7 @@ impl<P: Provider> FrameworkServer<P> {
                 "Provider configuration is not known yet",
                 format!(
                     "{reason} Until it is known, objects are shown as they were last seen and plans are not checked \
-                     against the world."
+                     against the live system."
                 ),
             )
             .into(),
@@ -185,7 +199,7 @@ pub(crate) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<
     })
 }
 
-/// Problems of a failed call: an error must be among them, or core would take the failure for success.
+/// Problems of a failed call: an error must be among them, or Terraform would take the failure for success.
 pub(crate) fn failure(problems: Diagnostics, type_name: &str) -> Diagnostics {
     if problems.has_errors() {
         return problems;
@@ -204,6 +218,8 @@ impl<P: Provider> PluginServer for FrameworkServer<P> {
             resources: names(&self.resources),
             data_sources: names(&self.data_sources),
             ephemeral_resources: names(&self.ephemeral_resources),
+            actions: names(&self.actions),
+            lists: names(&self.lists),
             functions: names(&self.functions),
         }
     }
@@ -215,6 +231,8 @@ impl<P: Provider> PluginServer for FrameworkServer<P> {
             resources: self.resources.iter().map(|(name, it)| named(name, it.schema())).collect(),
             data_sources: self.data_sources.iter().map(|(name, it)| named(name, it.schema())).collect(),
             ephemeral_resources: self.ephemeral_resources.iter().map(|(name, it)| named(name, it.schema())).collect(),
+            actions: self.actions.iter().map(|(name, it)| named(name, it.schema())).collect(),
+            lists: self.lists.iter().map(|(name, it)| named(name, it.schema())).collect(),
         }
     }
 
@@ -288,6 +306,26 @@ impl<P: Provider> PluginServer for FrameworkServer<P> {
 
     async fn close_ephemeral(&self, type_name: String, private: Vec<u8>) -> Diagnostics {
         self.close(&type_name, &private).await
+    }
+
+    async fn validate_action_config(&self, type_name: String, config: Encoded) -> Diagnostics {
+        self.validate_action(&type_name, &config)
+    }
+
+    async fn plan_action(&self, type_name: String, config: Encoded) -> Diagnostics {
+        FrameworkServer::plan_action(self, &type_name, &config).await
+    }
+
+    async fn invoke_action(&self, type_name: String, config: Encoded, progress: Arc<Progress>) -> Diagnostics {
+        self.invoke(&type_name, &config, progress).await
+    }
+
+    async fn validate_list_config(&self, type_name: String, config: Encoded) -> Diagnostics {
+        self.validate_list(&type_name, &config)
+    }
+
+    async fn list_resource(&self, request: ListRequest) -> (Vec<ListedObject>, Diagnostics) {
+        self.list(&request).await
     }
 
     fn functions(&self) -> Vec<(String, Signature)> {

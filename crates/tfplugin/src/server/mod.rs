@@ -1,11 +1,13 @@
 //! Every call of the protocol as a function over framework types: what the wire layer translates to and from.
 
+mod actions;
 mod apply;
 mod ephemeral;
 mod functions;
 mod host;
 mod identity;
 mod import;
+mod lists;
 mod move_state;
 mod plan;
 mod read;
@@ -15,10 +17,12 @@ mod verify;
 
 pub use host::FrameworkServer;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::context::Progress;
 use crate::diagnostic::Diagnostics;
 use crate::kinds::function::Signature;
 use crate::schema::Schema;
@@ -51,6 +55,10 @@ pub struct Metadata {
     pub data_sources: Vec<String>,
     /// Type names.
     pub ephemeral_resources: Vec<String>,
+    /// Type names.
+    pub actions: Vec<String>,
+    /// Type names of the resources that can be listed.
+    pub lists: Vec<String>,
     /// Names without the provider.
     pub functions: Vec<String>,
 }
@@ -66,6 +74,10 @@ pub struct ProviderSchema {
     pub data_sources: Vec<(String, Schema)>,
     /// By type name, sorted.
     pub ephemeral_resources: Vec<(String, Schema)>,
+    /// By type name, sorted.
+    pub actions: Vec<(String, Schema)>,
+    /// By the type name of the resource, sorted: what configures the list.
+    pub lists: Vec<(String, Schema)>,
 }
 
 /// `UpgradeResourceState`
@@ -131,7 +143,7 @@ pub struct PlanRequest {
     pub type_name: String,
     /// Null on create, and when the object is tainted.
     pub prior_state: Encoded,
-    /// Core's merge of configuration and prior state; null on destroy.
+    /// Terraform's merge of configuration and prior state; null on destroy.
     pub proposed_new_state: Encoded,
     /// What the user wrote; null on destroy.
     pub config: Encoded,
@@ -219,6 +231,30 @@ pub struct RenewResponse {
     pub diagnostics: Diagnostics,
 }
 
+/// `ListResource`
+#[derive(Clone, Debug)]
+pub struct ListRequest {
+    /// The type of the resource.
+    pub type_name: String,
+    /// Null where the block is left out.
+    pub config: Encoded,
+    /// Whether the objects are wanted, or their identities alone.
+    pub include_object: bool,
+    /// The most objects that are wanted.
+    pub limit: i64,
+}
+
+/// One object of a list.
+#[derive(Clone, Debug)]
+pub struct ListedObject {
+    /// What tells it from others.
+    pub identity: Encoded,
+    /// What a person reads.
+    pub display_name: String,
+    /// The object, if it was asked for.
+    pub object: Option<Encoded>,
+}
+
 /// Why a function gives no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionRefusal {
@@ -231,7 +267,7 @@ pub struct FunctionRefusal {
 /// A provider, ready to be served. Each call returns its problems as diagnostics; none fails otherwise.
 #[async_trait]
 pub trait PluginServer: Send + Sync + 'static {
-    /// `registry.terraform.io/neonrep/neonrep`
+    /// The full source address, `registry.terraform.io/acme/toy`
     fn address(&self) -> &'static str;
     /// `GetMetadata`
     fn metadata(&self) -> Metadata;
@@ -279,6 +315,16 @@ pub trait PluginServer: Send + Sync + 'static {
     async fn renew_ephemeral(&self, type_name: String, private: Vec<u8>) -> RenewResponse;
     /// `CloseEphemeralResource`
     async fn close_ephemeral(&self, type_name: String, private: Vec<u8>) -> Diagnostics;
+    /// `ValidateActionConfig`
+    async fn validate_action_config(&self, type_name: String, config: Encoded) -> Diagnostics;
+    /// `PlanAction`
+    async fn plan_action(&self, type_name: String, config: Encoded) -> Diagnostics;
+    /// `InvokeAction`
+    async fn invoke_action(&self, type_name: String, config: Encoded, progress: Arc<Progress>) -> Diagnostics;
+    /// `ValidateListResourceConfig`
+    async fn validate_list_config(&self, type_name: String, config: Encoded) -> Diagnostics;
+    /// `ListResource`: what was found, and messages.
+    async fn list_resource(&self, request: ListRequest) -> (Vec<ListedObject>, Diagnostics);
     /// `GetFunctions`: by name, sorted.
     fn functions(&self) -> Vec<(String, Signature)>;
     /// `CallFunction`; works without configuration.

@@ -1,4 +1,4 @@
-//! `PlanResourceChange`: the pure planner, then the resource's judgement of the plan by the world.
+//! `PlanResourceChange`: the pure planner, then the resource's check of the plan against the live system.
 
 use super::{Encoded, PlanRequest, PlanResponse};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -58,7 +58,7 @@ impl<P: Provider> FrameworkServer<P> {
         let mut private = request.prior_private;
         if plan.action() != Action::Nothing {
             let own = if is_create { Private::default() } else { Private::of_plan(&private, false) };
-            let after = self.judge(resource, &plan, own, messages).await?;
+            let after = self.check(resource, &plan, own, messages).await?;
             private = Private::planned(&private, is_create, &after);
         }
         let planned_identity = planned_identity(schema, &plan)?;
@@ -73,7 +73,7 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// Asks the resource for its check; an error in it refuses the plan. Gives the private state as the check left it.
-    async fn judge(
+    async fn check(
         &self,
         resource: &dyn ErasedResource<P::Data>,
         plan: &Plan<Value>,
@@ -90,12 +90,12 @@ impl<P: Provider> FrameworkServer<P> {
         };
         let timeout = Operation::Read.timeout(plan.planned.as_ref().or(plan.prior.as_ref()).unwrap_or(&Value::Null));
         let cx = self.context(data, timeout, private);
-        let judged = within(&cx, resource.check_plan(&cx, plan)).await;
+        let checked = within(&cx, resource.check_plan(&cx, plan)).await;
         messages.extend(cx.take_warnings());
-        match judged {
-            Ok(judgement) if judgement.has_errors() => Err(judgement),
-            Ok(judgement) => {
-                messages.extend(judgement);
+        match checked {
+            Ok(found) if found.has_errors() => Err(found),
+            Ok(found) => {
+                messages.extend(found);
                 Ok(cx.private())
             }
             Err(Ended::Cancelled) => Err(Diagnostic::error("Interrupted", "The plan was interrupted.").into()),
@@ -105,7 +105,7 @@ impl<P: Provider> FrameworkServer<P> {
                     Diagnostic::warning(
                         "Plan is not checked",
                         format!(
-                            "The checks of `{}` did not end within {}, so the plan was not compared with the world.",
+                            "The checks of `{}` did not end within {}, so the plan was not compared with the live system.",
                             resource.type_name(),
                             duration_text(timeout)
                         ),

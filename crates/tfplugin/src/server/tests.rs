@@ -84,7 +84,7 @@ async fn a_plan_says_what_it_does() {
     assert_eq!(replace.requires_replace, [crate::path!(name)]);
     assert_eq!(replace.planned_private, b"{\"made\":true}");
     let second = client.plan_with(&null(), &config("b"), &replace.planned_private).await;
-    assert_eq!(second.planned_private, replace.planned_private, "core gives it to the deletion of the old object");
+    assert_eq!(second.planned_private, replace.planned_private, "Terraform gives it to the deletion of the old object");
     let made = client.apply(&null(), &decode(second.planned_state), b"{\"old\":1}").await;
     assert_eq!(made.private, b"{\"made\":true}", "a new object remembers nothing of the old");
 }

@@ -1,4 +1,4 @@
-//! The three calls that judge configuration. They work without a configured provider and do no IO.
+//! The calls that check configuration. They work without a configured provider and do no IO.
 
 use super::{ClientCapabilities, Encoded};
 use crate::diagnostic::Diagnostics;
@@ -11,7 +11,7 @@ use crate::value::Value;
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn validate_provider(&self, config: &Encoded) -> Diagnostics {
-        judge(&self.schema, config, "provider", true, |config| {
+        check(&self.schema, config, "provider", true, |config| {
             match typed::decode("provider", &self.schema, Origin::Configuration, config) {
                 Ok(config) => P::validate(&config),
                 Err(problems) => problems,
@@ -28,7 +28,7 @@ impl<P: Provider> FrameworkServer<P> {
         match self.resource(type_name) {
             Ok(resource) => {
                 let allowed = capabilities.write_only_attributes_allowed;
-                judge(resource.schema(), config, type_name, allowed, |config| resource.validate(config))
+                check(resource.schema(), config, type_name, allowed, |config| resource.validate(config))
             }
             Err(problem) => problem.into(),
         }
@@ -36,14 +36,14 @@ impl<P: Provider> FrameworkServer<P> {
 
     pub(crate) fn validate_data_source(&self, type_name: &str, config: &Encoded) -> Diagnostics {
         match self.data_source(type_name) {
-            Ok(source) => judge(source.schema(), config, type_name, true, |config| source.validate(config)),
+            Ok(source) => check(source.schema(), config, type_name, true, |config| source.validate(config)),
             Err(problem) => problem.into(),
         }
     }
 }
 
 /// The schema's rules first; the author's hook sees only what passed them, for it may not fit the model else.
-pub(crate) fn judge(
+pub(crate) fn check(
     schema: &Schema,
     config: &Encoded,
     type_name: &str,

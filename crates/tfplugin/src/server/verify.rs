@@ -1,4 +1,5 @@
-//! What core would refuse of a handler's result (protocol.md C3, C4, C8), told as the mistake that it is.
+//! What Terraform would refuse of a handler's result (`internal/plans/objchange` of hashicorp/terraform), told as the
+//! mistake that it is.
 //!
 //! Values are never shown: they may be secret.
 
@@ -43,7 +44,7 @@ fn has_write_only(attribute: &Attribute, value: &Value) -> bool {
     match value {
         Value::List(items) => items.iter().any(inside),
         Value::Map(items) => items.values().any(inside),
-        // There are no write-only attributes in sets (protocol.md C1).
+        // Terraform takes no write-only attributes in sets.
         other => inside(other),
     }
 }

@@ -17,7 +17,7 @@ use crate::value::types::Type;
 pub enum Value {
     /// Set to nothing, or not set.
     Null,
-    /// Known only after apply. Refinements are dropped: ours to ignore (protocol.md C11).
+    /// Known only after apply. Refinements are dropped: the protocol lets a provider ignore them.
     Unknown,
     /// `bool`
     Bool(bool),

@@ -14,7 +14,8 @@ pub enum Step {
 }
 
 /// The way from the root of a resource, data source or provider block to one of its values.
-/// The empty path is the block itself. A path cannot step into a set (protocol.md C2.10): it ends at the set.
+/// The empty path is the block itself. A path cannot step into a set, for which the
+/// protocol has no selector: it ends at the set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AttributePath(Vec<Step>);
 

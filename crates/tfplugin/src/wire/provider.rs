@@ -4,7 +4,7 @@ use tonic::Status;
 
 use super::service::ProviderService;
 use crate::wire::generated::tfplugin6::{
-    configure_provider, get_metadata, get_provider_schema, stop_provider, validate_provider_config,
+    ActionSchema, configure_provider, get_metadata, get_provider_schema, stop_provider, validate_provider_config,
 };
 use crate::wire::rpc::Subject;
 use crate::wire::translate::{self, diagnostics, encoded};
@@ -24,6 +24,16 @@ impl ProviderService {
                     .ephemeral_resources
                     .into_iter()
                     .map(|type_name| get_metadata::EphemeralMetadata { type_name })
+                    .collect(),
+                actions: names
+                    .actions
+                    .into_iter()
+                    .map(|type_name| get_metadata::ActionMetadata { type_name })
+                    .collect(),
+                list_resources: names
+                    .lists
+                    .into_iter()
+                    .map(|type_name| get_metadata::ListResourceMetadata { type_name })
                     .collect(),
                 functions: names.functions.into_iter().map(|name| get_metadata::FunctionMetadata { name }).collect(),
                 data_sources: names
@@ -49,6 +59,16 @@ impl ProviderService {
                 provider: Some(translate::schema(&all.provider)),
                 resource_schemas: named(all.resources),
                 data_source_schemas: named(all.data_sources),
+                action_schemas: all
+                    .actions
+                    .iter()
+                    .map(|(name, it)| (name.clone(), ActionSchema { schema: Some(translate::config_schema(it)) }))
+                    .collect(),
+                list_resource_schemas: all
+                    .lists
+                    .iter()
+                    .map(|(name, it)| (name.clone(), translate::config_schema(it)))
+                    .collect(),
                 ephemeral_resource_schemas: named(all.ephemeral_resources),
                 functions: translate::functions(self.provider.functions()),
                 server_capabilities: Some(translate::server_capabilities()),

@@ -25,6 +25,10 @@ pub(crate) enum Subject<'a> {
     DataSource(&'a str),
     /// An ephemeral resource type.
     Ephemeral(&'a str),
+    /// An action type.
+    Action(&'a str),
+    /// The type of a resource that is listed.
+    List(&'a str),
     /// A function.
     Function(&'a str),
 }
@@ -71,7 +75,10 @@ answers!(
     validate_ephemeral_resource_config,
     open_ephemeral_resource,
     renew_ephemeral_resource,
-    close_ephemeral_resource
+    close_ephemeral_resource,
+    validate_action_config,
+    plan_action,
+    validate_list_resource_config
 );
 
 impl Answer for proto::stop_provider::Response {
@@ -131,6 +138,8 @@ pub(crate) fn span(rpc: &'static str, subject: Subject<'_>, address: &str, ids: 
         tf_resource_type = Empty,
         tf_data_source_type = Empty,
         tf_ephemeral_resource_type = Empty,
+        tf_action_type = Empty,
+        tf_list_resource_type = Empty,
         tf_function_name = Empty
     );
     if !span.is_disabled() {
@@ -140,6 +149,8 @@ pub(crate) fn span(rpc: &'static str, subject: Subject<'_>, address: &str, ids: 
             Subject::Resource(name) => drop(span.record("tf_resource_type", name)),
             Subject::DataSource(name) => drop(span.record("tf_data_source_type", name)),
             Subject::Ephemeral(name) => drop(span.record("tf_ephemeral_resource_type", name)),
+            Subject::Action(name) => drop(span.record("tf_action_type", name)),
+            Subject::List(name) => drop(span.record("tf_list_resource_type", name)),
             Subject::Function(name) => drop(span.record("tf_function_name", name)),
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::server::PluginServer;
+use crate::wire::action::Events;
 use crate::wire::generated::tfplugin6 as proto;
 use crate::wire::generated::tfplugin6::provider_server::Provider;
 use crate::wire::rpc::{self, Answer, RequestIds, Subject, UnderWay};
@@ -56,6 +57,20 @@ macro_rules! answered {
             ) -> Result<Response<proto::$call::Response>, Status> {
                 ProviderService::$call(self, request.into_inner()).await.map(Response::new)
             })*
+
+            async fn invoke_action(
+                &self,
+                request: Request<proto::invoke_action::Request>,
+            ) -> Result<Response<Events<proto::invoke_action::Event>>, Status> {
+                Ok(Response::new(ProviderService::invoke_action(self, request.into_inner())))
+            }
+
+            async fn list_resource(
+                &self,
+                request: Request<proto::list_resource::Request>,
+            ) -> Result<Response<Events<proto::list_resource::Event>>, Status> {
+                Ok(Response::new(ProviderService::list_resource(self, request.into_inner()).await))
+            }
         }
     };
 }
@@ -83,6 +98,9 @@ answered!(
     close_ephemeral_resource,
     get_functions,
     call_function,
+    validate_action_config,
+    plan_action,
+    validate_list_resource_config,
 );
 
 #[cfg(test)]

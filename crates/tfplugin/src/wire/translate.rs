@@ -125,6 +125,20 @@ pub(crate) fn schema(schema: &Schema) -> proto::Schema {
     }
 }
 
+/// The schema of a configuration that comes to no value, as those of actions and lists: nothing in it is computed, and
+/// defaults are the framework's own.
+pub(crate) fn config_schema(of: &Schema) -> proto::Schema {
+    fn arguments(all: &mut [wire::Attribute]) {
+        for it in all {
+            it.computed = false;
+            it.nested_type.iter_mut().for_each(|nested| arguments(&mut nested.attributes));
+        }
+    }
+    let mut schema = schema(of);
+    schema.block.iter_mut().for_each(|block| arguments(&mut block.attributes));
+    schema
+}
+
 /// The identity of a resource for the wire, if its schema has one.
 pub(crate) fn identity_schema(schema: &Schema) -> Option<proto::ResourceIdentitySchema> {
     let identity = schema.identity.as_ref()?;

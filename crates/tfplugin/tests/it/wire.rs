@@ -3,9 +3,10 @@
 use rmpv::Value;
 use tfplugin::wire::generated::tfplugin6::{
     self as proto, DynamicValue, apply_resource_change, call_function, close_ephemeral_resource, get_functions,
-    get_provider_schema, get_resource_identity_schemas, import_resource_state, move_resource_state,
-    open_ephemeral_resource, plan_resource_change, read_resource, renew_ephemeral_resource, upgrade_resource_identity,
-    upgrade_resource_state, validate_ephemeral_resource_config,
+    get_provider_schema, get_resource_identity_schemas, import_resource_state, invoke_action,
+    invoke_action::event::Type, list_resource, move_resource_state, open_ephemeral_resource, plan_action,
+    plan_resource_change, read_resource, renew_ephemeral_resource, upgrade_resource_identity, upgrade_resource_state,
+    validate_action_config, validate_ephemeral_resource_config,
 };
 
 use super::plugin::{Plugin, attribute, decoded, encoded, object};
@@ -59,6 +60,9 @@ async fn the_schema_tells_all_kinds() {
     let schema = plugin.client.get_provider_schema(get_provider_schema::Request {}).await.expect("it").into_inner();
     assert!(schema.resource_schemas.contains_key("toy_note") && schema.data_source_schemas.contains_key("toy_size"));
     assert!(schema.ephemeral_resource_schemas.contains_key("toy_token"));
+    let action = schema.action_schemas["toy_truncate"].schema.as_ref().and_then(|it| it.block.as_ref()).expect("it");
+    assert!(action.attributes.iter().all(|it| !it.computed), "an action computes nothing: {action:?}");
+    assert!(schema.list_resource_schemas.contains_key("toy_note"));
     let join = &schema.functions["join"];
     assert_eq!((join.parameters.len(), join.parameters[0].allow_null_value), (1, true));
     assert_eq!(join.variadic_parameter.as_ref().map(|it| it.name.as_str()), Some("parts"));
@@ -182,6 +186,75 @@ async fn old_states_and_those_of_others_become_ours() {
     let moved = plugin.client.move_resource_state(request).await.expect("an answer").into_inner();
     assert_eq!(attribute(&moved.target_state.expect("a state"), "name"), "a".into());
     assert_eq!(moved.target_private, b"");
+}
+
+async fn invoke(plugin: &mut Plugin, text: Value) -> (Vec<String>, Vec<proto::Diagnostic>) {
+    let config = Some(object([("name", "a".into()), ("text", text)]));
+    let request = invoke_action::Request { action_type: "toy_truncate".into(), config, client_capabilities: None };
+    let mut events = plugin.client.invoke_action(request).await.expect("a stream").into_inner();
+    let (mut progress, mut completed) = (Vec::new(), Vec::new());
+    while let Some(event) = events.message().await.expect("an event") {
+        match event.r#type.expect("Terraform crashes on an event without a type") {
+            Type::Progress(it) => progress.push(it.message),
+            Type::Completed(it) => completed.push(it.diagnostics),
+        }
+    }
+    let [diagnostics] = &completed[..] else { panic!("completed {} times", completed.len()) };
+    (progress, diagnostics.clone())
+}
+
+#[tokio::test]
+async fn an_action_tells_its_progress_and_ends_once() {
+    let mut plugin = Plugin::start().await;
+    let config = || Some(object([("name", "a".into()), ("text", Value::Nil)]));
+    let plan =
+        || plan_action::Request { action_type: "toy_truncate".into(), config: config(), client_capabilities: None };
+    let refused = plugin.client.plan_action(plan()).await.expect("an answer").into_inner();
+    assert_eq!(refused.diagnostics[0].summary, "There is no such file");
+    let file = plugin.folder.path().join("a");
+    std::fs::write(&file, "text").expect("a file");
+    assert_eq!(plugin.client.plan_action(plan()).await.expect("an answer").into_inner().diagnostics, []);
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), "text", "a plan changes nothing");
+    let (progress, diagnostics) = invoke(&mut plugin, Value::Nil).await;
+    assert_eq!((progress, diagnostics), (vec![r"half\u{1b}[2J way".to_owned()], vec![]));
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), "gone");
+    let (_, diagnostics) = invoke(&mut plugin, "panics".into()).await;
+    assert!(diagnostics[0].detail.contains("in the middle of an action"), "{diagnostics:?}");
+    let request = validate_action_config::Request {
+        type_name: "toy_truncate".into(),
+        config: Some(object([("name", Value::Nil), ("text", Value::Nil)])),
+    };
+    let refused = plugin.client.validate_action_config(request).await.expect("an answer").into_inner();
+    assert_eq!(refused.diagnostics[0].summary, "Missing required argument");
+}
+
+#[tokio::test]
+async fn a_list_names_the_objects_that_there_are() {
+    let mut plugin = Plugin::start().await;
+    for name in ["a1", "a2", "b1"] {
+        std::fs::write(plugin.folder.path().join(name), name).expect("a file");
+    }
+    let mut list = async |config: DynamicValue, include_resource_object: bool, limit: i64| {
+        let request = list_resource::Request {
+            type_name: "toy_note".into(),
+            config: Some(config),
+            include_resource_object,
+            limit,
+        };
+        let mut events = plugin.client.list_resource(request).await.expect("a stream").into_inner();
+        let mut found = Vec::new();
+        while let Some(event) = events.message().await.expect("an event") {
+            assert_eq!(event.diagnostic, []);
+            found.push(event);
+        }
+        found
+    };
+    let found = list(object([("prefix", "a".into())]), true, 100).await;
+    assert_eq!(found.iter().map(|it| it.display_name.as_str()).collect::<Vec<_>>(), ["a1", "a2"]);
+    assert_eq!(found[1].identity, Some(identity("a2")));
+    assert_eq!(attribute(found[1].resource_object.as_ref().expect("an object"), "text"), "a2".into());
+    let all = list(null(), false, 2).await;
+    assert_eq!((all.len(), all[0].resource_object.is_none()), (2, true), "no more than asked for, without objects");
 }
 
 #[tokio::test]

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tfplugin::kinds::erased::{self, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedResource};
+use tfplugin::kinds::erased::{
+    self, ErasedAction, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedList, ErasedResource,
+};
 use tfplugin::kinds::resource::{MovedFrom, StoredState};
 use tfplugin::process::{self, About};
 use tfplugin::schema::{Identity, number, string};
 use tfplugin::server::FrameworkServer;
 use tfplugin::{
-    Attr, Configured, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function, FunctionError, Opened,
-    Parameter, Provider, Resource, Schema, Type, path,
+    Action, Attr, Configured, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function, FunctionError,
+    List, Listed, Opened, Parameter, Provider, Resource, Schema, Type, path,
 };
 
 struct Toy;
@@ -52,6 +54,14 @@ impl Provider for Toy {
 
     fn ephemeral_resources() -> Vec<Box<dyn ErasedEphemeralResource<PathBuf>>> {
         vec![erased::ephemeral_resource(Token)]
+    }
+
+    fn actions() -> Vec<Box<dyn ErasedAction<PathBuf>>> {
+        vec![erased::action(Truncate)]
+    }
+
+    fn lists() -> Vec<Box<dyn ErasedList<PathBuf>>> {
+        vec![erased::list(Notes)]
     }
 
     fn functions() -> Vec<Box<dyn ErasedFunction>> {
@@ -218,6 +228,80 @@ impl EphemeralResource for Token {
     async fn close(&self, cx: &Context<PathBuf>) -> Result<(), Diagnostics> {
         let name: String = cx.private().get("name").unwrap_or_default();
         fs::write(cx.data().join(format!("{name}.closed")), "").map_err(|error| failed(&error))
+    }
+}
+
+struct Truncate;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TruncateModel {
+    name: Attr<String>,
+    text: Attr<String>,
+}
+
+impl Action for Truncate {
+    const TYPE: &'static str = "toy_truncate";
+    type Model = TruncateModel;
+    type Data = PathBuf;
+
+    fn schema() -> Schema {
+        Schema::new("Replaces what is in a file.")
+            .attribute("name", string().required().doc("Name of the file."))
+            .attribute("text", string().default("gone").doc("What is in it afterwards."))
+    }
+
+    async fn check(&self, cx: &Context<PathBuf>, config: TruncateModel) -> Diagnostics {
+        match config.name.known() {
+            Some(name) if !cx.data().join(name).exists() => {
+                Diagnostic::error("There is no such file", "").at(path!(name)).into()
+            }
+            _ => Diagnostics::none(),
+        }
+    }
+
+    async fn invoke(&self, cx: &Context<PathBuf>, config: TruncateModel) -> Result<(), Diagnostics> {
+        let file = cx.data().join(config.name.need(path!(name))?);
+        cx.progress("half\u{1b}[2J way");
+        let text = config.text.need(path!(text))?;
+        assert!(text != "panics", "in the middle of an action");
+        fs::write(file, text).map_err(|error| failed(&error))
+    }
+}
+
+struct Notes;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NotesModel {
+    prefix: Attr<String>,
+}
+
+impl List for Notes {
+    type Resource = Note;
+    type Model = NotesModel;
+
+    fn schema() -> Schema {
+        Schema::new("The notes in the folder.").attribute("prefix", string().default("").doc("Begin of their names."))
+    }
+
+    async fn list(
+        &self,
+        cx: &Context<PathBuf>,
+        config: NotesModel,
+        _limit: usize,
+    ) -> Result<Vec<Listed<NoteModel>>, Diagnostics> {
+        let prefix = config.prefix.need(path!(prefix))?;
+        let files = fs::read_dir(cx.data().as_path()).map_err(|error| failed(&error))?.flatten();
+        let names = files.filter(|it| it.path().is_file()).filter_map(|it| it.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|it| it.starts_with(prefix)).collect();
+        names.sort();
+        let mut found = Vec::new();
+        for name in names {
+            let named = NoteModel { name: Attr::Known(name.clone()), ..Note::nulls()? };
+            found.extend(Note::observed(cx, named)?.map(|object| Listed { display_name: name, object }));
+        }
+        Ok(found)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A slot whose database has another name now, is gone, or whose name another database has got.
 
-use super::{ADDRESS, PUBLICATION, SLOT, applied, count, slot, started, with_table};
+use super::{ADDRESS, SLOT, applied, both, count, started, with_table};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
 
@@ -27,7 +27,8 @@ fn rename(stand_in: &StandIn, old: &str, new: &str) {
 }
 
 fn slots(stand_in: &StandIn) -> String {
-    stand_in.value_in("aside", "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'slot_one'")
+    let rows = stand_in.sql_in("aside", "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'slot_one'");
+    rows[0][0].clone().unwrap_or_default()
 }
 
 #[test]
@@ -49,6 +50,17 @@ fn a_renamed_database_is_followed_and_the_configuration_is_asked_to_follow() {
     workspace.insist_on_empty_plan();
     workspace.destroy();
     assert_eq!(slots(&stand_in), "0");
+}
+
+#[test]
+fn a_slot_is_not_lost_with_a_publication_of_a_renamed_database() {
+    let stand_in = started();
+    stand_in.sql("CREATE DATABASE aside OWNER neondb_owner");
+    let workspace = applied(&stand_in, &both(""));
+    rename(&stand_in, "neondb", "renamed");
+    let plan = workspace.plan_fails();
+    assert!(plan.messages().contains("renamed"), "{}", plan.messages());
+    assert_eq!(slots(&stand_in), "1");
 }
 
 #[test]
@@ -96,7 +108,7 @@ fn a_dropped_database_took_its_slot_along() {
 fn a_destroy_warns_of_a_connected_consumer() {
     use crate::support::consumer::Subscription;
     let stand_in = started();
-    let workspace = applied(&stand_in, &format!("{PUBLICATION}{}", slot("")));
+    let workspace = applied(&stand_in, &both(""));
     let consumer = Subscription::attach(&stand_in, "slot_one", "pub_one", "CREATE TABLE a(id int PRIMARY KEY)");
     let plan = workspace.plan_with(&["-destroy"]);
     plan.insist_warning("slot_has_consumer");

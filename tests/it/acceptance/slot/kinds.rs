@@ -51,7 +51,7 @@ fn a_slot_of_another_plugin_names_its_database_itself() {
     // From here to a publication is another slot.
     workspace.write(&both(""));
     let plan = workspace.plan();
-    assert!(plan.changes().contains(&"neonrep_slot.this replace".to_owned()), "{plan:?}");
+    assert!(plan.changes().contains(&"neonrep_slot.this replace".to_owned()), "{}", plan.messages());
     workspace.apply();
     assert_eq!(properties(&stand_in), "pgoutput neondb f false");
     workspace.destroy();
@@ -62,13 +62,22 @@ fn a_slot_of_another_plugin_names_its_database_itself() {
 fn a_plugin_that_is_not_there_is_named() {
     let stand_in = started();
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&WITHOUT_PUBLICATION.replace("ARGUMENTS", "").replace("test_decoding", "wal2json"));
+    workspace.write(&WITHOUT_PUBLICATION.replace("ARGUMENTS", "").replace("test_decoding", "decoderbufs"));
+    // A server lists the plugins that may be used, and may not have one that it lists.
+    let error = workspace.apply_fails().error();
+    assert!(error.is_on("plugin") && error.text().contains("output_plugin_libraries"), "{error:?}");
+    stand_in.sql("ALTER SYSTEM SET output_plugin_libraries = 'pgoutput', 'decoderbufs'");
+    stand_in.sql("SELECT pg_reload_conf()");
     let error = workspace.apply_fails().error();
     assert!(error.is_on("plugin"), "{error:?}");
-    for part in ["wal2json", "not installed", "Install it"] {
+    for part in ["decoderbufs", "not installed", "Install it"] {
         assert!(error.text().contains(part), "{part}: {error:?}");
     }
     assert!(workspace.addresses().is_empty());
+    // A role without REPLICATION is told that it lacks that.
+    stand_in.sql("ALTER ROLE neondb_owner NOREPLICATION");
+    let error = workspace.apply_fails().error();
+    assert!(error.text().contains("REPLICATION") && error.text().contains("connect_as"), "{error:?}");
 }
 
 #[test]
@@ -84,7 +93,7 @@ fn what_does_not_belong_together_is_refused_before_anything_changes() {
     ] {
         workspace.write(&format!("{PUBLICATION}{body}"));
         let error = workspace.plan_fails().error();
-        assert!(error.is_on(path), "{body}: {error:?}");
+        assert!(error.summary.contains(&format!("`{path}`")), "{body}: {error:?}");
     }
     // On a slot that exists, too.
     workspace.write(&both(""));
@@ -94,7 +103,7 @@ fn what_does_not_belong_together_is_refused_before_anything_changes() {
         SLOT.replace("neonrep_publication.this.id", "null").replace("ARGUMENTS", "")
     ));
     let error = workspace.plan_fails().error();
-    assert!(error.is_on("publication_id"), "{error:?}");
+    assert!(error.summary.contains("Missing `publication_id`"), "{error:?}");
     assert_eq!(count(&stand_in, "slot_one"), "1");
     let one =
         SLOT.replace("ARGUMENTS", "").replace("neonrep_publication.this.id", "one(neonrep_publication.this[*].id)");

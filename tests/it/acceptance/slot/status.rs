@@ -56,6 +56,28 @@ fn a_missing_slot() {
     );
 }
 
+const ASSERTION: &str = r#"
+check "slot" {
+  assert {
+    condition     = neonrep_slot.this.status == "ok"
+    error_message = "the slot cannot serve its consumer"
+  }
+}
+"#;
+
+#[test]
+fn a_check_block_sees_the_planned_status_and_a_refresh_only_plan_the_real_one() {
+    let stand_in = started();
+    let workspace = applied(&stand_in, &format!("{}{ASSERTION}", both("")));
+    stand_in.sql("SELECT pg_drop_replication_slot('slot_one')");
+    let plan = workspace.plan();
+    assert!(!plan.messages().contains("cannot serve its consumer"), "{}", plan.messages());
+    plan.insist_warning("new initial sync");
+    let refresh = workspace.run(&["plan", "-refresh-only", "-detailed-exitcode", "-no-color", "-input=false"]);
+    assert_eq!(refresh.status, 2, "{}", refresh.all());
+    assert!(refresh.says("\"ok\" -> \"missing\""), "{}", refresh.all());
+}
+
 #[test]
 fn a_lost_slot() {
     let stand_in = with_table(StandIn::start_with(

@@ -36,7 +36,7 @@ fn a_consumer_is_ended_on_request() {
 #[test]
 fn an_open_transaction_is_named_and_no_slot_appears_later() {
     let stand_in = started();
-    let workspace = applied(&stand_in, &PUBLICATION);
+    let workspace = applied(&stand_in, PUBLICATION);
     let session = stand_in.session();
     session.run("SET application_name = 'the one in the way'; BEGIN; INSERT INTO a VALUES (1)").expect("a transaction");
     workspace.write(&both("timeouts = { create = \"6s\" }"));
@@ -69,7 +69,7 @@ fn interrupt(child: &std::process::Child) {
 fn ctrl_c_while_a_slot_is_made_leaves_none_behind() {
     for times in [1, 2] {
         let stand_in = started();
-        let workspace = applied(&stand_in, &PUBLICATION);
+        let workspace = applied(&stand_in, PUBLICATION);
         let session = stand_in.session();
         session.run("BEGIN; INSERT INTO a VALUES (1)").expect("a transaction");
         workspace.write(&both(""));

@@ -117,7 +117,10 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, port: &Port)
         return Ok(());
     }
     let passed = tokio::select! {
-        passed = copy_bidirectional(&mut client, &mut server) => passed.map(drop),
+        passed = copy_bidirectional(&mut client, &mut server) => {
+            let _ = client.shutdown().await; // a server that ends without a word has sent its last message before
+            passed.map(drop)
+        }
         () = app.cut.notified() => Ok(()),
     };
     if let Ok(compute) = app.compute(&compute) {

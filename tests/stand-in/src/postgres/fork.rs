@@ -3,7 +3,7 @@
 //! <https://github.com/neondatabase/postgres>: `!superuser() && !is_privileged_role()`.)
 //!
 //! Two event triggers make the member a superuser for the time of that one statement, within its transaction, so that
-//! nobody else sees it and an error takes it back. They are part of the seed's template: every database has them.
+//! nobody else sees it and an error undoes it. They are part of the seed's template: every database has them.
 
 use std::fs;
 use std::io::Write as _;

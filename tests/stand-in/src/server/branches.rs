@@ -308,7 +308,8 @@ pub(crate) async fn restore(
 ) -> Answer {
     found::branch(&app.world(), &project, &id)?;
     let sent = object(&body)?;
-    only_the_head(&sent, &["source_lsn", "source_timestamp", "preserve_under_name"])?;
+    only_the_head(&sent, &["source_lsn", "source_timestamp"])?;
+    let preserve = sent.get("preserve_under_name").and_then(Value::as_str);
     let Some(source) = sent.get("source_branch_id").and_then(Value::as_str) else {
         return Err(Refusal::bad_request("[body.source_branch_id] is required"));
     };
@@ -319,14 +320,18 @@ pub(crate) async fn restore(
     let mut world = app.world();
     let project = found::changeable(&mut world, &project)?;
     let source = found::branch_mut(project, source)?.clone();
-    if project.has_children(&id) {
-        let message = "branch has children: preserve_under_name is required";
-        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message));
-    }
-    let branch = found::branch_mut(project, &id)?;
-    if branch.protected {
+    if found::branch_mut(project, &id)?.protected {
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "cannot restore a protected branch"));
     }
+    let mut chain = match preserve {
+        Some(name) => vec![preserved(project, &id, name)?],
+        None if project.has_children(&id) => {
+            let message = "branch has children: preserve_under_name is required";
+            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message));
+        }
+        None => Vec::new(),
+    };
+    let branch = found::branch_mut(project, &id)?;
     let before = std::mem::take(&mut branch.roles);
     branch.inherit(&source);
     for (name, role) in &mut branch.roles {
@@ -339,10 +344,26 @@ pub(crate) async fn restore(
     let now = names::now();
     (branch.updated_at, branch.last_reset_at) = (now.clone(), Some(now));
     let effect = Effect::Restore { source: source.id.clone() };
-    let chain = vec![Link::of_branch("create_branch", effect, branch)];
+    chain.push(Link::of_branch("create_branch", effect, branch));
     let operations = operations::schedule(&app, project, chain, destined.0);
     let branch = found::branch_mut(project, &id)?.clone();
     ok(json!({"branch": shown(project, &branch), "operations": operations}))
+}
+
+/// A branch with what `id` is before its restore, without a compute; the children are its own from then on.
+fn preserved(project: &mut Project, id: &str, name: &str) -> Result<Link, Refusal> {
+    free(project, name, "")?;
+    let before = found::branch_mut(project, id)?.clone();
+    let mut kept = Branch::new(name);
+    kept.parent.clone_from(&before.parent);
+    kept.inherit(&before);
+    "init".clone_into(&mut kept.state);
+    for child in project.branches.iter_mut().filter(|branch| branch.parent.as_deref() == Some(id)) {
+        child.parent = Some(kept.id.clone());
+    }
+    let link = Link::of_branch("create_branch", Effect::Restore { source: id.to_owned() }, &kept);
+    project.branches.push(kept);
+    Ok(link)
 }
 
 /// `POST …/branches/{branch}/set_as_default`.

@@ -82,17 +82,37 @@ pub(crate) async fn restart(State(app): State<Arc<App>>, Query(wanted): Query<Wa
     shown(&app, &id).await
 }
 
+/// Settings that a test may change. Not all: some name programs that the server runs.
+const SETTINGS: [&str; 12] = [
+    "checkpoint_timeout",
+    "deadlock_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_replication_slot_timeout",
+    "lock_timeout",
+    "log_statement",
+    "max_slot_wal_keep_size",
+    "max_wal_size",
+    "statement_timeout",
+    "wal_keep_size",
+    "wal_receiver_timeout",
+    "wal_sender_timeout",
+];
+
 /// Changes settings of the running server: `{"max_slot_wal_keep_size": "1GB"}`; null resets one.
 pub(crate) async fn set(State(app): State<Arc<App>>, Query(wanted): Query<Wanted>, body: Bytes) -> Answer {
     let client = app.compute(&wanted.id(&app)?)?.superuser().await?;
-    for (name, value) in object(&body)? {
+    let sent = object(&body)?;
+    if let Some(name) = sent.keys().find(|name| !SETTINGS.contains(&name.as_str())) {
+        return Err(Refusal::bad_request(format!("{name} cannot be changed here, only {}", SETTINGS.join(", "))));
+    }
+    for (name, value) in sent {
         let value = match &value {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
-        let set = passing::set(&client, &name, value.as_deref()).await;
-        set.map_err(|error| Refusal::bad_request(format!("{error:#}")))?;
+        let changed = passing::set(&client, &name, value.as_deref()).await;
+        changed.map_err(|error| Refusal::bad_request(format!("{error:#}")))?;
     }
     nothing()
 }

@@ -76,6 +76,24 @@ async fn a_child_begins_without_slots(major: u16) {
     assert_eq!(count(&copy, "t").await, 2);
     assert_eq!(count(&copy, "pg_replication_slots WHERE slot_type = 'logical'").await, 0);
     assert_eq!(stand_in.api("GET", &branch, None).await.1["branch"]["current_state"], "ready");
+
+    // Restored once more, with what it was under another name; a protected one is not.
+    copy.execute("INSERT INTO t VALUES (4)", &[]).await.expect("a row");
+    let again = json!({"source_branch_id": parent, "preserve_under_name": "before"});
+    let (status, restored) = stand_in.api("POST", &format!("{branch}/restore"), Some(again)).await;
+    assert_eq!(status, 200, "{restored}");
+    assert_eq!(stand_in.wait(&restored).await, "finished");
+    assert_eq!(count(&owner_of(&stand_in, &project, &id).await, "t").await, 2);
+    let (_, list) = stand_in.api("GET", &format!("/projects/{project}/branches?search=before"), None).await;
+    let kept = list["branches"][0]["id"].as_str().expect("it is there");
+    let endpoint = Some(json!({"endpoint": {"branch_id": kept, "type": "read_write"}}));
+    let (status, made) = stand_in.api("POST", &format!("/projects/{project}/endpoints"), endpoint).await;
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(stand_in.wait(&made).await, "finished");
+    assert_eq!(count(&owner_of(&stand_in, &project, kept).await, "t").await, 3);
+    stand_in.api("PATCH", &branch, Some(json!({"branch": {"protected": true}}))).await;
+    let again = json!({"source_branch_id": parent});
+    assert_eq!(stand_in.api("POST", &format!("{branch}/restore"), Some(again)).await.0, 422);
 }
 
 #[tokio::test]

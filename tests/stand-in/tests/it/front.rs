@@ -146,3 +146,30 @@ async fn the_user_has_a_whole_billing_account() {
         .await;
     assert!(uri_password(&answer).starts_with("npg_"));
 }
+
+#[tokio::test]
+async fn tls_at_once_and_a_request_to_cancel() {
+    let stand_in = StandIn::start(&["--postgres", "17"]);
+    let mut config = uri(&stand_in, false).await;
+    config.ssl_negotiation(tokio_postgres::config::SslNegotiation::Direct);
+    let mut tls = stand_in.trusting();
+    tls.alpn_protocols = vec![b"postgresql".to_vec()];
+    let (client, connection) = config.connect(MakeRustlsConnect::new(tls.clone())).await.expect("TLS at once");
+    tokio::spawn(connection);
+    let cancel = client.cancel_token();
+    let (slept, ()) = tokio::join!(client.batch_execute("SELECT pg_sleep(60)"), async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        cancel.cancel_query(MakeRustlsConnect::new(tls)).await.expect("it is passed on");
+    });
+    let error = slept.expect_err("cancelled");
+    assert_eq!(error.as_db_error().expect("of the server").code().code(), "57014");
+
+    // The last word of a server that ends is heard, whole.
+    let owner = connect(&stand_in, &uri(&stand_in, false).await).await.expect("it connects");
+    let (ended, _) = tokio::join!(owner.batch_execute("SELECT pg_sleep(60)"), async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        stand_in.admin("POST", "/postgres/restart", None).await
+    });
+    let error = ended.expect_err("ended");
+    assert_eq!(error.as_db_error().unwrap_or_else(|| panic!("{error:?}")).code().code(), "57P01");
+}

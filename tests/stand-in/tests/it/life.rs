@@ -59,7 +59,7 @@ async fn a_project_from_its_line_to_its_end() {
         .expect("attributes");
     assert!(row.get::<_, bool>(0), "an API role has REPLICATION and BYPASSRLS");
 
-    // Logical replication restarts the server, once and for ever.
+    // Logical replication restarts the server, once and permanently.
     let on = json!({"project": {"settings": {"enable_logical_replication": true}}});
     let (status, patched) = stand_in.api("PATCH", &stand_in.project(), Some(on.clone())).await;
     assert_eq!(status, 200, "{patched}");

@@ -42,6 +42,11 @@ async fn the_way_in_is_closed_to_others() {
         }
     }
 
+    // Some settings of the server name programs that it runs.
+    let server = format!("{}/postgres/settings", stand_in.text("admin_url"));
+    let call = stand_in.http.patch(&server).json(&json!({"archive_command": "touch /tmp/x"}));
+    assert_eq!(status(call).await, 400);
+
     // What a form or a simple fetch can send.
     let body = json!({"operation_ms": 1}).to_string();
     for kind in ["text/plain", "application/x-www-form-urlencoded"] {

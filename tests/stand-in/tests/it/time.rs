@@ -75,6 +75,21 @@ async fn a_forgotten_slot_is_dropped_and_one_is_lost_on_request() {
     eventually("dropped", async || slots().await == 0).await;
 }
 
+/// On the oldest and the newest.
+#[tokio::test]
+async fn a_slot_is_lost_on_14_and_18() {
+    for (major, reason) in [("14", "NULL::text"), ("18", "invalidation_reason")] {
+        let stand_in = StandIn::start(&["--postgres", major, "--logical"]);
+        let superuser = stand_in.superuser().await;
+        superuser.execute("SELECT pg_create_logical_replication_slot('s', 'pgoutput')", &[]).await.expect("a slot");
+        stand_in.admin("POST", "/slots/s/lose", None).await;
+        let query = format!("SELECT wal_status, {reason} FROM pg_replication_slots WHERE slot_name = 's'");
+        let row = superuser.query_one(&query, &[]).await.expect("the slot");
+        assert_eq!(row.get::<_, &str>(0), "lost", "{major}");
+        assert_eq!(row.get::<_, Option<&str>>(1), (major == "18").then_some("wal_removed"), "{major}");
+    }
+}
+
 #[tokio::test]
 async fn rate_limits() {
     let stand_in = StandIn::start(&["--postgres", "17"]);

@@ -13,7 +13,7 @@ use crate::value::Value;
 /// A [`DataSource`] over untyped values.
 #[async_trait]
 pub trait ErasedDataSource<D>: Send + Sync {
-    /// `neonrep_connection`
+    /// The full type name, `toy_size`
     fn type_name(&self) -> &'static str;
     /// The data source's schema, made once.
     fn schema(&self) -> &Schema;

@@ -13,7 +13,7 @@ use crate::value::Value;
 /// A [`Resource`] over untyped values, each conforming to the schema's type.
 #[async_trait]
 pub trait ErasedResource<D>: Send + Sync {
-    /// `neonrep_publication`
+    /// The full type name, `toy_thing`
     fn type_name(&self) -> &'static str;
     /// The resource's schema, made once.
     fn schema(&self) -> &Schema;

@@ -19,7 +19,7 @@ fn value(wanted: &Type, json: Json) -> Result<Value, CodecError> {
         (_, Json::Null) => Ok(Value::Null),
         (Type::Bool, Json::Bool(it)) => Ok(Value::Bool(it)),
         (Type::Number, Json::Number(it)) => number(&it.to_string()),
-        // Core reads numbers and bools from strings and the reverse; states of other providers hold such.
+        // Terraform reads numbers and bools from strings and the reverse; states of other providers hold such.
         (Type::Number, Json::String(it)) => number(&it),
         (Type::Bool, Json::String(it)) if it == "true" || it == "false" => Ok(Value::Bool(it == "true")),
         (Type::String, Json::String(it)) => Ok(Value::String(it)),
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::value::codec::samples;
 
-    /// The form in which core stores a known value.
+    /// The form in which Terraform stores a known value.
     fn write(value: &Value) -> Json {
         match value {
             Value::Null | Value::Unknown => Json::Null,

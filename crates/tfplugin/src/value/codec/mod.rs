@@ -1,7 +1,7 @@
 //! Values on the wire: msgpack, always written and preferred when reading, and JSON as in state files.
 //!
-//! Decoding is driven by the schema's type (protocol.md C11). No input makes it panic, and memory is bounded by the
-//! size of the input.
+//! Decoding is driven by the schema's type, as `docs/plugin-protocol/object-wire-format.md` of hashicorp/terraform says.
+//! No input makes it panic, and memory is bounded by the size of the input.
 
 mod json;
 mod msgpack;

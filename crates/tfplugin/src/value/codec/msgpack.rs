@@ -139,7 +139,7 @@ pub(crate) fn encode(of: &Type, value: &Value) -> Result<Vec<u8>, CodecError> {
 fn tree(of: &Type, value: &Value) -> Result<Tree, CodecError> {
     match (of, value) {
         (_, Value::Null) => Ok(Tree::Nil),
-        // `d4 00 00`, as core writes it.
+        // `d4 00 00`, as Terraform writes it.
         (_, Value::Unknown) => Ok(Tree::Ext(0, vec![0])),
         (Type::Bool, Value::Bool(it)) => Ok(Tree::Boolean(*it)),
         (Type::Number, Value::Number(it)) => Ok(number_tree(it)),

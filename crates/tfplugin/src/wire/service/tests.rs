@@ -1,12 +1,14 @@
 //! A panic in a handler: what Terraform is told of each call.
 
 use super::*;
+use crate::context::Progress;
 use crate::diagnostic::Diagnostics;
 use crate::kinds::function::Signature;
 use crate::schema::Schema;
 use crate::server::{
-    ApplyRequest, ClientCapabilities, Encoded, FunctionRefusal, ImportRequest, ImportResponse, Metadata, MoveRequest,
-    OpenResponse, PlanRequest, PlanResponse, ProviderSchema, ReadRequest, RenewResponse, StateResponse, UpgradeRequest,
+    ApplyRequest, ClientCapabilities, Encoded, FunctionRefusal, ImportRequest, ImportResponse, ListRequest,
+    ListedObject, Metadata, MoveRequest, OpenResponse, PlanRequest, PlanResponse, ProviderSchema, ReadRequest,
+    RenewResponse, StateResponse, UpgradeRequest,
 };
 use crate::wire::generated::tfplugin6::{
     apply_resource_change, call_function, get_metadata, get_provider_schema, plan_resource_change, read_resource,
@@ -32,6 +34,8 @@ impl PluginServer for Panics {
             resources: vec![("a".into(), Schema::new("A."))],
             data_sources: vec![],
             ephemeral_resources: vec![],
+            actions: vec![],
+            lists: vec![],
         }
     }
 
@@ -89,6 +93,26 @@ impl PluginServer for Panics {
 
     async fn close_ephemeral(&self, _: String, _: Vec<u8>) -> Diagnostics {
         panic!("close")
+    }
+
+    async fn validate_action_config(&self, _: String, _: Encoded) -> Diagnostics {
+        panic!("validate action")
+    }
+
+    async fn plan_action(&self, _: String, _: Encoded) -> Diagnostics {
+        panic!("plan action")
+    }
+
+    async fn invoke_action(&self, _: String, _: Encoded, _: Arc<Progress>) -> Diagnostics {
+        panic!("invoke")
+    }
+
+    async fn validate_list_config(&self, _: String, _: Encoded) -> Diagnostics {
+        panic!("validate list")
+    }
+
+    async fn list_resource(&self, _: ListRequest) -> (Vec<ListedObject>, Diagnostics) {
+        panic!("list")
     }
 
     fn functions(&self) -> Vec<(String, Signature)> {

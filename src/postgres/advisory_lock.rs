@@ -1,0 +1,20 @@
+//! A lock that changes of ACLs take in turn: side by side they fail with `tuple concurrently updated`, or deadlock (tried).
+//!
+//! Its key has two parts: a class that stands for this provider, and the database. Anyone who may connect can hold it, so it is waited for
+//! only as long as for any other lock, and the error names the holder. It orders our own work and nothing else: a change that meets one of
+//! somebody else's runs again.
+
+use super::sql::Statement;
+use crate::sql;
+
+/// The class: `nrep` in ASCII.
+pub(super) const CLASS: u32 = 0x6e72_6570;
+
+/// Takes the lock of the connected database until the end of the transaction. First statement of a transaction that grants; with
+/// [`Locks::Short`](super::transaction::Locks::Short) it fails with `LockNotAvailable` after 3 s.
+pub fn take() -> Vec<Statement> {
+    vec![sql!(
+        "SELECT pg_advisory_xact_lock({}, oid::int8::bit(32)::int4) FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",
+        u64::from(CLASS)
+    )]
+}

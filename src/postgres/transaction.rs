@@ -1,0 +1,285 @@
+//! Transactions: three round trips for a change that is read back, two for one that is not.
+//!
+//! 1. BEGIN together with the first reads of the work;
+//! 2. the statements together with what reads their effect ([`Tx::run_and`]);
+//! 3. COMMIT. Statements given to [`Tx::at_commit`] go with it, so that a delete needs no second trip of its own.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join;
+use tokio::time::{Instant, timeout_at};
+
+use super::connection::{Connection, Notice};
+use super::error::{Error, Kind, Result};
+use super::session::{Attempt, Attempts, Session, passed};
+use super::sql::Statement;
+
+/// How a transaction waits for locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Locks {
+    /// 3 s at a time, then the transaction is rolled back and run again, until the deadline: application queries do not pile up
+    /// behind our request for a lock.
+    Short,
+    /// Until the deadline.
+    Patient,
+}
+
+const SHORT: Duration = Duration::from_secs(3);
+
+/// Why the work of a transaction ends without COMMIT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop<D> {
+    /// The server, or the way to it. `?` makes it of an [`Error`].
+    Server(Error),
+    /// The work found that it must not be done. The transaction is rolled back and not run again.
+    Refused(D),
+}
+
+impl<D> From<Error> for Stop<D> {
+    fn from(error: Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl<D> Stop<D> {
+    /// The refusal; what the server said is explained by `explain`.
+    pub fn into_refusal(self, explain: impl FnOnce(Error) -> D) -> D {
+        match self {
+            Self::Server(error) => explain(error),
+            Self::Refused(refusal) => refusal,
+        }
+    }
+}
+
+impl Stop<Infallible> {
+    /// The error of work that refuses nothing.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Server(error) => error,
+            Self::Refused(never) => match never {},
+        }
+    }
+}
+
+/// An open transaction, for the work in it. Reads go through it as through a [`Connection`].
+#[derive(Clone)]
+pub struct Tx(Arc<Inner>);
+
+struct Inner {
+    connection: Arc<Connection>,
+    at_commit: Mutex<Vec<Statement>>,
+    commit_was_lost: bool,
+}
+
+impl Deref for Tx {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0.connection
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tx").field(&self.0.connection).finish()
+    }
+}
+
+impl Tx {
+    fn new(connection: &Arc<Connection>, commit_was_lost: bool) -> Self {
+        Self(Arc::new(Inner { connection: Arc::clone(connection), at_commit: Mutex::default(), commit_was_lost }))
+    }
+
+    /// Runs statements and then a read, in one round trip. If a statement fails, its error is the answer.
+    pub async fn run_and<T>(
+        &self,
+        statements: &[Statement],
+        read: impl Future<Output = Result<T>>,
+    ) -> Result<(Vec<Notice>, T)> {
+        let (ran, read) = join(self.run(statements), read).await;
+        Ok((ran?, read?))
+    }
+
+    /// Leaves statements to be sent together with COMMIT, after all others. If one fails, nothing is committed and its error is that of the
+    /// transaction.
+    pub fn at_commit(&self, statements: Vec<Statement>) {
+        self.0.at_commit.lock().unwrap_or_else(PoisonError::into_inner).extend(statements);
+    }
+
+    /// Whether the answer to a COMMIT of the same work was lost before: what it finds may be its own.
+    pub fn commit_was_lost(&self) -> bool {
+        self.0.commit_was_lost
+    }
+}
+
+impl Session {
+    /// Runs a transaction with [`Locks::Short`].
+    ///
+    /// It runs again, from its start, when the connection was lost before COMMIT was sent, on serialization errors and when a lock could not
+    /// be had: so `work` must read what it changes in the transaction itself. `CommitUnknown` says that the connection was lost
+    /// after COMMIT was sent: then only reading settles it, see [`Session::settled`].
+    pub async fn transaction<T, D, W, F>(&mut self, work: W) -> Result<T, Stop<D>>
+    where
+        W: Fn(Tx) -> F,
+        F: Future<Output = Result<T, Stop<D>>>,
+    {
+        self.transaction_with(Locks::Short, work).await
+    }
+
+    /// [`Session::transaction`] with a choice of locks.
+    pub async fn transaction_with<T, D, W, F>(&mut self, locks: Locks, work: W) -> Result<T, Stop<D>>
+    where
+        W: Fn(Tx) -> F,
+        F: Future<Output = Result<T, Stop<D>>>,
+    {
+        self.begin(locks, false, &work).await
+    }
+
+    /// A transaction whose COMMIT may be lost: it runs again then, for its work reads what exists first and so finds that it is done;
+    /// [`Tx::commit_was_lost`] tells it so.
+    pub async fn settled<T, D, W, F>(&mut self, locks: Locks, work: W) -> Result<T, Stop<D>>
+    where
+        W: Fn(Tx) -> F,
+        F: Future<Output = Result<T, Stop<D>>>,
+    {
+        let mut lost = false;
+        loop {
+            match self.begin(locks, lost, &work).await {
+                Err(Stop::Server(error)) if error.kind() == Kind::CommitUnknown && Instant::now() < self.deadline() => {
+                    tracing::debug!(%error, "looking whether it was done");
+                    lost = true;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn begin<T, D, W, F>(&mut self, locks: Locks, lost: bool, work: &W) -> Result<T, Stop<D>>
+    where
+        W: Fn(Tx) -> F,
+        F: Future<Output = Result<T, Stop<D>>>,
+    {
+        let deadline = self.deadline();
+        let again = |kind| match kind {
+            Kind::ConnectionLost | Kind::Serialization => true,
+            Kind::LockNotAvailable => locks == Locks::Short,
+            _ => false,
+        };
+        let mut attempts = Attempts::default();
+        loop {
+            let taken = self.take().await?;
+            let outcome = Box::pin(transact(&taken.0, deadline, locks, lost, work)).await;
+            if let Some(done) = self.after(taken, outcome, &mut attempts, again).await? {
+                return done.map_err(Stop::Refused);
+            }
+        }
+    }
+}
+
+/// Sessions that drop mostly do so before COMMIT is taken up: then its answer is the server's own word that it ended the session,
+/// and nothing was committed. Once the server commits it does not listen any more, and says either that it has, or nothing.
+///
+/// Work sent together with BEGIN: if BEGIN's batch fails, the transaction is in its failed state, and the rest fails with it.
+async fn transact<T, D, W, F>(
+    connection: &Arc<Connection>,
+    deadline: Instant,
+    locks: Locks,
+    lost: bool,
+    work: &W,
+) -> Attempt<Result<T, D>>
+where
+    W: Fn(Tx) -> F,
+    F: Future<Output = Result<T, Stop<D>>>,
+{
+    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", deadline, locks);
+    let tx = Tx::new(connection, lost);
+    let both = async {
+        let (begun, done) = join(connection.command(&opening), work(tx.clone())).await;
+        begun?;
+        done
+    };
+    let done = timeout_at(deadline, both).await.unwrap_or_else(|_| Err(passed("transaction").into()));
+    let value = match (done, connection.take_error()) {
+        (Err(Stop::Refused(refusal)), _) => {
+            // Whether it is done or not, nothing is committed.
+            if finish(connection, "ROLLBACK").await.is_err() {
+                tracing::debug!("rollback failed");
+            }
+            return Attempt::Done(Err(refusal));
+        }
+        (Ok(_), Some(error)) | (Err(Stop::Server(error)), _) => {
+            roll_back(connection, &error).await;
+            return Attempt::Failed(error);
+        }
+        (Ok(value), None) => value,
+    };
+    if connection.is_closed() {
+        return Attempt::Failed(Error::new(Kind::ConnectionLost, "the connection was closed before COMMIT"));
+    }
+    let last = std::mem::take(&mut *tx.0.at_commit.lock().unwrap_or_else(PoisonError::into_inner));
+    // If one of the last statements fails, the server makes a ROLLBACK of the COMMIT behind it. Deferred triggers run now, with the path
+    // that their authors expect.
+    let commit = async {
+        let done = connection.run_then(&last, "COMMIT").await;
+        connection.take_error();
+        done
+    };
+    match timeout_at(deadline, commit).await {
+        Ok(Ok(())) => Attempt::Done(Ok(value)),
+        Ok(Err(error)) if error.is_end_of_session() => Attempt::Failed(error),
+        Ok(Err(error)) if error.kind().leaves_it_unknown() => Attempt::CommitUnknown(error),
+        Ok(Err(error)) => Attempt::Failed(error),
+        Err(_) => Attempt::CommitUnknown(passed("COMMIT")),
+    }
+}
+
+/// With an unknown state the connection is closed, which rolls back too.
+pub(super) async fn roll_back(connection: &Connection, after: &Error) {
+    if after.kind().leaves_it_unknown() {
+        return;
+    }
+    if let Err(lost) = finish(connection, "ROLLBACK").await {
+        tracing::debug!(error = %lost, "rollback failed");
+    }
+}
+
+pub(super) async fn finish(connection: &Connection, command: &str) -> Result<()> {
+    let done = connection.command(command).await;
+    connection.take_error();
+    done
+}
+
+pub(super) fn begin(begin: &str, deadline: Instant, locks: Locks) -> String {
+    let statement = deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 86_400_000);
+    let lock = match locks {
+        Locks::Short => SHORT.as_millis(),
+        Locks::Patient => 0,
+    };
+    format!("{begin}; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn begin_bounds_statements_by_the_deadline() {
+        let soon = begin("BEGIN", Instant::now(), Locks::Short);
+        assert_eq!(soon, "BEGIN; SET LOCAL statement_timeout = 1; SET LOCAL lock_timeout = 3000");
+        let never = begin("BEGIN", Instant::now() + Duration::from_secs(1_000_000), Locks::Patient);
+        assert_eq!(never, "BEGIN; SET LOCAL statement_timeout = 86400000; SET LOCAL lock_timeout = 0");
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_an_error() {
+        let error = || Error::new(Kind::Other, "e");
+        let refusal = |stop: Stop<String>| stop.into_refusal(|error| error.message().to_owned());
+        assert_eq!(refusal(error().into()), "e");
+        assert_eq!(refusal(Stop::Refused("no".to_owned())), "no");
+        assert_eq!(Stop::<Infallible>::from(error()).into_error(), error());
+    }
+}
