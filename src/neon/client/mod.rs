@@ -2,11 +2,9 @@
 
 mod projects;
 mod reads;
-mod roles;
+pub(super) mod roles;
 
 use std::sync::Arc;
-
-pub use roles::RoleCreation;
 
 use super::cache::Cache;
 use super::change::Changes;
