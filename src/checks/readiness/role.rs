@@ -129,7 +129,7 @@ fn future_tables(facts: &Facts, destination: &Destination) -> Vec<Found> {
 mod tests {
     use super::super::samples::{ids, ready, table};
     use super::super::{Facts, Role, Seen};
-    use crate::destinations::{Destination, Severity};
+    use crate::destinations::Severity;
 
     fn with(change: impl FnOnce(&mut Role)) -> Facts {
         let mut facts = ready();
