@@ -11,7 +11,7 @@ const PAGE: &str = "1000";
 
 /// A branch (`Branch` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Branch {
+pub(crate) struct Branch {
     /// Stays when the branch is renamed or reset.
     pub id: BranchId,
     /// For messages.
@@ -38,12 +38,12 @@ pub struct Branch {
 
 impl Branch {
     /// Whether calls that name no branch mean this one. `primary` is the older word for it.
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         self.default || self.primary
     }
 
     /// Whether it is archived: the first connection restores it, which takes longer than waking a compute.
-    pub fn is_archived(&self) -> bool {
+    pub(crate) fn is_archived(&self) -> bool {
         self.current_state == BranchState::Archived
     }
 }
@@ -51,7 +51,7 @@ impl Branch {
 /// A branch's state. Neon's document leaves the list open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum BranchState {
+pub(crate) enum BranchState {
     /// Being created.
     Init,
     /// Being reset to its parent.

@@ -8,7 +8,7 @@ use super::request::{Method, Path, Request, json, or_default};
 
 /// An endpoint (`Endpoint` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// The first label of its host.
     pub id: EndpointId,
     /// The direct host. It cannot be composed from the id, because it may carry a label of its region's cell.
@@ -30,7 +30,7 @@ pub struct Endpoint {
 /// Whether an endpoint accepts writes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum EndpointKind {
+pub(crate) enum EndpointKind {
     /// The primary: publications and slots live here.
     ReadWrite,
     /// A read replica.
@@ -52,7 +52,7 @@ impl From<String> for EndpointKind {
 /// What an endpoint is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum EndpointState {
+pub(crate) enum EndpointState {
     /// Being created.
     #[default]
     Init,
@@ -108,7 +108,7 @@ pub(crate) fn restart(project: &ProjectId, endpoint: &EndpointId) -> Request<Cha
 
 /// The compute of a branch on which publications and slots live, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Compute {
+pub(crate) enum Compute {
     /// The read-write endpoint. It may be asleep: a connection wakes it.
     Enabled(Endpoint),
     /// The read-write endpoint is disabled: no connection wakes it.
@@ -122,7 +122,7 @@ pub enum Compute {
 
 impl Compute {
     /// Picks the compute from the endpoints of a branch.
-    pub fn of(endpoints: Vec<Endpoint>) -> Self {
+    pub(crate) fn of(endpoints: Vec<Endpoint>) -> Self {
         let read_only = endpoints.iter().filter(|it| it.kind == EndpointKind::ReadOnly).count();
         match endpoints.into_iter().find(|it| it.kind == EndpointKind::ReadWrite) {
             Some(endpoint) if endpoint.disabled => Self::Disabled(endpoint),
@@ -132,7 +132,7 @@ impl Compute {
     }
 
     /// Why no connection can be opened, as a sentence without a final period; `None` if one can.
-    pub fn why_unusable(&self, branch: &BranchId) -> Option<String> {
+    pub(crate) fn why_unusable(&self, branch: &BranchId) -> Option<String> {
         match self {
             Self::Enabled(_) => None,
             Self::Disabled(endpoint) => Some(format!("the compute `{}` of branch `{branch}` is disabled", endpoint.id)),

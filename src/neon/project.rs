@@ -9,7 +9,7 @@ use super::request::{self, Method, Path, Request, or_default};
 
 /// A project (`Project` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Project {
+pub(crate) struct Project {
     /// Stays when the project is renamed.
     pub id: ProjectId,
     /// For messages.
@@ -39,7 +39,7 @@ struct ProjectSettings {
 
 /// The addresses that may connect to the project. An empty list admits everyone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub struct AllowedIps {
+pub(crate) struct AllowedIps {
     /// Addresses, ranges `a-b` and CIDR blocks as the API has them, not checked here.
     #[serde(default, deserialize_with = "or_default")]
     pub ips: Vec<String>,
@@ -51,17 +51,17 @@ pub struct AllowedIps {
 impl Project {
     /// Whether `wal_level` is set to `logical` for the computes of the project. A compute that has not restarted since then
     /// still has the old value.
-    pub fn logical_replication(&self) -> bool {
+    pub(crate) fn logical_replication(&self) -> bool {
         self.settings.as_ref().and_then(|settings| settings.enable_logical_replication) == Some(true)
     }
 
     /// The addresses that may connect; the default where the API names none.
-    pub fn allowed_ips(&self) -> AllowedIps {
+    pub(crate) fn allowed_ips(&self) -> AllowedIps {
         self.settings.as_ref().and_then(|settings| settings.allowed_ips.clone()).unwrap_or_default()
     }
 
     /// Whether passwords can be read back.
-    pub fn stores_passwords(&self) -> bool {
+    pub(crate) fn stores_passwords(&self) -> bool {
         self.store_passwords != Some(false)
     }
 }
@@ -69,7 +69,7 @@ impl Project {
 /// What a key may do in a project. The names changed in 2026, and both are read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum Permission {
+pub(crate) enum Permission {
     /// Reads only.
     Viewer,
     /// Reads and changes.
@@ -82,7 +82,7 @@ pub enum Permission {
 
 impl Permission {
     /// Whether changes are worth an attempt. An unknown value is no reason to refuse.
-    pub fn may_change(&self) -> bool {
+    pub(crate) fn may_change(&self) -> bool {
         *self != Self::Viewer
     }
 }

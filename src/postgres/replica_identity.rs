@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Connection;
 use super::error::{Error, Kind, Result};
+use super::key_columns::key_columns;
 use super::names::{ColumnName, IndexName, TableName};
 use super::row::Param;
 use super::sql::Statement;
-use super::table::key_columns;
 use crate::sql;
 
 /// The four modes (`pg_class.relreplident`).

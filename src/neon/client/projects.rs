@@ -12,7 +12,7 @@ use super::Client;
 impl Client {
     /// Enables logical replication. It cannot be disabled again, and computes restart. Read the project first and leave it alone
     /// if it is enabled: what the API answers to a second call is not documented.
-    pub async fn enable_logical_replication(
+    pub(crate) async fn enable_logical_replication(
         &self,
         project: &ProjectId,
         budget: &Budget,
@@ -27,7 +27,7 @@ impl Client {
 
     /// Replaces the list of addresses that may connect, computed from the list as it is now: it is read and written in one turn, so
     /// that two resources of a run do not undo each other. `None` if `change` leaves it as it is.
-    pub async fn change_allowed_ips(
+    pub(crate) async fn change_allowed_ips(
         &self,
         project: &ProjectId,
         change: impl FnOnce(AllowedIps) -> AllowedIps + Send,
@@ -47,7 +47,7 @@ impl Client {
     }
 
     /// Restarts a compute. All its connections drop.
-    pub async fn restart_endpoint(
+    pub(crate) async fn restart_endpoint(
         &self,
         project: &ProjectId,
         endpoint: &EndpointId,

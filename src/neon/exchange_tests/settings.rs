@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use super::super::endpoint::Compute;
+use super::super::project::AllowedIps;
 use super::super::scripted_server::{Server, answer, budget, lost, refusal};
-use super::super::{AllowedIps, Compute, Kind, Permission};
+use super::super::{Kind, Permission};
 use super::{MADE, NO_OPERATIONS, branch, made, project};
 
 fn with_ips(ips: &str) -> String {
