@@ -5,7 +5,7 @@ use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
 
-/// The configuration of `interface.md`, as a user copies it.
+/// The configuration of the guide, as a user copies it.
 const GUIDE: &str = include_str!("../../../examples/guides/databricks-lakeflow/main.tf");
 
 fn workspace(stand_in: &StandIn) -> Workspace {

@@ -8,7 +8,7 @@ pub(super) fn hcl(text: &str) -> String {
     format!("{text:?}").replace("${", "$${").replace("%{", "%%{")
 }
 
-/// A part of an id, escaped as `interface.md` says; `also` is what a grant's list escapes beside it.
+/// A part of an id, escaped as `docs/resources/grant.md` says; `also` is what a grant's list escapes beside it.
 pub(super) fn part(text: &str, also: &[char]) -> String {
     let escaped = |it: char| match it {
         '%' | '/' => format!("%{:02X}", u32::from(it)),
