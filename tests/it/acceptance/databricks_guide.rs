@@ -1,4 +1,4 @@
-//! The Databricks guide: the example applied as it stands, what comes out of it, and nothing left after destroy.
+//! The Databricks guide: its example is applied unchanged, its outputs work, and destroy leaves nothing.
 
 use crate::support::consumer;
 use crate::support::on_every_postgres;

@@ -12,6 +12,7 @@ mod import;
 mod interrupted;
 mod logical_replication;
 mod neon_cli;
+mod pages;
 mod parallel;
 mod partitions;
 mod publication;
