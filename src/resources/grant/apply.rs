@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use tfplugin::{AttributePath, Diagnostics, path};
 
-use super::ledger::Ledger;
 use super::messages;
-use super::model::{Future, Model, Scope};
+use super::model::{Future, Left, Model, Scope};
+use super::private::Ledger;
 use crate::handler::{Db, Stop};
 use crate::postgres::acl::{self, Difference, Found, Key, Name, Rights};
 use crate::postgres::marks::Nonce;
@@ -27,9 +27,6 @@ struct Done {
     out_of_reach: BTreeSet<RoleName>,
     left: Left,
 }
-
-/// Privileges that the role keeps, and who granted them; nobody for an owner's own and for default privileges.
-pub(super) type Left = BTreeMap<String, BTreeSet<RoleName>>;
 
 /// What an update starts from.
 enum Before {

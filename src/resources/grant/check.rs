@@ -6,23 +6,12 @@ use std::sync::Arc;
 use tfplugin::{Diagnostics, Plan, path};
 
 use super::messages;
-use super::model::{Model, Scope};
+use super::model::{Facts, Model, Scope};
 use crate::checks::{tables_exist, tables_grantable};
 use crate::handler::{Call, Context};
 use crate::postgres::grant::Entry;
-use crate::postgres::table::Tables;
 use crate::postgres::{Connection, RoleName, ServerVersion, TableName, privilege};
 use crate::target::{Database, DatabaseLocation, Error};
-
-/// What of a database decides which privileges a scope comes to, as reads share it.
-#[derive(Clone, Debug)]
-pub(super) struct Facts {
-    pub(super) tables: Tables,
-    /// The role that writes.
-    pub(super) writer: RoleName,
-    /// The roles that it may act for, itself among them.
-    pub(super) may_act_for: BTreeSet<RoleName>,
-}
 
 impl Facts {
     pub(super) async fn shared(call: &Call<'_>, at: &Database, connect_as: Option<&RoleName>) -> Result<Self, Error> {

@@ -6,7 +6,8 @@ use futures_util::future::try_join;
 use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
-use super::model::{FILTERS, Filters, Model, unsupported};
+use super::model::{Model, unsupported};
+use super::private::{FILTERS, Filters};
 use crate::checks::{supported_by_server, tables_have_identity};
 use crate::handler::{Db, Stop};
 use crate::postgres::Usage;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tfplugin::{Attr, Diagnostics, Plan, Severity, path};
 
 use super::messages;
-use super::model::{self, APPLIED_ALL_TABLES, Entry, Filters, Model};
+use super::model::{self, Entry, Model};
+use super::private::{APPLIED_ALL_TABLES, Filters};
 use crate::checks::tables_have_identity::Published;
 use crate::checks::{
     all_tables_without_key, logical_replication_on, partitioned_without_root, supported_by_server, tables_exist,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostics, path};
 
-use super::TABLE;
 use super::messages;
 use super::model::Model;
+use super::private::TABLE;
 use crate::checks::mode_serves_publications;
 use crate::handler::{Db, Stop};
 use crate::postgres::Usage;

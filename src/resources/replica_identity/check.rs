@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use tfplugin::{Attr, Diagnostics, Plan, path};
 
-use super::TABLE;
 use super::apply::Facts;
 use super::model::Model;
+use super::private::TABLE;
 use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
 use crate::handler::{Call, Context, Db};
 use crate::postgres::publication::Publication;

@@ -3,7 +3,8 @@
 use tfplugin::{Attr, AttributePath, Diagnostics, Plan, path};
 
 use super::messages;
-use super::model::{Model, RENAMED_FROM, Status};
+use super::model::{Model, Status};
+use super::private::RENAMED_FROM;
 use crate::checks::{
     logical_replication_on, publication_exists, publication_replaced_behind_slot, slot_has_consumer,
     slots_nearly_used_up, supported_by_server,

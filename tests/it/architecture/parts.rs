@@ -6,9 +6,10 @@ use std::path::Path;
 
 use super::{Named, prose, root, sources};
 
-/// The files of a resource's folder: a newcomer finds "create" in the same place in each.
+/// The files of a resource's folder: a newcomer finds "create" in the same place in each. `private.rs` holds what is
+/// stored in private state: the next versions of the provider read it, as they read the schema.
 pub(super) const OF_A_RESOURCE: &[&str] =
-    &["mod.rs", "page.md", "model.rs", "plan.rs", "apply.rs", "check.rs", "messages.rs", "tests.rs"];
+    &["mod.rs", "page.md", "model.rs", "plan.rs", "apply.rs", "check.rs", "messages.rs", "private.rs", "tests.rs"];
 
 /// What each resource has.
 pub(super) fn of_a_resource(name: &str) -> [String; 7] {
