@@ -28,6 +28,7 @@ pub mod readiness;
 pub mod replica_identity;
 mod replication;
 pub mod role;
+pub mod role_change;
 pub mod row;
 pub mod savepoint;
 pub mod session;
