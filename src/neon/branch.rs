@@ -41,11 +41,6 @@ impl Branch {
     pub(crate) fn is_default(&self) -> bool {
         self.default || self.primary
     }
-
-    /// Whether it is archived: the first connection restores it, which takes longer than waking a compute.
-    pub(crate) fn is_archived(&self) -> bool {
-        self.current_state == BranchState::Archived
-    }
 }
 
 /// A branch's state. Neon's document leaves the list open.
@@ -128,7 +123,7 @@ mod tests {
         assert_eq!(old.current_state, BranchState::Other("frozen".to_owned()));
         let new = read(r#"{"id":"br-1","name":"main","default":false,"protected":true,"current_state":"archived"}"#);
         assert!(!new.is_default() && new.protected);
-        assert!(new.is_archived());
+        assert_eq!(new.current_state, BranchState::Archived);
         let nulls = read(
             r#"{"id":"br-1","name":null,"protected":null,"current_state":null,"parent_id":null,"expires_at":null}"#,
         );

@@ -50,13 +50,9 @@ impl<T> Pending<T> {
     }
 
     /// The operations as the answer had them. None is normal.
+    #[cfg(test)]
     pub(crate) fn operations(&self) -> &[Operation] {
         &self.operations
-    }
-
-    /// Another value with the same operations.
-    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Pending<U> {
-        Pending { value: change(self.value), operations: self.operations, changes: self.changes, turn: self.turn }
     }
 
     /// Waits until all operations have ended. Errors: `OperationFailed`, `TimedOut`, `Cancelled`, or those of a read.

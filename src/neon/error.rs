@@ -157,11 +157,13 @@ impl Error {
     }
 
     /// The id of the request, for Neon's support.
+    #[cfg(test)]
     pub(crate) fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
     /// The API's own code; often absent.
+    #[cfg(test)]
     pub(crate) fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
@@ -177,6 +179,7 @@ impl Error {
     }
 
     /// How often the call was sent.
+    #[cfg(test)]
     pub(crate) fn tries(&self) -> u32 {
         self.0.tries
     }

@@ -1,6 +1,6 @@
 //! Projects: what is read of one, and the two settings that are changed.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::ids::ProjectId;
@@ -33,19 +33,6 @@ pub(crate) struct Project {
 struct ProjectSettings {
     #[serde(default)]
     enable_logical_replication: Option<bool>,
-    #[serde(default)]
-    allowed_ips: Option<AllowedIps>,
-}
-
-/// The addresses that may connect to the project. An empty list admits everyone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub(crate) struct AllowedIps {
-    /// Addresses, ranges `a-b` and CIDR blocks as the API has them, not checked here.
-    #[serde(default, deserialize_with = "or_default")]
-    pub ips: Vec<String>,
-    /// Whether branches that are not protected admit everyone.
-    #[serde(default, deserialize_with = "or_default")]
-    pub protected_branches_only: bool,
 }
 
 impl Project {
@@ -53,11 +40,6 @@ impl Project {
     /// still has the old value.
     pub(crate) fn logical_replication(&self) -> bool {
         self.settings.as_ref().and_then(|settings| settings.enable_logical_replication) == Some(true)
-    }
-
-    /// The addresses that may connect; the default where the API names none.
-    pub(crate) fn allowed_ips(&self) -> AllowedIps {
-        self.settings.as_ref().and_then(|settings| settings.allowed_ips.clone()).unwrap_or_default()
     }
 
     /// Whether passwords can be read back.
@@ -101,9 +83,6 @@ impl From<String> for Permission {
 /// What enabling logical replication causes: every active compute is suspended, and starts again when it is needed.
 pub(crate) const ENABLING: &[&str] = &["suspend_compute", "apply_config", "start_compute"];
 
-/// What a new list of addresses causes.
-pub(crate) const ALLOWING: &[&str] = &["apply_config"];
-
 #[derive(Deserialize)]
 struct Answer {
     project: Project,
@@ -130,11 +109,6 @@ pub(crate) fn enable_logical_replication(project: &ProjectId) -> Request<Changed
     change(project, &json!({ "enable_logical_replication": true }))
 }
 
-/// The list is replaced as a whole, so both fields are sent.
-pub(crate) fn allow_ips(project: &ProjectId, allowed: &AllowedIps) -> Request<Changed<Project>> {
-    change(project, &json!({ "allowed_ips": allowed }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,11 +123,6 @@ mod tests {
         assert_eq!(
             format!("{:?}", enable_logical_replication(&id())),
             r#"PATCH /projects/p-1 {"project":{"settings":{"enable_logical_replication":true}}}"#
-        );
-        let allowed = AllowedIps { ips: vec!["192.0.2.0/24".to_owned()], protected_branches_only: false };
-        assert_eq!(
-            format!("{:?}", allow_ips(&id(), &allowed)),
-            r#"PATCH /projects/p-1 {"project":{"settings":{"allowed_ips":{"ips":["192.0.2.0/24"],"protected_branches_only":false}}}}"#
         );
     }
 
@@ -178,17 +147,6 @@ mod tests {
         ] {
             assert_eq!(Permission::from(text.to_owned()), permission);
             assert_eq!(permission.may_change(), may_change, "{text}");
-        }
-        let listed =
-            read(r#"{"id":"p-1","settings":{"allowed_ips":{"ips":["a","b"],"protected_branches_only":true}}}"#);
-        assert_eq!(listed.allowed_ips().ips, ["a", "b"]);
-        assert!(listed.allowed_ips().protected_branches_only);
-        for open in [
-            r#"{"id":"p-1"}"#,
-            r#"{"id":"p-1","settings":{"allowed_ips":null}}"#,
-            r#"{"id":"p-1","name":null,"settings":{"allowed_ips":{"ips":null}}}"#,
-        ] {
-            assert_eq!(read(open).allowed_ips(), AllowedIps::default(), "{open}");
         }
         assert!(!read(r#"{"id":"p-1","settings":null,"effective_project_permission":null}"#).logical_replication());
     }

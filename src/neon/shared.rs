@@ -8,10 +8,9 @@ use super::budget::Budget;
 use super::client::Client;
 use super::connection_uri::ConnectionUri;
 use super::database::ApiDatabase;
-use super::endpoint::{Compute, Endpoint};
 use super::error::Error;
 use super::ids::{BranchId, ProjectId};
-use super::project::{Permission, Project};
+use super::project::Project;
 use super::role::ApiRole;
 
 /// Answers that may be shared. Create, update and delete call the client itself.
@@ -22,11 +21,6 @@ impl Client {
     /// Answers that may be shared.
     pub(crate) fn shared(&self) -> Shared<'_> {
         Shared(self)
-    }
-
-    /// What this key may do in the project; `None` if the API does not say. For a check before the first change.
-    pub(crate) async fn permission(&self, project: &ProjectId, budget: &Budget) -> Result<Option<Permission>, Error> {
-        Ok(self.shared().project(project, budget).await?.effective_project_permission.clone())
     }
 }
 
@@ -54,27 +48,6 @@ impl Shared<'_> {
         self.0.cache().branches.get(self.0.now(project), branch.clone(), budget, load).await
     }
 
-    /// The endpoints of a branch.
-    pub(crate) async fn endpoints(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Arc<Vec<Endpoint>>, Error> {
-        let load = || async { self.0.list_endpoints(project, branch, budget).await.map(Arc::new) };
-        self.0.cache().endpoints.get(self.0.now(project), branch.clone(), budget, load).await
-    }
-
-    /// The read-write compute of a branch, or why there is none that can be used.
-    pub(crate) async fn compute(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Compute, Error> {
-        Ok(Compute::of(self.endpoints(project, branch, budget).await?.to_vec()))
-    }
-
     /// A role, from one list of all roles of the branch. `None` means gone, because the branch was read.
     pub(crate) async fn role(
         &self,
@@ -99,17 +72,6 @@ impl Shared<'_> {
         let load = || async { self.0.get_database(project, branch, name, budget).await.map(Arc::new) };
         let key = (branch.clone(), name.to_owned());
         self.0.cache().databases.get(self.0.now(project), key, budget, load).await
-    }
-
-    /// All databases of a branch, oldest first. One that was renamed keeps its `id`.
-    pub(crate) async fn databases(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Arc<Vec<ApiDatabase>>, Error> {
-        let load = || async { self.0.list_databases(project, branch, budget).await.map(Arc::new) };
-        self.0.cache().all_databases.get(self.0.now(project), branch.clone(), budget, load).await
     }
 
     /// Host, port and password of a role for a database.

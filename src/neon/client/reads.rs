@@ -5,7 +5,7 @@ use super::super::branch::{self, Branch};
 use super::super::budget::Budget;
 use super::super::connection_uri::{self, ConnectionUri};
 use super::super::database::{self, ApiDatabase};
-use super::super::endpoint::{self, Compute, Endpoint, EndpointKind};
+use super::super::endpoint::{self, Endpoint, EndpointKind};
 use super::super::error::{Error, Kind};
 use super::super::ids::{BranchId, ProjectId};
 use super::super::paging::each_page;
@@ -33,20 +33,6 @@ impl Client {
         budget: &Budget,
     ) -> Result<Branch, Error> {
         self.transport().send(&branch::get(project, branch), budget).await
-    }
-
-    /// All branches of the project, by id.
-    pub(crate) async fn list_branches(&self, project: &ProjectId, budget: &Budget) -> Result<Vec<Branch>, Error> {
-        let mut all = Vec::new();
-        let page = |cursor: Option<&str>| branch::list(project, cursor);
-        each_page(self.transport(), budget, page, |branches| {
-            all.extend(branches);
-            false
-        })
-        .await?;
-        all.sort_by(|a: &Branch, b| a.id.cmp(&b.id));
-        all.dedup_by(|a, b| a.id == b.id);
-        Ok(all)
     }
 
     /// The branch that calls without a branch mean. Every project has one.
@@ -82,17 +68,6 @@ impl Client {
     ) -> Result<Option<Endpoint>, Error> {
         let endpoints = self.list_endpoints(project, branch, budget).await?;
         Ok(endpoints.into_iter().find(|endpoint| endpoint.kind == EndpointKind::ReadWrite))
-    }
-
-    /// The read-write compute of a branch as it is now, or why there is none that can be used: for the cause of a failed
-    /// connection or of a connection URI that is not found.
-    pub(crate) async fn compute(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Compute, Error> {
-        Ok(Compute::of(self.list_endpoints(project, branch, budget).await?))
     }
 
     /// All databases of a branch, oldest first.
