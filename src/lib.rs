@@ -24,7 +24,8 @@
 //!
 //! # Invariants
 //!
-//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. `tests/it/architecture.rs` holds this.
+//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. No file imports
+//!   itself by way of others. `tests/it/architecture` holds this.
 //! - No text becomes SQL: a statement is a fixed template and typed fragments (`postgres::sql`). No secret becomes text.
 //! - A resource holds no SQL and no URL; the lower layers build no diagnostic.
 //! - Planning is a function over values: a check can speak, it cannot change a plan.

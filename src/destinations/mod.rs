@@ -25,8 +25,9 @@ mod sequin;
 mod snowflake_airbyte;
 pub(crate) mod sources;
 
+pub use facts::Severity;
 pub(crate) use facts::{
-    AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Severity, Slot, Status, Versions, ViaRoot,
+    AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Slot, Status, Versions, ViaRoot,
 };
 
 /// All destinations, sorted by id.

@@ -20,7 +20,7 @@ mod subscriber;
 use std::fmt::Write as _;
 
 use crate::destinations;
-pub(crate) use crate::destinations::Severity;
+pub use crate::destinations::Severity;
 pub use facts::{
     Asked, Facts, Host, Named, Publication, Relation, Role, Seen, Server, Slot, Subscriber, Target, Wanted, wanted,
 };

@@ -48,8 +48,9 @@ fn found(text: &str, words: &[(&str, &str)]) -> Vec<(usize, String)> {
                 let before = folded[..at].chars().next_back();
                 let after = folded[at + word.len()..].chars().next();
                 let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-                !(word.starts_with(char::is_alphanumeric) && inside(before))
-                    && !(word.ends_with(char::is_alphanumeric) && inside(after))
+                let goes_on_before = word.starts_with(char::is_alphanumeric) && inside(before);
+                let goes_on_after = word.ends_with(char::is_alphanumeric) && inside(after);
+                !goes_on_before && !goes_on_after
             });
             if hit {
                 found.push((number + 1, format!("says `{}`: write `{instead}`", word.trim())));
