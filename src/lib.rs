@@ -29,7 +29,8 @@
 //!
 //! # Invariants
 //!
-//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. `tests/it/architecture` checks this.
+//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. No file imports
+//!   itself by way of others. `tests/it/architecture` checks this.
 //! - No text becomes SQL: a statement is a fixed template and typed fragments (`postgres::sql`). No secret becomes text.
 //! - A resource contains no SQL and no URL. The lower layers build no diagnostic.
 //! - Planning is a function over values. A check adds diagnostics and cannot change a plan.

@@ -55,13 +55,6 @@ pub struct Address {
     pub tls: Tls,
 }
 
-impl Address {
-    /// Whether this is the pooled host of a Neon endpoint, by its first label: session settings do not survive there.
-    pub fn is_pooled(&self) -> bool {
-        self.host.split('.').next().is_some_and(|label| label.ends_with("-pooler"))
-    }
-}
-
 /// How a server may ask for the password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Passwords {
@@ -81,13 +74,6 @@ pub struct Notice {
     pub sqlstate: String,
     /// The text.
     pub message: String,
-}
-
-impl Notice {
-    /// Whether a GRANT or REVOKE did nothing, or not all (01007, 01006).
-    pub fn is_privilege_not_changed(&self) -> bool {
-        matches!(self.sqlstate.as_str(), "01007" | "01006")
-    }
 }
 
 /// An open connection.
@@ -361,27 +347,5 @@ impl Canceller {
 impl std::fmt::Debug for Canceller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Canceller")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn address(host: &str, port: u16) -> Address {
-        Address {
-            host: host.to_owned(),
-            port,
-            database: DatabaseName::parse("d").unwrap(),
-            user: RoleName::parse("u").unwrap(),
-            password: Some(Secret::new("hunter2")),
-            tls: Tls::Disable,
-        }
-    }
-
-    #[test]
-    fn pooled_hosts_are_told_by_their_first_label() {
-        assert!(address("ep-cool-1-pooler.c-2.us-east-1.aws.neon.tech", 5432).is_pooled());
-        assert!(!address("ep-cool-1.eu-pooler.aws.neon.tech", 5432).is_pooled());
     }
 }

@@ -103,23 +103,6 @@ pub struct Holdings {
     pub others: BTreeMap<Option<SchemaName>, u64>,
 }
 
-impl Holdings {
-    /// Whether nothing is held in that schema but its USAGE.
-    pub fn is_empty_beneath(&self, schema: &SchemaName) -> bool {
-        !self.tables.iter().any(|(table, held)| table.schema == *schema && !held.is_empty())
-            && !self.future.iter().any(|((_, within), held)| within.as_ref() == Some(schema) && !held.is_empty())
-            && !self.others.contains_key(&Some(schema.clone()))
-    }
-
-    /// Whether nothing is held but CONNECT.
-    pub fn is_empty_beneath_database(&self) -> bool {
-        self.usage.values().all(BTreeSet::is_empty)
-            && self.tables.values().all(BTreeMap::is_empty)
-            && self.future.values().all(BTreeSet::is_empty)
-            && self.others.is_empty()
-    }
-}
-
 // Texts of ACLs are never parsed: names may hold whatever they use as punctuation. The first branch tells roles that hold nothing from
 // roles that are not there. Owner's default privileges (`acldefault`) count where an ACL is still null.
 const READ: &str = "

@@ -43,16 +43,6 @@ impl Mode {
             Self::Index(_) => "index",
         }
     }
-
-    /// Whether a table in this mode can be published with updates or deletes. `index_valid` counts for `Index` only.
-    pub const fn identifies_rows(&self, has_primary_key: bool, index_valid: bool) -> bool {
-        match self {
-            Self::Default => has_primary_key,
-            Self::Full => true,
-            Self::Nothing => false,
-            Self::Index(_) => index_valid,
-        }
-    }
 }
 
 /// Leads from one mode to another; empty if that is the same. Takes a short exclusive lock and only changes the named table, not

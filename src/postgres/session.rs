@@ -6,10 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::attempt::{Attempt, Locks, begin, finish, passed, roll_back};
+use super::attempt::{Attempt, passed};
 use super::blocker;
 use super::connection::{Address, Canceller, Connection};
 use super::error::{Error, Kind, Result};
@@ -64,22 +63,6 @@ impl Session {
         loop {
             let taken = self.take().await?;
             let outcome = read(&taken.0, self.deadline, &reads).await;
-            if let Some(value) = self.after(taken, outcome, &mut attempts, is_worth_another_read).await? {
-                return Ok(value);
-            }
-        }
-    }
-
-    /// Runs reads that must agree with each other, in one `REPEATABLE READ READ ONLY` transaction.
-    pub async fn snapshot<T, W, F>(&mut self, reads: W) -> Result<T>
-    where
-        W: Fn(Arc<Connection>) -> F,
-        F: Future<Output = Result<T>>,
-    {
-        let mut attempts = Attempts::default();
-        loop {
-            let taken = self.take().await?;
-            let outcome = snapshot(&taken.0, self.deadline, &reads).await;
             if let Some(value) = self.after(taken, outcome, &mut attempts, is_worth_another_read).await? {
                 return Ok(value);
             }
@@ -233,29 +216,6 @@ where
         Ok(Ok(value)) => Attempt::Done(value),
         Ok(Err(error)) => Attempt::Failed(error),
         Err(_) => Attempt::Failed(passed("read")),
-    }
-}
-
-async fn snapshot<T, W, F>(connection: &Arc<Connection>, deadline: Instant, reads: &W) -> Attempt<T>
-where
-    W: Fn(Arc<Connection>) -> F,
-    F: Future<Output = Result<T>>,
-{
-    let opening = begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", deadline, Locks::Patient);
-    let both = async {
-        let (begun, read) = join(connection.command(&opening), reads(Arc::clone(connection))).await;
-        begun.and(read)
-    };
-    let outcome = timeout_at(deadline, both).await.unwrap_or_else(|_| Err(passed("read")));
-    match outcome {
-        Ok(value) => match finish(connection, "ROLLBACK").await {
-            // What was read is good, the connection is not: the next user notices that it is closed.
-            Ok(()) | Err(_) => Attempt::Done(value),
-        },
-        Err(error) => {
-            roll_back(connection, &error).await;
-            Attempt::Failed(error)
-        }
     }
 }
 

@@ -115,16 +115,7 @@ impl Session {
         W: Fn(Tx) -> F,
         F: Future<Output = Result<T, Stop<D>>>,
     {
-        self.transaction_with(Locks::Short, work).await
-    }
-
-    /// [`Session::transaction`] with a choice of locks.
-    pub async fn transaction_with<T, D, W, F>(&mut self, locks: Locks, work: W) -> Result<T, Stop<D>>
-    where
-        W: Fn(Tx) -> F,
-        F: Future<Output = Result<T, Stop<D>>>,
-    {
-        self.begin(locks, false, &work).await
+        self.begin(Locks::Short, false, &work).await
     }
 
     /// A transaction whose COMMIT may be lost: it runs again then, for its work reads what exists first and so finds that it is done;

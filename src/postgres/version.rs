@@ -20,11 +20,6 @@ impl ServerVersion {
         Some(Self(major.parse::<u32>().ok()?.checked_mul(10_000)?.checked_add(minor)?))
     }
 
-    /// The number as `server_version_num` has it.
-    pub const fn num(self) -> u32 {
-        self.0
-    }
-
     /// 17 of 17.5.
     pub const fn major(self) -> u32 {
         self.0 / 10_000
@@ -59,11 +54,6 @@ impl ServerVersion {
     pub const fn has_maintain(self) -> bool {
         self.major() >= 17
     }
-
-    /// A publication that is missing while changes are decoded is skipped with a warning, not an error (18).
-    pub const fn skips_missing_publications(self) -> bool {
-        self.major() >= 18
-    }
 }
 
 impl std::fmt::Display for ServerVersion {
@@ -96,7 +86,6 @@ mod tests {
         assert!(!at(15).createrole_hands_on_replication() && at(16).createrole_hands_on_replication());
         assert!(!at(16).has_slot_failover() && at(17).has_slot_failover());
         assert!(!at(16).has_maintain() && at(17).has_maintain());
-        assert!(!at(17).skips_missing_publications() && at(18).skips_missing_publications());
         assert!(!at(17).has_published_generated_columns() && at(18).has_published_generated_columns());
     }
 }

@@ -105,11 +105,6 @@ pub struct Publication {
 }
 
 impl Publication {
-    /// Whether some listed table has a filter or a column list, or a schema is published whole.
-    pub fn has_extras(&self) -> bool {
-        !self.schemas.is_empty() || self.tables.values().any(|it| it.columns.is_some() || it.filter.is_some())
-    }
-
     /// Whether only drop and create lead to `want`: to and from FOR ALL TABLES there is no ALTER.
     pub fn must_be_replaced_for(&self, want: &Definition) -> bool {
         self.all_tables != want.all_tables

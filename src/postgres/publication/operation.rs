@@ -36,11 +36,6 @@ impl Operation {
         }
     }
 
-    /// From that word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.as_str() == word)
-    }
-
     /// From the four columns of `pg_publication`.
     pub(in crate::postgres) fn of_row(row: &Row) -> Result<BTreeSet<Self>> {
         let mut publish = BTreeSet::new();
@@ -82,11 +77,6 @@ impl GeneratedColumns {
             Self::None => "none",
             Self::Stored => "stored",
         }
-    }
-
-    /// From that value.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::None, Self::Stored].into_iter().find(|it| it.as_str() == word)
     }
 
     /// From `pg_publication.pubgencols`.
