@@ -44,19 +44,12 @@ mod exchange_tests;
 #[cfg(test)]
 mod scripted_server;
 
-pub use auth::Auth;
-pub use branch::{Branch, BranchState};
-pub use budget::{Budget, Ended};
-pub use change::Pending;
-pub use client::{Client, RoleCreation};
-pub use connection_uri::{ConnectionUri, host_in_uri, is_pooler_host};
-pub use database::ApiDatabase;
-pub use endpoint::{Compute, Endpoint, EndpointKind, EndpointState};
-pub use error::{Error, Kind, found};
-pub use ids::{BranchId, EndpointId, InvalidId, OperationId, ProjectId};
-pub use operation::{Operation, OperationStatus};
-pub use project::{AllowedIps, Permission, Project};
-pub use request::{Method, Request};
-pub use role::ApiRole;
-pub use settings::{ApiSettings, DEFAULT_BASE_URL};
-pub use shared::Shared;
+pub(crate) use branch::Branch;
+pub(crate) use budget::Budget;
+pub(crate) use client::Client;
+pub(crate) use client::roles::RoleCreation;
+pub(crate) use connection_uri::{ConnectionUri, host_in_uri, is_pooler_host};
+pub(crate) use error::{Error, Kind};
+pub(crate) use ids::{BranchId, ProjectId};
+pub(crate) use project::{Permission, Project};
+pub(crate) use settings::{ApiSettings, DEFAULT_BASE_URL};

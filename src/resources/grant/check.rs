@@ -30,7 +30,10 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let call = Call::new(cx, "check the grant");
     let policy = call.policy();
-    let location = call.checked_location(planned, plan.config.as_ref());
+    let location = match call.checked_location(planned, plan.config.as_ref()) {
+        Ok(location) => location,
+        Err(wrong) => return wrong,
+    };
     if let Some(location) = location.as_ref().filter(|_| planned.scope().is_ok_and(|it| it.wants_maintain())) {
         match version(&call, location).await {
             Ok(version) if !version.has_maintain() => return messages::no_maintain(version).into(),

@@ -44,7 +44,7 @@ async fn create(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Dia
             found = exists(call, publication).await;
             DatabaseLocation::from(publication.database.clone())
         }
-        Attr::Null => match location(call, planned, config) {
+        Attr::Null => match call.checked_location(planned, config) {
             Ok(Some(location)) => location,
             Ok(None) => return found,
             Err(missing) => return missing,
@@ -58,15 +58,6 @@ async fn create(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Dia
         Ok(more) => found + more,
         Err(error) => found + call.unseen(&location).told(&error),
     }
-}
-
-/// Where a slot without a publication is to be; an error when the configuration leaves out what is needed.
-fn location(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Result<Option<DatabaseLocation>, Diagnostics> {
-    if planned.project_id.is_unknown() || planned.database.is_unknown() {
-        return Ok(None);
-    }
-    planned.location(call.target().is_direct())?;
-    Ok(call.checked_location(planned, config))
 }
 
 /// What is replaced is planned once more, as a new slot: here is what concerns the old one.

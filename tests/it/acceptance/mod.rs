@@ -21,6 +21,7 @@ mod replica_identity;
 mod role;
 mod secrets;
 mod slot;
+mod sql_block;
 mod state_survives;
 mod unknown_provider;
 mod whole;

@@ -39,9 +39,11 @@ pub(super) fn of_a_data_source(name: &str) -> [String; 5] {
 fn resources_have_one_shape() {
     let mut wrong = Vec::new();
     for name in prose("src/resources") {
+        // A role is created by the Neon API or with SQL: two ways to apply that share no step.
+        let more: &[&str] = if name == "role" { &["apply_sql.rs"] } else { &[] };
         for entry in fs::read_dir(root().join(format!("src/resources/{name}"))).expect("a folder").flatten() {
             let file = entry.file_name().to_string_lossy().into_owned();
-            if !OF_A_RESOURCE.contains(&file.as_str()) {
+            if !OF_A_RESOURCE.contains(&file.as_str()) && !more.contains(&file.as_str()) {
                 wrong.push(format!("src/resources/{name}/{file} is none of {}", OF_A_RESOURCE.join(", ")));
             }
         }
