@@ -86,18 +86,9 @@ pub(crate) fn server_of(project_id: &Attr<ProjectId>, branch_id: &Attr<BranchId>
     Some(Server::neon(project_id.known()?.clone(), branch_id.known()?.clone()))
 }
 
-/// `project_id` of what exists on Neon only.
-pub(crate) fn project_id() -> Attribute {
-    any_project_id().required()
-}
-
 /// `project_id` of what exists on any server.
 pub(crate) fn optional_project_id() -> Attribute {
-    any_project_id().optional()
-}
-
-fn any_project_id() -> Attribute {
-    string().replaces_if_set().parsed_by(ProjectId::parse).doc(
+    string().optional().replaces_if_set().parsed_by(ProjectId::parse).doc(
         "ID of the Neon project. Referencing `neonrep_logical_replication.<name>.id` also sets the order. Must not be set with \
          the provider's `sql` block.",
     )

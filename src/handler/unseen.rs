@@ -35,7 +35,7 @@ impl<'a> Call<'a> {
     }
 
     /// For saying that `what`, such as a database, could not be looked at.
-    pub(crate) fn unseen(&'a self, what: impl ToString) -> Unseen<'a> {
+    pub(crate) fn unseen(&'a self, what: &impl ToString) -> Unseen<'a> {
         Unseen { call: self, what: what.to_string() }
     }
 }

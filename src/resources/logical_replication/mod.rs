@@ -72,7 +72,7 @@ impl Resource for LogicalReplication {
         }
         let found = match call.target().project(project, &call.budget()).await {
             Ok(found) => found,
-            Err(error) => return call.unseen(format!("project `{project}`")).told(&error),
+            Err(error) => return call.unseen(&format!("project `{project}`")).told(&error),
         };
         let enabled = found.logical_replication();
         let warning = logical_replication_is_one_way::check(project, enabled, path!(project_id));
@@ -84,7 +84,7 @@ impl Resource for LogicalReplication {
         if let Some(branch) = planned.verify.known().and_then(|it| it.branch_id.known())
             && let Err(error) = call.target().branch_of(project, Some(branch), &call.budget()).await
         {
-            said.extend(call.unseen(format!("branch `{branch}`")).told(&error));
+            said.extend(call.unseen(&format!("branch `{branch}`")).told(&error));
         }
         said
     }

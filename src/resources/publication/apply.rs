@@ -116,7 +116,9 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
         Err(stop) => return Err(stop.explain(call, |_| AttributePath::root())),
     };
     call.release(&id(db, name));
-    warning.into_iter().for_each(|it| call.cx().warn(it));
+    if let Some(warning) = warning {
+        call.cx().warn(warning);
+    }
     Ok(())
 }
 

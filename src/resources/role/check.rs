@@ -41,7 +41,7 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     if prior.is_none() || rotates {
         match call.target().project(project, &call.budget()).await {
             Ok(found) => said.extend(call.may_change(&found).map_or_else(Diagnostics::none, Into::into)),
-            Err(error) => return said + call.unseen(format!("project `{project}`")).told(&error),
+            Err(error) => return said + call.unseen(&format!("project `{project}`")).told(&error),
         }
     }
     let drops_the_only_copy = |prior: &Model| prior.store_password.is_true() && !planned.store_password.is_true();
@@ -112,7 +112,7 @@ async fn password(call: &Call<'_>, project: &ProjectId, name: &RoleName) -> Diag
             let check = password_cannot_be_known::check(name, found.stores_passwords(), path!(store_password));
             call.policy().admit(CHECK, check)
         }
-        Err(error) => call.unseen(format!("project `{project}`")).told(&error),
+        Err(error) => call.unseen(&format!("project `{project}`")).told(&error),
     }
 }
 
@@ -123,6 +123,6 @@ async fn branch(call: &Call<'_>, project: &ProjectId, named: Option<&BranchId>, 
             let check = branch_protected::check(name, &found, path!(branch_id));
             call.policy().admit(CHECK, check) + warning.map_or_else(Diagnostics::none, Into::into)
         }
-        Err(error) => call.unseen(format!("the branch in project `{project}`")).told(&error),
+        Err(error) => call.unseen(&format!("the branch in project `{project}`")).told(&error),
     }
 }

@@ -253,5 +253,5 @@ async fn connected(
 }
 
 fn unseen(call: &Call<'_>, publication: &PublicationId, error: &Error) -> Diagnostics {
-    call.unseen(DatabaseLocation::from(publication.database.clone())).told(error)
+    call.unseen(&DatabaseLocation::from(publication.database.clone())).told(error)
 }

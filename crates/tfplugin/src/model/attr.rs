@@ -11,7 +11,7 @@ use crate::value::path::AttributePath;
 /// The name under which the model bridge recognises an [`Attr`]; not for other serializers.
 pub(crate) const NAME: &str = "$framework::Attr";
 /// The three states, as variants of that name.
-pub(crate) const VARIANTS: &[&str] = &["Null", "Unknown", "Known"];
+const VARIANTS: &[&str] = &["Null", "Unknown", "Known"];
 
 /// A typed attribute. It has no default: a model whose field has no attribute in the schema, or the reverse, does
 /// not decode, which is what keeps schema and model in agreement.

@@ -14,7 +14,7 @@ use crate::value::Value;
 use crate::value::path::Step;
 
 /// Deserializes a [`Value`].
-pub(crate) struct FromValue<'a>(pub(crate) &'a Value);
+pub(super) struct FromValue<'a>(pub(super) &'a Value);
 
 impl<'de> Deserializer<'de> for FromValue<'de> {
     type Error = Mismatch;

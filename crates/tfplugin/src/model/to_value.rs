@@ -14,7 +14,7 @@ use crate::value::number::Number;
 use crate::value::path::Step;
 
 /// Serializes into a [`Value`].
-pub(crate) struct ToValue;
+pub(super) struct ToValue;
 
 fn unsupported(what: &str) -> Mismatch {
     Mismatch::new(format!("{what} have no form in Terraform"))
@@ -179,7 +179,7 @@ impl Serializer for ToValue {
 }
 
 /// A sequence being written.
-pub(crate) struct Items(Vec<Value>);
+pub(super) struct Items(Vec<Value>);
 
 impl Items {
     fn push<T: Serialize + ?Sized>(&mut self, it: &T) -> Result<(), Mismatch> {
@@ -229,7 +229,7 @@ impl SerializeTupleStruct for Items {
 }
 
 /// A map being written.
-pub(crate) struct Entries {
+pub(super) struct Entries {
     entries: BTreeMap<String, Value>,
     key: Option<String>,
 }
@@ -259,7 +259,7 @@ impl SerializeMap for Entries {
 }
 
 /// A struct being written.
-pub(crate) struct Fields(BTreeMap<String, Value>);
+pub(super) struct Fields(BTreeMap<String, Value>);
 
 impl SerializeStruct for Fields {
     type Ok = Value;

@@ -6,19 +6,19 @@ use std::path::PathBuf;
 
 /// Where to listen.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(super) struct Place {
     /// Folder for the private folder of the Unix socket.
-    pub(crate) folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// Group, by name or number, that may use the socket.
     #[cfg(unix)]
-    pub(crate) group: Option<String>,
+    pub(super) group: Option<String>,
     /// Ports to try, where there are no Unix sockets.
-    pub(crate) ports: RangeInclusive<u16>,
+    pub(super) ports: RangeInclusive<u16>,
 }
 
 /// What the parent connects to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Address {
+pub(super) enum Address {
     /// Path of a socket.
     #[cfg(unix)]
     Unix(PathBuf),
@@ -28,7 +28,7 @@ pub(crate) enum Address {
 
 impl Address {
     /// Go's name of the network.
-    pub(crate) fn network(&self) -> &'static str {
+    pub(super) fn network(&self) -> &'static str {
         match self {
             #[cfg(unix)]
             Self::Unix(_) => "unix",
@@ -37,7 +37,7 @@ impl Address {
     }
 
     /// The address as Go's dialer takes it.
-    pub(crate) fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             #[cfg(unix)]
             Self::Unix(path) => path.display().to_string(),

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Wanted {
+pub(super) enum Wanted {
     /// Nothing: Terraform gives no arguments.
     Service,
     /// A service for a debugger.
@@ -17,7 +17,7 @@ pub(crate) enum Wanted {
 }
 
 /// Reads all arguments. The error names the first that is not known. Of several flags help wins, then the version.
-pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Wanted, String> {
+pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Wanted, String> {
     let mut wanted = Wanted::Service;
     for argument in arguments {
         let unknown = || format!("Unknown argument `{}`", argument.display());

@@ -16,13 +16,13 @@ const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca
 /// Version of go-plugin's own protocol, the first field of the line.
 const CORE_PROTOCOL: u32 = 1;
 /// Terraform's plugin protocol that we speak.
-pub(crate) const PROTOCOL: u32 = 6;
+pub(super) const PROTOCOL: u32 = 6;
 /// Ports for TCP where the parent names none.
 const PORTS: RangeInclusive<u16> = 10_000..=25_000;
 
 /// What the command line and the environment ask of this process.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Ask {
+pub(super) enum Ask {
     /// Serve the parent that started us.
     Serve(Launch),
     /// Serve for a debugger: many runs of Terraform, none of which started us.
@@ -35,18 +35,18 @@ pub(crate) enum Ask {
 
 /// How the parent wants to be served.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Launch {
+pub(super) struct Launch {
     /// PEM text of the only certificate that may connect. None: the parent asks for plaintext.
-    pub(crate) client_certificate: Option<String>,
+    pub(super) client_certificate: Option<String>,
     /// Whether [`PROTOCOL`] is among the versions that the parent knows.
-    pub(crate) understood: bool,
+    pub(super) understood: bool,
     /// Whether the parent splits the line into seven fields.
-    pub(crate) seventh_field: bool,
-    pub(crate) place: Place,
+    pub(super) seventh_field: bool,
+    pub(super) place: Place,
 }
 
 /// Reads command line and environment. Nothing is opened and nothing printed.
-pub(crate) fn ask(
+pub(super) fn ask(
     about: &About,
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl Fn(&str) -> Option<OsString>,
@@ -116,7 +116,7 @@ fn help(about: &About) -> String {
 ///
 /// Seven fields only where the parent asks for the seventh: others split into six. Multiplexing is declined.
 /// `certificate` is base64 of the DER form, or empty without TLS.
-pub(crate) fn line(address: &Address, certificate: &str, seventh_field: bool) -> String {
+pub(super) fn line(address: &Address, certificate: &str, seventh_field: bool) -> String {
     let seventh = if seventh_field { "|false" } else { "" };
     format!("{CORE_PROTOCOL}|{PROTOCOL}|{}|{}|grpc|{certificate}{seventh}", address.network(), address.text())
 }

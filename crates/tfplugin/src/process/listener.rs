@@ -23,7 +23,7 @@ const TLS_PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// A bound listener. A socket goes away with it.
-pub(crate) struct Listener {
+pub(super) struct Listener {
     address: Address,
     kind: Kind,
 }
@@ -35,14 +35,14 @@ enum Kind {
 }
 
 /// One connection, with or without TLS.
-pub(crate) struct Connection(Box<dyn Stream>);
+pub(super) struct Connection(Box<dyn Stream>);
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Listener {
     /// Binds where the parent wants it. From here on connections queue up, so the address may be told.
-    pub(crate) fn bind(place: &Place) -> io::Result<Self> {
+    pub(super) fn bind(place: &Place) -> io::Result<Self> {
         if cfg!(unix) { Self::bind_unix(place) } else { Self::bind_tcp(place) }
     }
 
@@ -74,7 +74,7 @@ impl Listener {
     }
 
     /// What to tell the parent.
-    pub(crate) fn address(&self) -> &Address {
+    pub(super) fn address(&self) -> &Address {
         &self.address
     }
 
@@ -91,7 +91,7 @@ impl Listener {
     }
 
     /// Hands over connections until `end`. Each TLS handshake runs by itself: a slow or refused one holds up nobody.
-    pub(crate) async fn feed(
+    pub(super) async fn feed(
         self,
         tls: Option<TlsAcceptor>,
         into: mpsc::Sender<io::Result<Connection>>,

@@ -24,7 +24,7 @@ const LINE_BYTES: usize = 60 * 1024;
 const QUIET: LevelFilter = LevelFilter::WARN;
 
 /// Sets up logging and the panic report, once per process.
-pub(crate) fn start(about: &About) {
+pub(super) fn start(about: &About) {
     let level =
         level(&about.variable_suffix(), |name| environment::variable(name).and_then(|it| it.into_string().ok()));
     // A subscriber is there already only if the caller set its own: it is left in place.

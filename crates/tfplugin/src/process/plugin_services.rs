@@ -14,18 +14,18 @@ use crate::wire::generated::plugin::{
 };
 
 /// The name that go-plugin asks the health service for.
-pub(crate) const SERVICE: &str = "plugin";
+pub(super) const SERVICE: &str = "plugin";
 
 type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// `plugin.GRPCController`
-pub(crate) struct Controller {
+pub(super) struct Controller {
     end: CancellationToken,
 }
 
 impl Controller {
     /// A controller whose `Shutdown` fires `end`.
-    pub(crate) fn new(end: CancellationToken) -> Self {
+    pub(super) fn new(end: CancellationToken) -> Self {
         Self { end }
     }
 }
@@ -41,13 +41,13 @@ impl GrpcController for Controller {
 }
 
 /// `plugin.GRPCBroker`: Terraform opens it and no provider uses it.
-pub(crate) struct Broker {
+pub(super) struct Broker {
     end: CancellationToken,
 }
 
 impl Broker {
     /// A broker whose streams close with `end`.
-    pub(crate) fn new(end: CancellationToken) -> Self {
+    pub(super) fn new(end: CancellationToken) -> Self {
         Self { end }
     }
 }
@@ -61,13 +61,13 @@ impl GrpcBroker for Broker {
 }
 
 /// `plugin.GRPCStdio`: Terraform logs whatever arrives as unexpected data, so nothing does.
-pub(crate) struct Stdio {
+pub(super) struct Stdio {
     end: CancellationToken,
 }
 
 impl Stdio {
     /// A stream that closes with `end`.
-    pub(crate) fn new(end: CancellationToken) -> Self {
+    pub(super) fn new(end: CancellationToken) -> Self {
         Self { end }
     }
 }

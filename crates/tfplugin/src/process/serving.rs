@@ -42,7 +42,7 @@ const OPEN_CALLS: u32 = 4096;
 
 /// Why nothing could be served.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(super) enum Error {
     /// The runtime did not start.
     #[error("the provider's threads could not be started: {0}")]
     Threads(#[source] io::Error),
@@ -64,7 +64,7 @@ pub(crate) enum Error {
 }
 
 /// Serves the process that started us until it calls `Shutdown`.
-pub(crate) fn for_parent(
+pub(super) fn for_parent(
     about: &About,
     launch: &Launch,
     make: impl FnOnce() -> Arc<dyn PluginServer>,
@@ -124,7 +124,7 @@ fn terminated(end: CancellationToken) -> Result<impl Future<Output = ()>, Error>
 }
 
 /// Serves any number of runs of Terraform, in plaintext, until Ctrl-C.
-pub(crate) fn for_debugger(
+pub(super) fn for_debugger(
     about: &About,
     place: &Place,
     make: impl FnOnce() -> Arc<dyn PluginServer>,

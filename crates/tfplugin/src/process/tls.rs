@@ -24,7 +24,7 @@ const SERVER_NAME: &str = "localhost";
 
 /// Why there can be no TLS, and so no service.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub(super) enum Error {
     /// `PLUGIN_CLIENT_CERT` holds no certificate.
     #[error("PLUGIN_CLIENT_CERT holds no certificate in PEM form: {0}")]
     ClientCertificate(#[from] rustls::pki_types::pem::Error),
@@ -37,15 +37,15 @@ pub(crate) enum Error {
 }
 
 /// The server side of TLS for one parent.
-pub(crate) struct Tls {
-    pub(crate) acceptor: TlsAcceptor,
+pub(super) struct Tls {
+    pub(super) acceptor: TlsAcceptor,
     /// Our certificate as the handshake line carries it: base64 of the DER form, standard alphabet, no padding.
-    pub(crate) certificate: String,
+    pub(super) certificate: String,
 }
 
 impl Tls {
     /// Makes a certificate of our own and admits only the client whose certificate is `client_pem`.
-    pub(crate) fn for_client(client_pem: &str) -> Result<Self, Error> {
+    pub(super) fn for_client(client_pem: &str) -> Result<Self, Error> {
         let client = CertificateDer::from_pem_slice(client_pem.as_bytes())?;
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?;
         let certificate = own_certificate(&key)?;

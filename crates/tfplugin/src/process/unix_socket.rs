@@ -16,7 +16,7 @@ use tracing::debug;
 use crate::process::address::Place;
 
 /// A bound socket. It goes away with this, and its folder too.
-pub(crate) struct UnixSocket {
+pub(super) struct UnixSocket {
     listener: UnixListener,
     file: SocketFile,
 }
@@ -34,7 +34,7 @@ impl SocketFile {
 
 impl UnixSocket {
     /// Binds below the folder that the parent names, for its group if it names one.
-    pub(crate) fn bind(place: &Place) -> io::Result<Self> {
+    pub(super) fn bind(place: &Place) -> io::Result<Self> {
         let group = place.group.as_deref().map(group_id).transpose()?;
         let folder = place.folder.join(format!("plugin-{}", random_name()?));
         DirBuilder::new().mode(0o700).create(&folder)?;
@@ -52,11 +52,11 @@ impl UnixSocket {
     }
 
     /// Where the parent connects.
-    pub(crate) fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.file.path()
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<tokio::net::UnixStream> {
+    pub(super) async fn accept(&self) -> io::Result<tokio::net::UnixStream> {
         Ok(self.listener.accept().await?.0)
     }
 }

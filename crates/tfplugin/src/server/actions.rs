@@ -16,14 +16,14 @@ use crate::validate::presence;
 use crate::value::codec::Encoded;
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) fn validate_action(&self, type_name: &str, config: &Encoded) -> Diagnostics {
+    pub(super) fn validate_action(&self, type_name: &str, config: &Encoded) -> Diagnostics {
         match self.action(type_name) {
             Ok(it) => check(it.schema(), config, type_name, true, |config| it.validate(config)),
             Err(problem) => problem.into(),
         }
     }
 
-    pub(crate) async fn plan_action(&self, type_name: &str, config: &Encoded) -> Diagnostics {
+    pub(super) async fn plan_action(&self, type_name: &str, config: &Encoded) -> Diagnostics {
         let planning = async {
             let action = self.action(type_name)?;
             let config = decode(action.schema(), config, type_name, "configuration")?;
@@ -42,7 +42,7 @@ impl<P: Provider> FrameworkServer<P> {
         planning.await.unwrap_or_else(|problems| problems)
     }
 
-    pub(crate) async fn invoke(&self, type_name: &str, config: &Encoded, progress: Arc<Progress>) -> Diagnostics {
+    pub(super) async fn invoke(&self, type_name: &str, config: &Encoded, progress: Arc<Progress>) -> Diagnostics {
         let invoking = async {
             let action = self.action(type_name)?;
             let config = decode(action.schema(), config, type_name, "configuration")?;

@@ -22,7 +22,7 @@ use crate::value::Value;
 
 /// How long past its deadline a handler may take to cancel its work and find out what exists. Handlers keep their
 /// deadline themselves, for only they can say what there is; this guards against one that hangs.
-pub(crate) const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// What is to be done, as Terraform has it.
 struct Change {
@@ -42,7 +42,7 @@ struct Outcome {
 }
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) async fn apply(&self, request: ApplyRequest) -> StateResponse {
+    pub(super) async fn apply(&self, request: ApplyRequest) -> StateResponse {
         let prior_with = |diagnostics: Diagnostics| StateResponse {
             state: Some(request.prior_state.clone()),
             private: request.planned_private.clone(),

@@ -17,14 +17,14 @@ use crate::value::Value;
 use crate::value::codec::Encoded;
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) fn validate_ephemeral(&self, type_name: &str, config: &Encoded) -> Diagnostics {
+    pub(super) fn validate_ephemeral(&self, type_name: &str, config: &Encoded) -> Diagnostics {
         match self.ephemeral(type_name) {
             Ok(it) => check(it.schema(), config, type_name, true, |config| it.validate(config)),
             Err(problem) => problem.into(),
         }
     }
 
-    pub(crate) async fn open(&self, type_name: &str, config: &Encoded) -> OpenResponse {
+    pub(super) async fn open(&self, type_name: &str, config: &Encoded) -> OpenResponse {
         let mut warnings = Diagnostics::none();
         match self.opened(type_name, config, &mut warnings).await {
             Ok(response) => OpenResponse { diagnostics: warnings, ..response },
@@ -71,7 +71,7 @@ impl<P: Provider> FrameworkServer<P> {
         })
     }
 
-    pub(crate) async fn renew(&self, type_name: &str, private: Vec<u8>) -> RenewResponse {
+    pub(super) async fn renew(&self, type_name: &str, private: Vec<u8>) -> RenewResponse {
         let renewing = async {
             let resource = self.ephemeral(type_name)?;
             let data = self.ready(&format!("Renewing `{type_name}`"))?;
@@ -90,7 +90,7 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// Also called after an interruption, so it is not cut short by one.
-    pub(crate) async fn close(&self, type_name: &str, private: &[u8]) -> Diagnostics {
+    pub(super) async fn close(&self, type_name: &str, private: &[u8]) -> Diagnostics {
         let closing = async {
             let resource = self.ephemeral(type_name)?;
             let data = self.ready(&format!("Closing `{type_name}`"))?;

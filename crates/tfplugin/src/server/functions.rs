@@ -8,7 +8,7 @@ use crate::value::Value;
 use crate::value::codec::{self, Encoded};
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) fn call(&self, name: &str, arguments: &[Encoded]) -> Result<Encoded, FunctionRefusal> {
+    pub(super) fn call(&self, name: &str, arguments: &[Encoded]) -> Result<Encoded, FunctionRefusal> {
         let refuse = |text: String, argument| FunctionRefusal { text, argument };
         let Some(function) = self.functions.get(name) else {
             return Err(refuse(format!("This version of the provider has no function `{name}`."), None));

@@ -32,13 +32,13 @@ use crate::value::codec::{self, Encoded};
 /// Serves a [`Provider`].
 pub struct FrameworkServer<P: Provider> {
     provider: P,
-    pub(crate) schema: Schema,
+    pub(super) schema: Schema,
     resources: BTreeMap<&'static str, Box<dyn ErasedResource<P::Data>>>,
     data_sources: BTreeMap<&'static str, Box<dyn ErasedDataSource<P::Data>>>,
     ephemeral_resources: BTreeMap<&'static str, Box<dyn ErasedEphemeralResource<P::Data>>>,
     actions: BTreeMap<&'static str, Box<dyn ErasedAction<P::Data>>>,
     lists: BTreeMap<&'static str, Box<dyn ErasedList<P::Data>>>,
-    pub(crate) functions: BTreeMap<&'static str, Box<dyn ErasedFunction>>,
+    pub(super) functions: BTreeMap<&'static str, Box<dyn ErasedFunction>>,
     configuration: RwLock<Configuration<P::Data>>,
     running: Mutex<CancellationToken>,
 }
@@ -51,7 +51,7 @@ enum Configuration<D> {
 }
 
 /// Whether handlers can work.
-pub(crate) enum Access<D> {
+pub(super) enum Access<D> {
     /// They can.
     Ready(Arc<D>),
     /// Not in this plan: the provider's configuration is known only after apply.
@@ -80,27 +80,27 @@ impl<P: Provider> FrameworkServer<P> {
         }
     }
 
-    pub(crate) fn resource(&self, type_name: &str) -> Result<&dyn ErasedResource<P::Data>, Diagnostic> {
+    pub(super) fn resource(&self, type_name: &str) -> Result<&dyn ErasedResource<P::Data>, Diagnostic> {
         self.resources.get(type_name).map(|it| &**it).ok_or_else(|| no_such("resource", type_name))
     }
 
-    pub(crate) fn data_source(&self, type_name: &str) -> Result<&dyn ErasedDataSource<P::Data>, Diagnostic> {
+    pub(super) fn data_source(&self, type_name: &str) -> Result<&dyn ErasedDataSource<P::Data>, Diagnostic> {
         self.data_sources.get(type_name).map(|it| &**it).ok_or_else(|| no_such("data source", type_name))
     }
 
-    pub(crate) fn ephemeral(&self, type_name: &str) -> Result<&dyn ErasedEphemeralResource<P::Data>, Diagnostic> {
+    pub(super) fn ephemeral(&self, type_name: &str) -> Result<&dyn ErasedEphemeralResource<P::Data>, Diagnostic> {
         self.ephemeral_resources.get(type_name).map(|it| &**it).ok_or_else(|| no_such("ephemeral resource", type_name))
     }
 
-    pub(crate) fn action(&self, type_name: &str) -> Result<&dyn ErasedAction<P::Data>, Diagnostic> {
+    pub(super) fn action(&self, type_name: &str) -> Result<&dyn ErasedAction<P::Data>, Diagnostic> {
         self.actions.get(type_name).map(|it| &**it).ok_or_else(|| no_such("action", type_name))
     }
 
-    pub(crate) fn list_of(&self, type_name: &str) -> Result<&dyn ErasedList<P::Data>, Diagnostic> {
+    pub(super) fn list_of(&self, type_name: &str) -> Result<&dyn ErasedList<P::Data>, Diagnostic> {
         self.lists.get(type_name).map(|it| &**it).ok_or_else(|| no_such("list resource", type_name))
     }
 
-    pub(crate) fn access(&self) -> Access<P::Data> {
+    pub(super) fn access(&self) -> Access<P::Data> {
         match &*self.configuration.read().unwrap_or_else(PoisonError::into_inner) {
             Configuration::Ready(data) => Access::Ready(Arc::clone(data)),
             Configuration::NotYetKnown { reason, .. } => Access::NotYetKnown { reason: reason.clone() },
@@ -112,7 +112,7 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// The one warning while the provider's configuration is not known.
-    pub(crate) fn tell_not_yet_known(&self) -> Diagnostics {
+    pub(super) fn tell_not_yet_known(&self) -> Diagnostics {
         match &*self.configuration.read().unwrap_or_else(PoisonError::into_inner) {
             Configuration::NotYetKnown { reason, told } if !told.swap(true, Ordering::Relaxed) => Diagnostic::warning(
                 "Provider configuration is not known yet",
@@ -127,7 +127,7 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// The provider's data, for what cannot wait.
-    pub(crate) fn ready(&self, what: &str) -> Result<Arc<P::Data>, Diagnostic> {
+    pub(super) fn ready(&self, what: &str) -> Result<Arc<P::Data>, Diagnostic> {
         match self.access() {
             Access::Ready(data) => Ok(data),
             Access::Missing(problem) => Err(problem),
@@ -142,7 +142,7 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// A context for one call.
-    pub(crate) fn context(&self, data: Arc<P::Data>, timeout: Duration, private: Private) -> Context<P::Data> {
+    pub(super) fn context(&self, data: Arc<P::Data>, timeout: Duration, private: Private) -> Context<P::Data> {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).child_token();
         Context::new(data, timeout, running, private)
     }
@@ -177,7 +177,7 @@ fn no_such(what: &str, name: &str) -> Diagnostic {
 }
 
 /// Reads a value of a schema.
-pub(crate) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &str) -> Result<Value, Diagnostic> {
+pub(super) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &str) -> Result<Value, Diagnostic> {
     let decoded = codec::decode(schema.object_type(), value).map_err(|error| {
         Diagnostic::error(
             format!("Unreadable {what}"),
@@ -193,7 +193,7 @@ pub(crate) fn decode(schema: &Schema, value: &Encoded, type_name: &str, what: &s
 }
 
 /// Writes a value of a schema.
-pub(crate) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<Encoded, Diagnostic> {
+pub(super) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<Encoded, Diagnostic> {
     secrets::remember_values(schema, value);
     codec::encode(schema.object_type(), value).map_err(|error| {
         Diagnostic::bug(format!("A value of `{type_name}` does not fit its schema: {error}.")).at(error.path.clone())
@@ -201,7 +201,7 @@ pub(crate) fn encode(schema: &Schema, value: &Value, type_name: &str) -> Result<
 }
 
 /// Problems of a failed call: an error must be among them, or Terraform would take the failure for success.
-pub(crate) fn failure(problems: Diagnostics, type_name: &str) -> Diagnostics {
+pub(super) fn failure(problems: Diagnostics, type_name: &str) -> Diagnostics {
     if problems.has_errors() {
         return problems;
     }

@@ -9,7 +9,7 @@ use crate::value::codec::{self, Encoded};
 
 /// The identity of an object; none where there is no object, where its resource has no identity, or where all of it is
 /// null, which Terraform does not take.
-pub(crate) fn of(schema: &Schema, object: &Value) -> Result<Option<Encoded>, Diagnostic> {
+pub(super) fn of(schema: &Schema, object: &Value) -> Result<Option<Encoded>, Diagnostic> {
     let Some(identity) = schema.identity.as_ref().filter(|_| matches!(object, Value::Object(_))) else {
         return Ok(None);
     };
@@ -26,7 +26,7 @@ fn encode(schema: &Schema, identity: &Identity, value: &Value) -> Result<Encoded
 }
 
 /// The object that an identity names: its attributes set, all others null.
-pub(crate) fn named(schema: &Schema, identity: &Encoded, type_name: &str) -> Result<Value, Diagnostic> {
+pub(super) fn named(schema: &Schema, identity: &Encoded, type_name: &str) -> Result<Value, Diagnostic> {
     let Some(of) = &schema.identity else {
         return Err(Diagnostic::error(
             "Import by identity is not possible",
@@ -49,7 +49,7 @@ pub(crate) fn named(schema: &Schema, identity: &Encoded, type_name: &str) -> Res
 
 impl<P: Provider> FrameworkServer<P> {
     /// Attributes keep their names over versions: what is missing is null, what is not known any more is dropped.
-    pub(crate) fn upgrade_identity(&self, type_name: &str, version: i64, json: &[u8]) -> Result<Encoded, Diagnostics> {
+    pub(super) fn upgrade_identity(&self, type_name: &str, version: i64, json: &[u8]) -> Result<Encoded, Diagnostics> {
         let schema = self.resource(type_name)?.schema();
         let problem = |text: String| Diagnostics::from(Diagnostic::error("Unreadable identity", text));
         let Some(identity) = &schema.identity else {

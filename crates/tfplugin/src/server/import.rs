@@ -7,7 +7,7 @@ use crate::server::host::{FrameworkServer, encode, failure};
 use crate::server::identity;
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) fn import(&self, request: &ImportRequest) -> ImportResponse {
+    pub(super) fn import(&self, request: &ImportRequest) -> ImportResponse {
         match self.imported(request) {
             Ok(response) => response,
             Err(diagnostics) => ImportResponse { diagnostics, ..ImportResponse::default() },

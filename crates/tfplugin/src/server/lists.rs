@@ -17,7 +17,7 @@ use crate::value::Value;
 use crate::value::codec::Encoded;
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) fn validate_list(&self, type_name: &str, config: &Encoded) -> Diagnostics {
+    pub(super) fn validate_list(&self, type_name: &str, config: &Encoded) -> Diagnostics {
         match self.list_of(type_name) {
             Ok(it) => check(it.schema(), config, type_name, true, |config| it.validate(config)),
             Err(problem) => problem.into(),
@@ -25,7 +25,7 @@ impl<P: Provider> FrameworkServer<P> {
     }
 
     /// What was found, and messages.
-    pub(crate) async fn list(&self, request: &ListRequest) -> (Vec<ListedObject>, Diagnostics) {
+    pub(super) async fn list(&self, request: &ListRequest) -> (Vec<ListedObject>, Diagnostics) {
         let mut warnings = Diagnostics::none();
         match self.listed(request, &mut warnings).await {
             Ok(found) => (found, warnings),

@@ -10,7 +10,7 @@ use crate::server::upgrade::{flatmap, stored_state};
 
 impl<P: Provider> FrameworkServer<P> {
     /// The private state of the source is of another form and is left behind.
-    pub(crate) fn move_state(&self, request: MoveRequest) -> StateResponse {
+    pub(super) fn move_state(&self, request: MoveRequest) -> StateResponse {
         match self.moved(request) {
             Ok(response) => response,
             Err(diagnostics) => StateResponse { diagnostics, ..StateResponse::default() },

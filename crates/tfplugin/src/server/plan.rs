@@ -28,7 +28,7 @@ fn planned_identity(schema: &Schema, plan: &Plan<Value>) -> Result<Option<Encode
 }
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) async fn plan(&self, request: PlanRequest) -> PlanResponse {
+    pub(super) async fn plan(&self, request: PlanRequest) -> PlanResponse {
         let mut messages = Diagnostics::none();
         match self.planned(request, &mut messages).await {
             Ok(response) => PlanResponse { diagnostics: messages, ..response },

@@ -18,7 +18,7 @@ use crate::value::codec::Encoded;
 use crate::value::path::AttributePath;
 
 /// Why a reading call ended without a result.
-pub(crate) enum Ended {
+pub(super) enum Ended {
     /// Its deadline passed.
     Late,
     /// The user interrupted the run.
@@ -26,7 +26,7 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    pub(crate) fn explain<D>(&self, cx: &Context<D>, type_name: &str, has_timeouts: bool) -> Diagnostic {
+    pub(super) fn explain<D>(&self, cx: &Context<D>, type_name: &str, has_timeouts: bool) -> Diagnostic {
         match self {
             Self::Cancelled => Diagnostic::error("Interrupted", format!("Reading `{type_name}` was interrupted.")),
             Self::Late => {
@@ -44,7 +44,7 @@ impl Ended {
 }
 
 /// Runs a call that changes nothing, and so may be dropped, until its deadline or the user's interruption.
-pub(crate) async fn within<D, T>(cx: &Context<D>, call: impl Future<Output = T>) -> Result<T, Ended> {
+pub(super) async fn within<D, T>(cx: &Context<D>, call: impl Future<Output = T>) -> Result<T, Ended> {
     tokio::select! {
         biased;
         done = call => Ok(done),
@@ -54,7 +54,7 @@ pub(crate) async fn within<D, T>(cx: &Context<D>, call: impl Future<Output = T>)
 }
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) async fn read(&self, request: ReadRequest) -> StateResponse {
+    pub(super) async fn read(&self, request: ReadRequest) -> StateResponse {
         let kept = |diagnostics: Diagnostics| StateResponse {
             state: Some(request.current_state.clone()),
             private: request.private.clone(),
@@ -100,7 +100,7 @@ impl<P: Provider> FrameworkServer<P> {
         }
     }
 
-    pub(crate) async fn read_data(&self, type_name: &str, config: &Encoded) -> StateResponse {
+    pub(super) async fn read_data(&self, type_name: &str, config: &Encoded) -> StateResponse {
         let mut warnings = Diagnostics::none();
         match self.data_found(type_name, config, &mut warnings).await {
             Ok(state) => StateResponse { state: Some(state), diagnostics: warnings, ..StateResponse::default() },

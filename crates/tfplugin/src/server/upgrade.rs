@@ -11,7 +11,7 @@ use crate::value::Value;
 use crate::value::codec::{self, Encoded};
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) fn upgrade(&self, request: &UpgradeRequest) -> StateResponse {
+    pub(super) fn upgrade(&self, request: &UpgradeRequest) -> StateResponse {
         match self.upgraded(request) {
             Ok(state) => StateResponse { state: Some(state), ..StateResponse::default() },
             Err(diagnostics) => StateResponse { diagnostics, ..StateResponse::default() },
@@ -54,13 +54,13 @@ impl<P: Provider> FrameworkServer<P> {
 }
 
 /// The attributes of a stored state, of whatever schema.
-pub(crate) fn stored_state(type_name: &str, json: &[u8]) -> Result<StoredState, Diagnostic> {
+pub(super) fn stored_state(type_name: &str, json: &[u8]) -> Result<StoredState, Diagnostic> {
     serde_json::from_slice(json).map_err(|error| {
         Diagnostic::error("Unreadable state", format!("The stored state of `{type_name}` is no JSON object: {error}."))
     })
 }
 
-pub(crate) fn flatmap(type_name: &str) -> Diagnostic {
+pub(super) fn flatmap(type_name: &str) -> Diagnostic {
     Diagnostic::error(
         "State is too old",
         format!("The state of `{type_name}` was written by Terraform 0.11 or older. Import the object again."),

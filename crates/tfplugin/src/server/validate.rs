@@ -11,7 +11,7 @@ use crate::value::Value;
 use crate::value::codec::Encoded;
 
 impl<P: Provider> FrameworkServer<P> {
-    pub(crate) fn validate_provider(&self, config: &Encoded) -> Diagnostics {
+    pub(super) fn validate_provider(&self, config: &Encoded) -> Diagnostics {
         check(&self.schema, config, "provider", true, |config| {
             match typed::decode("provider", &self.schema, Origin::Configuration, config) {
                 Ok(config) => P::validate(&config),
@@ -20,7 +20,7 @@ impl<P: Provider> FrameworkServer<P> {
         })
     }
 
-    pub(crate) fn validate_resource(
+    pub(super) fn validate_resource(
         &self,
         type_name: &str,
         config: &Encoded,
@@ -35,7 +35,7 @@ impl<P: Provider> FrameworkServer<P> {
         }
     }
 
-    pub(crate) fn validate_data_source(&self, type_name: &str, config: &Encoded) -> Diagnostics {
+    pub(super) fn validate_data_source(&self, type_name: &str, config: &Encoded) -> Diagnostics {
         match self.data_source(type_name) {
             Ok(source) => check(source.schema(), config, type_name, true, |config| source.validate(config)),
             Err(problem) => problem.into(),
@@ -44,7 +44,7 @@ impl<P: Provider> FrameworkServer<P> {
 }
 
 /// The schema's rules first; the author's hook sees only what passed them, for it may not fit the model else.
-pub(crate) fn check(
+pub(super) fn check(
     schema: &Schema,
     config: &Encoded,
     type_name: &str,

@@ -13,7 +13,7 @@ fn bug(type_name: &str, path: &AttributePath, problem: &str) -> Diagnostic {
 }
 
 /// Whether a value is wholly known.
-pub(crate) fn known(schema: &Schema, type_name: &str, value: &Value) -> Diagnostics {
+pub(super) fn known(schema: &Schema, type_name: &str, value: &Value) -> Diagnostics {
     let unknown = schema.attributes.keys().filter(|name| value.get(name).is_some_and(|it| !it.is_wholly_known()));
     unknown
         .map(|name| bug(type_name, &AttributePath::root().attribute(name), "with a value that is still unknown"))
@@ -21,7 +21,7 @@ pub(crate) fn known(schema: &Schema, type_name: &str, value: &Value) -> Diagnost
 }
 
 /// Whether a value can be stored: wholly known, without write-only values.
-pub(crate) fn stored(schema: &Schema, type_name: &str, value: &Value) -> Diagnostics {
+pub(super) fn stored(schema: &Schema, type_name: &str, value: &Value) -> Diagnostics {
     let mut problems = known(schema, type_name, value);
     for (name, attribute) in &schema.attributes {
         let Some(value) = value.get(name) else { continue };
@@ -50,7 +50,7 @@ fn has_write_only(attribute: &Attribute, value: &Value) -> bool {
 }
 
 /// Whether a result keeps all that the plan said.
-pub(crate) fn kept(schema: &Schema, type_name: &str, planned: &Value, result: &Value) -> Diagnostics {
+pub(super) fn kept(schema: &Schema, type_name: &str, planned: &Value, result: &Value) -> Diagnostics {
     let mut problems = Diagnostics::none();
     for name in schema.attributes.keys() {
         let (Some(planned), Some(result)) = (planned.get(name), result.get(name)) else { continue };
@@ -62,7 +62,7 @@ pub(crate) fn kept(schema: &Schema, type_name: &str, planned: &Value, result: &V
 }
 
 /// Whether a data source returned what configuration (with defaults) says.
-pub(crate) fn echoed(schema: &Schema, type_name: &str, config: &Value, result: &Value) -> Diagnostics {
+pub(super) fn echoed(schema: &Schema, type_name: &str, config: &Value, result: &Value) -> Diagnostics {
     let mut problems = Diagnostics::none();
     for (name, attribute) in &schema.attributes {
         let (Some(config), Some(result)) = (config.get(name), result.get(name)) else { continue };

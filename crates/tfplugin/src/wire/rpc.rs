@@ -16,7 +16,7 @@ use crate::wire::translate;
 
 /// What a call is about, for the log.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Subject<'a> {
+pub(super) enum Subject<'a> {
     /// The provider as a whole.
     Provider,
     /// A resource type.
@@ -34,7 +34,7 @@ pub(crate) enum Subject<'a> {
 }
 
 /// An answer of Terraform's protocol, nearly all of which carry their problems along.
-pub(crate) trait Answer: Send + 'static {
+pub(super) trait Answer: Send + 'static {
     /// The messages.
     fn diagnostics(&self) -> &[proto::Diagnostic];
     /// Says that the handler panicked.
@@ -101,14 +101,14 @@ impl Answer for proto::call_function::Response {
 }
 
 /// Makes the ids that join the lines of one call.
-pub(crate) struct RequestIds {
+pub(super) struct RequestIds {
     seed: RandomState,
     next: AtomicU64,
 }
 
 impl RequestIds {
     /// Ids unlike those of other processes.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { seed: RandomState::new(), next: AtomicU64::new(0) }
     }
 
@@ -128,7 +128,7 @@ impl RequestIds {
 }
 
 /// The span of a call. Its level is the highest, so that it exists wherever any line does.
-pub(crate) fn span(rpc: &'static str, subject: Subject<'_>, address: &str, ids: &RequestIds) -> Span {
+pub(super) fn span(rpc: &'static str, subject: Subject<'_>, address: &str, ids: &RequestIds) -> Span {
     let span = error_span!(
         "rpc",
         tf_rpc = rpc,
@@ -159,7 +159,7 @@ pub(crate) fn span(rpc: &'static str, subject: Subject<'_>, address: &str, ids: 
 
 /// Runs a call. If it panics the answer is what `otherwise` gives, and a diagnostic: to the parent a panic is nothing
 /// but a cancelled request.
-pub(crate) async fn run<T: Answer>(
+pub(super) async fn run<T: Answer>(
     span: Span,
     work: impl Future<Output = T> + Send,
     otherwise: impl FnOnce() -> T + Send,
@@ -181,7 +181,7 @@ pub(crate) async fn run<T: Answer>(
 
 /// Runs a call that changes something to its end, also when the request is dropped in the middle: the outcome is then
 /// in the log, and what the provider keeps in memory knows of it.
-pub(crate) async fn run_to_the_end<T: Answer>(
+pub(super) async fn run_to_the_end<T: Answer>(
     span: Span,
     under_way: &UnderWay,
     work: impl Future<Output = T> + Send + 'static,
@@ -252,7 +252,7 @@ struct Entry(watch::Sender<usize>);
 
 impl UnderWay {
     /// None yet.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(watch::Sender::new(0))
     }
 

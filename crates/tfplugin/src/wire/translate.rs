@@ -12,27 +12,27 @@ use crate::value::types::Type;
 use crate::wire::generated::tfplugin6::{self as proto, attribute_path, schema as wire};
 
 /// An absent value is null.
-pub(crate) fn encoded(value: Option<proto::DynamicValue>) -> Encoded {
+pub(super) fn encoded(value: Option<proto::DynamicValue>) -> Encoded {
     value.map(|it| Encoded { msgpack: it.msgpack, json: it.json }).unwrap_or_default()
 }
 
 /// A value for the wire.
-pub(crate) fn dynamic(value: Encoded) -> proto::DynamicValue {
+pub(super) fn dynamic(value: Encoded) -> proto::DynamicValue {
     proto::DynamicValue { msgpack: value.msgpack, json: value.json }
 }
 
 /// An identity; one that is left out is null.
-pub(crate) fn identity_encoded(identity: proto::ResourceIdentityData) -> Encoded {
+pub(super) fn identity_encoded(identity: proto::ResourceIdentityData) -> Encoded {
     encoded(identity.identity_data)
 }
 
 /// An identity for the wire.
-pub(crate) fn identity_data(identity: Encoded) -> proto::ResourceIdentityData {
+pub(super) fn identity_data(identity: Encoded) -> proto::ResourceIdentityData {
     proto::ResourceIdentityData { identity_data: Some(dynamic(identity)) }
 }
 
 /// What the client offers; nothing, if it does not say.
-pub(crate) fn capabilities(offered: Option<proto::ClientCapabilities>) -> ClientCapabilities {
+pub(super) fn capabilities(offered: Option<proto::ClientCapabilities>) -> ClientCapabilities {
     let offered = offered.unwrap_or_default();
     ClientCapabilities {
         deferral_allowed: offered.deferral_allowed,
@@ -41,7 +41,7 @@ pub(crate) fn capabilities(offered: Option<proto::ClientCapabilities>) -> Client
 }
 
 /// What we offer. `GetProviderSchema` is optional: each call works in a process that was never asked for it.
-pub(crate) fn server_capabilities() -> proto::ServerCapabilities {
+pub(super) fn server_capabilities() -> proto::ServerCapabilities {
     proto::ServerCapabilities {
         plan_destroy: true,
         get_provider_schema_optional: true,
@@ -54,7 +54,7 @@ pub(crate) fn server_capabilities() -> proto::ServerCapabilities {
 const MOST_MESSAGES: usize = 200;
 
 /// Messages for the wire, in their order. What there is beyond the first two hundred is counted.
-pub(crate) fn diagnostics(all: Diagnostics) -> Vec<proto::Diagnostic> {
+pub(super) fn diagnostics(all: Diagnostics) -> Vec<proto::Diagnostic> {
     let count = all.iter().count();
     let has_errors = all.has_errors();
     let mut shown: Vec<_> = all.into_iter().take(MOST_MESSAGES).map(|it| diagnostic(&it)).collect();
@@ -69,7 +69,7 @@ pub(crate) fn diagnostics(all: Diagnostics) -> Vec<proto::Diagnostic> {
 }
 
 /// One message for the wire: the only way by which text leaves the process towards the terminal.
-pub(crate) fn diagnostic(message: &Diagnostic) -> proto::Diagnostic {
+pub(super) fn diagnostic(message: &Diagnostic) -> proto::Diagnostic {
     let severity = match message.severity {
         Severity::Error => proto::diagnostic::Severity::Error,
         Severity::Warning => proto::diagnostic::Severity::Warning,
@@ -83,12 +83,12 @@ pub(crate) fn diagnostic(message: &Diagnostic) -> proto::Diagnostic {
 }
 
 /// The message on a panic in a handler.
-pub(crate) fn panicked(text: &str) -> proto::Diagnostic {
+pub(super) fn panicked(text: &str) -> proto::Diagnostic {
     diagnostic(&Diagnostic::bug(format_args!("The operation panicked: {text}")))
 }
 
 /// A path for the wire.
-pub(crate) fn path(path: &AttributePath) -> proto::AttributePath {
+pub(super) fn path(path: &AttributePath) -> proto::AttributePath {
     use attribute_path::step::Selector;
     let selector = |step: &Step| match step {
         Step::Attribute(name) => Selector::AttributeName(name.clone()),
@@ -100,7 +100,7 @@ pub(crate) fn path(path: &AttributePath) -> proto::AttributePath {
 }
 
 /// A path for the log.
-pub(crate) fn path_text(path: &proto::AttributePath) -> String {
+pub(super) fn path_text(path: &proto::AttributePath) -> String {
     use attribute_path::step::Selector;
     let back = path.steps.iter().filter_map(|it| it.selector.as_ref()).fold(AttributePath::root(), |path, selector| {
         match selector {
@@ -113,7 +113,7 @@ pub(crate) fn path_text(path: &proto::AttributePath) -> String {
 }
 
 /// A schema for the wire.
-pub(crate) fn schema(schema: &Schema) -> proto::Schema {
+pub(super) fn schema(schema: &Schema) -> proto::Schema {
     proto::Schema {
         version: schema.version,
         block: Some(wire::Block {
@@ -127,7 +127,7 @@ pub(crate) fn schema(schema: &Schema) -> proto::Schema {
 
 /// The schema of a configuration that comes to no value, as those of actions and lists: nothing in it is computed, and
 /// defaults are the framework's own.
-pub(crate) fn config_schema(of: &Schema) -> proto::Schema {
+pub(super) fn config_schema(of: &Schema) -> proto::Schema {
     fn arguments(all: &mut [wire::Attribute]) {
         for it in all {
             it.computed = false;
@@ -140,7 +140,7 @@ pub(crate) fn config_schema(of: &Schema) -> proto::Schema {
 }
 
 /// The identity of a resource for the wire, if its schema has one.
-pub(crate) fn identity_schema(schema: &Schema) -> Option<proto::ResourceIdentitySchema> {
+pub(super) fn identity_schema(schema: &Schema) -> Option<proto::ResourceIdentitySchema> {
     let identity = schema.identity.as_ref()?;
     let attribute = |name: &str, required: bool| {
         let of = schema.attributes.get(name);
@@ -162,7 +162,7 @@ pub(crate) fn identity_schema(schema: &Schema) -> Option<proto::ResourceIdentity
 }
 
 /// Functions for the wire, by name.
-pub(crate) fn functions<B: FromIterator<(String, proto::Function)>>(all: Vec<(String, Signature)>) -> B {
+pub(super) fn functions<B: FromIterator<(String, proto::Function)>>(all: Vec<(String, Signature)>) -> B {
     all.into_iter().map(|(name, it)| (name, function(&it))).collect()
 }
 
@@ -190,7 +190,7 @@ fn parameter(it: &Parameter) -> proto::function::Parameter {
 }
 
 /// An error of a function for the wire.
-pub(crate) fn function_error(refusal: &FunctionRefusal) -> proto::FunctionError {
+pub(super) fn function_error(refusal: &FunctionRefusal) -> proto::FunctionError {
     proto::FunctionError {
         text: printable::lines(&refusal.text, printable::DETAIL_BYTES),
         function_argument: refusal.argument.and_then(|it| i64::try_from(it).ok()),

@@ -25,13 +25,13 @@ use crate::value::codec;
 use crate::value::types::Type;
 
 /// What the toy manages: things by name, with their size.
-pub(crate) type World = Arc<Mutex<BTreeMap<String, i64>>>;
+pub(super) type World = Arc<Mutex<BTreeMap<String, i64>>>;
 
-pub(crate) struct Toy(pub(crate) World);
+pub(super) struct Toy(pub(super) World);
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Config {
+pub(super) struct Config {
     key: Attr<String>,
 }
 
@@ -308,41 +308,41 @@ impl DataSource for Size {
 }
 
 /// A client of the toy's server.
-pub(crate) struct Client {
-    pub(crate) server: Arc<FrameworkServer<Toy>>,
-    pub(crate) world: World,
+pub(super) struct Client {
+    pub(super) server: Arc<FrameworkServer<Toy>>,
+    pub(super) world: World,
 }
 
-pub(crate) fn thing() -> Type {
+pub(super) fn thing() -> Type {
     Thing::schema().object_type().clone()
 }
 
 impl Client {
-    pub(crate) fn unconfigured() -> Self {
+    pub(super) fn unconfigured() -> Self {
         let world = World::default();
         Self { server: Arc::new(FrameworkServer::new(Toy(Arc::clone(&world)))), world }
     }
 
-    pub(crate) async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let client = Self::unconfigured();
         assert_eq!(client.configure("good".into()).await, Diagnostics::none());
         client
     }
 
-    pub(crate) async fn configure(&self, key: Value) -> Diagnostics {
+    pub(super) async fn configure(&self, key: Value) -> Diagnostics {
         let config = codec::encode(Toy::schema().object_type(), &Value::object([("key", key)])).unwrap();
         self.server.configure_provider(config, "1.11.4".into()).await
     }
 
-    pub(crate) fn set(&self, name: &str, size: i64) {
+    pub(super) fn set(&self, name: &str, size: i64) {
         self.world.lock().unwrap().insert(name.into(), size);
     }
 
-    pub(crate) fn size(&self, name: &str) -> Option<i64> {
+    pub(super) fn size(&self, name: &str) -> Option<i64> {
         self.world.lock().unwrap().get(name).copied()
     }
 
-    pub(crate) async fn plan_with(&self, prior: &Value, config: &Value, private: &[u8]) -> PlanResponse {
+    pub(super) async fn plan_with(&self, prior: &Value, config: &Value, private: &[u8]) -> PlanResponse {
         let request = PlanRequest {
             type_name: "toy_thing".into(),
             prior_state: encode(prior),
@@ -354,15 +354,15 @@ impl Client {
         self.server.plan_resource_change(request).await
     }
 
-    pub(crate) async fn plan(&self, prior: &Value, config: &Value) -> PlanResponse {
+    pub(super) async fn plan(&self, prior: &Value, config: &Value) -> PlanResponse {
         self.plan_with(prior, config, b"").await
     }
 
-    pub(crate) async fn apply(&self, prior: &Value, planned: &Value, private: &[u8]) -> StateResponse {
+    pub(super) async fn apply(&self, prior: &Value, planned: &Value, private: &[u8]) -> StateResponse {
         self.apply_config(prior, planned, planned, private).await
     }
 
-    pub(crate) async fn apply_config(
+    pub(super) async fn apply_config(
         &self,
         prior: &Value,
         planned: &Value,
@@ -380,7 +380,7 @@ impl Client {
     }
 
     /// Plan and apply, both without errors; the new state.
-    pub(crate) async fn run(&self, prior: &Value, config: &Value) -> Value {
+    pub(super) async fn run(&self, prior: &Value, config: &Value) -> Value {
         let plan = self.plan(prior, config).await;
         assert!(!plan.diagnostics.has_errors(), "{:?}", plan.diagnostics);
         let response = self.apply(prior, &decode(plan.planned_state), &plan.planned_private).await;
@@ -388,7 +388,7 @@ impl Client {
         decode(response.state)
     }
 
-    pub(crate) async fn read(&self, state: &Value) -> StateResponse {
+    pub(super) async fn read(&self, state: &Value) -> StateResponse {
         let request = ReadRequest {
             type_name: "toy_thing".into(),
             current_state: encode(state),
@@ -398,12 +398,12 @@ impl Client {
         self.server.read_resource(request).await
     }
 
-    pub(crate) async fn import(&self, id: &str) -> ImportResponse {
+    pub(super) async fn import(&self, id: &str) -> ImportResponse {
         let request = ImportRequest { type_name: "toy_thing".into(), id: id.into(), identity: None };
         self.server.import_resource_state(request).await
     }
 
-    pub(crate) async fn data(&self, items: &[(&str, Value)]) -> StateResponse {
+    pub(super) async fn data(&self, items: &[(&str, Value)]) -> StateResponse {
         let of = Size::schema().object_type().clone();
         let mut all: BTreeMap<String, Value> =
             Size::schema().attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
@@ -412,34 +412,34 @@ impl Client {
         self.server.read_data_source("toy_size".into(), config).await
     }
 
-    pub(crate) fn decode_data(state: Option<Encoded>) -> Value {
+    pub(super) fn decode_data(state: Option<Encoded>) -> Value {
         codec::decode(Size::schema().object_type(), &state.unwrap()).unwrap()
     }
 }
 
-pub(crate) fn encode(value: &Value) -> Encoded {
+pub(super) fn encode(value: &Value) -> Encoded {
     codec::encode(&thing(), value).unwrap()
 }
 
 #[track_caller]
-pub(crate) fn decode(state: Option<Encoded>) -> Value {
+pub(super) fn decode(state: Option<Encoded>) -> Value {
     codec::decode(&thing(), &state.expect("a state")).unwrap()
 }
 
 /// A thing's value; what is not given is null.
-pub(crate) fn value(items: &[(&str, Value)]) -> Value {
+pub(super) fn value(items: &[(&str, Value)]) -> Value {
     let mut all: BTreeMap<String, Value> =
         Thing::schema().attributes.keys().map(|name| (name.clone(), Value::Null)).collect();
     all.extend(items.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     Value::Object(all)
 }
 
-pub(crate) fn timeouts(operation: &str, text: &str) -> (&'static str, Value) {
+pub(super) fn timeouts(operation: &str, text: &str) -> (&'static str, Value) {
     let all = ["create", "read", "update", "delete"];
     ("timeouts", Value::object(all.map(|it| (it, if it == operation { text.into() } else { Value::Null }))))
 }
 
 /// Severity, path and summary of each message.
-pub(crate) fn told(diagnostics: &Diagnostics) -> Vec<String> {
+pub(super) fn told(diagnostics: &Diagnostics) -> Vec<String> {
     diagnostics.iter().map(|it| format!("{:?} {} {}", it.severity, it.path, it.summary)).collect()
 }

@@ -9,7 +9,7 @@ use crate::value::path::Step;
 use crate::value::types::Type;
 
 /// Reads a whole document. `serde_json` bounds the depth and keeps the digits of numbers.
-pub(crate) fn decode(wanted: &Type, bytes: &[u8]) -> Result<Value, CodecError> {
+pub(super) fn decode(wanted: &Type, bytes: &[u8]) -> Result<Value, CodecError> {
     let json: Json = serde_json::from_slice(bytes).map_err(|error| CodecError::new(format!("not JSON: {error}")))?;
     value(wanted, json)
 }

@@ -14,7 +14,7 @@ use crate::value::types::Type;
 const MAX_DEPTH: usize = 256;
 
 /// Reads a whole message.
-pub(crate) fn decode(wanted: &Type, mut bytes: &[u8]) -> Result<Value, CodecError> {
+pub(super) fn decode(wanted: &Type, mut bytes: &[u8]) -> Result<Value, CodecError> {
     let tree = rmpv::decode::read_value_with_max_depth(&mut bytes, MAX_DEPTH)
         .map_err(|error| CodecError::new(format!("not msgpack: {error}")))?;
     if !bytes.is_empty() {
@@ -129,7 +129,7 @@ fn name(tree: &Tree) -> &'static str {
 }
 
 /// Writes a value.
-pub(crate) fn encode(of: &Type, value: &Value) -> Result<Vec<u8>, CodecError> {
+pub(super) fn encode(of: &Type, value: &Value) -> Result<Vec<u8>, CodecError> {
     let mut bytes = Vec::new();
     rmpv::encode::write_value(&mut bytes, &tree(of, value)?)
         .map_err(|error| CodecError::new(format!("cannot be written: {error}")))?;

@@ -9,7 +9,7 @@ use crate::value::number::Number;
 use crate::value::types::Type;
 
 /// Any type of a few levels.
-pub(crate) fn any_type() -> BoxedStrategy<Type> {
+pub(super) fn any_type() -> BoxedStrategy<Type> {
     let leaf = prop_oneof![
         3 => Just(Type::String),
         2 => Just(Type::Number),
@@ -39,7 +39,7 @@ fn number() -> BoxedStrategy<Number> {
 }
 
 /// Any value of a type; with unknown parts if wanted.
-pub(crate) fn value_of(of: &Type, unknown: bool) -> BoxedStrategy<Value> {
+fn value_of(of: &Type, unknown: bool) -> BoxedStrategy<Value> {
     let some = match of {
         Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Type::Number => number().prop_map(Value::Number).boxed(),
@@ -70,6 +70,6 @@ pub(crate) fn value_of(of: &Type, unknown: bool) -> BoxedStrategy<Value> {
 }
 
 /// Any type with any value of it.
-pub(crate) fn typed_value(unknown: bool) -> impl Strategy<Value = (Type, Value)> {
+pub(super) fn typed_value(unknown: bool) -> impl Strategy<Value = (Type, Value)> {
     any_type().prop_flat_map(move |of| (Just(of.clone()), value_of(&of, unknown)))
 }
