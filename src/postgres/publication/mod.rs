@@ -4,6 +4,7 @@
 //! (`pg_publication_tables`): a list, a schema and FOR ALL TABLES look the same there.
 
 mod change;
+mod effective;
 mod filter;
 mod read;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use change::{alter, comment, create, drop, replace};
+pub use effective::{EffectiveTable, EffectiveTables, read_all_effective};
 pub use filter::{InvalidFilter, RowFilter};
 pub use read::{read, read_all, read_comment};
 
