@@ -73,7 +73,9 @@ impl Slot {
             ),
             (
                 "retained_wal_bytes",
-                figure("Bytes of write-ahead log that the slot keeps: from `restart_lsn` to the end of the log."),
+                figure(
+                    "Bytes of write-ahead log that the slot keeps: from `restart_lsn` to the end of the log. Null if the slot is lost.",
+                ),
             ),
             ("two_phase", flag("Whether prepared transactions are decoded when they are prepared.")),
             ("two_phase_at", text("Position from which prepared transactions are decoded so (Postgres 18 and later).")),

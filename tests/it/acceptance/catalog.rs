@@ -58,3 +58,27 @@ fn what_is_absent_is_named() {
     workspace.write(&example(&stand_in, "tables").replace("[\"public\"]", "[\"public\", \"misspelt\"]"));
     workspace.plan().insist_warning("Schema `misspelt` does not exist");
 }
+
+#[test]
+fn the_example_warns_of_a_lost_slot_that_keeps_nothing() {
+    let small = ["max_slot_wal_keep_size = 1MB", "max_wal_size = 32MB", "min_wal_size = 32MB"];
+    let [keep, most, least] = small;
+    let stand_in = StandIn::start_with(17, &["--logical", "--set", keep, "--set", most, "--set", least]);
+    stand_in
+        .sql("SELECT pg_create_logical_replication_slot('databricks_slot', 'pgoutput'); CREATE TABLE filler(x text)");
+    let figure = |column: &str| {
+        stand_in.value(&format!("SELECT {column} FROM pg_replication_slots WHERE slot_type = 'logical'"))
+    };
+    for _ in 0..30 {
+        stand_in
+            .sql("INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 2000); SELECT pg_switch_wal()");
+        stand_in.sql("CHECKPOINT");
+        if figure("wal_status") == "lost" {
+            break;
+        }
+    }
+    assert_eq!(figure("wal_status || ' ' || (restart_lsn IS NULL)"), "lost true");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&example(&stand_in, "slot"));
+    workspace.plan().insist_warning("Slot databricks_slot is lost, with 0 bytes");
+}
