@@ -58,7 +58,7 @@ impl DataSource for Publication {
             target.publication(db.at(), &name, &budget),
             target.effective_tables(db.at(), &budget),
         );
-        let (found, effective) = read.await.map_err(|error| call.failed(&error))?;
+        let (found, effective) = Box::pin(read).await.map_err(|error| call.failed(&error))?;
         let found = found.ok_or_else(|| absent(&name, db.at()))?;
         let it = Entry::of(db.at(), &found, effective.get(&name));
         Ok(Model {

@@ -46,7 +46,7 @@ impl DataSource for Publications {
             target.publications(db.at(), &budget),
             target.effective_tables(db.at(), &budget),
         );
-        let (found, effective) = read.await.map_err(|error| call.failed(&error))?;
+        let (found, effective) = Box::pin(read).await.map_err(|error| call.failed(&error))?;
         let publications: Vec<Publication> =
             found.iter().map(|(name, it)| Publication::of(db.at(), it, effective.get(name))).collect();
         Ok(Model { branch_id: db.at().server.branch_id().cloned().into(), publications: publications.into(), ..config })

@@ -22,13 +22,13 @@ pub(crate) struct Model {
     project_id: Attr<ProjectId>,
     branch_id: Attr<BranchId>,
     database: Attr<DatabaseName>,
-    roles: Attr<Vec<Role>>,
+    roles: Attr<Vec<Entry>>,
 }
 
 /// One role. What its source does not say is null.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Role {
+pub(crate) struct Entry {
     id: Attr<RoleId>,
     name: Attr<RoleName>,
     login: Attr<bool>,
@@ -87,20 +87,20 @@ impl DataSource for Roles {
         let call = Call::new(cx, "read roles");
         let location = attributes::server(&config.project_id, &config.branch_id, call.target().is_direct())?;
         let server = call.server(&location).await?;
-        let roles: Vec<Role> = match &server {
+        let roles: Vec<Entry> = match &server {
             Server::Neon(branch) => {
                 if !config.database.is_null() {
                     return Err(database_on_neon().into());
                 }
                 let found = call.target().roles_of(branch, &call.budget()).await;
                 let found = found.map_err(|error| call.failed(&error))?;
-                found.iter().map(|(name, it)| Role::of_api(&server, name, it)).collect()
+                found.iter().map(|(name, it)| Entry::of_api(&server, name, it)).collect()
             }
             Server::Direct => {
                 let database = Database { server: server.clone(), name: config.database_to_enter()? };
                 let found = call.target().roles_in_catalog(&database, &call.budget()).await;
                 let found = found.map_err(|error| call.failed(&error))?;
-                found.values().map(|it| Role::of_catalog(&server, it)).collect()
+                found.values().map(|it| Entry::of_catalog(&server, it)).collect()
             }
         };
         Ok(Model { branch_id: server.branch_id().cloned().into(), roles: roles.into(), ..config })
@@ -116,7 +116,7 @@ impl Model {
     }
 }
 
-impl Role {
+impl Entry {
     fn of_api(server: &Server, name: &RoleName, found: &ApiRole) -> Self {
         let method = found.authentication_method.clone();
         Self {

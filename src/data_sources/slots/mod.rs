@@ -43,7 +43,7 @@ impl DataSource for Slots {
         let db = call.database(&config).await?;
         let (target, budget) = (call.target(), call.budget());
         let read = futures_util::future::try_join(target.slots(db.at(), &budget), target.consumers(db.at(), &budget));
-        let (slots, consumers) = read.await.map_err(|error| call.failed(&error))?;
+        let (slots, consumers) = Box::pin(read).await.map_err(|error| call.failed(&error))?;
         let of_database = slots.values().filter(|it| is_of(it, &db.at().name));
         let slots: Vec<Slot> = of_database.map(|it| Slot::of(db.at(), it, consumers.get(&it.name))).collect();
         Ok(Model { branch_id: db.at().server.branch_id().cloned().into(), slots: slots.into(), ..config })
