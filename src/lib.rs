@@ -2,40 +2,45 @@
 //!
 //! # Where things are
 //!
-//! One resource is one `src/resources/<x>.rs` with its prose `<x>.md`, one folder `examples/resources/neonrep_<x>`, one
-//! `tests/it/acceptance/<x>.rs`, and one line in `resources::all`. The modules, from the outside in:
+//! One resource is one folder `src/resources/<x>` with its prose in `page.md`, one folder
+//! `examples/resources/neonrep_<x>`, one `tests/it/acceptance/<x>.rs`, and one line in `resources::all`.
+//! `CONTRIBUTING.md` lists all parts. The files of a resource have the same names everywhere: `mod.rs` (schema and
+//! handlers of a few lines), `model.rs`, `plan.rs`, `apply.rs` (create, update, delete), `check.rs`, `messages.rs`.
+//!
+//! The modules, from the outside in:
 //!
 //! - [`tfplugin`], a crate of its own: the plugin protocol and a framework for providers. Knows nothing of this one.
 //! - [`provider`]: the provider block, and the lists of what there is. The only reader of the environment.
-//! - [`resources`], [`data_sources`]: one file each: schema, handlers, what an error means to the user.
+//! - [`resources`], [`data_sources`]: one folder each: schema, handlers, and what an error means to the user.
 //! - [`handler`]: what handlers share: the way to a database, transactions, errors of lower layers as diagnostics.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
-//! - [`target`]: where SQL runs, the way in, ids of objects, and what reads of one database share.
+//! - [`target`]: the server on which SQL runs, how to log in, ids of objects, and snapshots that reads of one database
+//!   share.
 //! - `destinations`: what each consumer and each source needs, one file per system. [`guides`]: pages rendered from it.
-//! - [`functions`]: bodies of the provider functions: the values that consumers take, from plain values.
-//! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform, nor the other.
-//! - [`secret`]: a text that cannot be printed. `single_flight`: a load that many ask for at once runs once.
+//! - [`functions`]: bodies of the provider functions. They compute what consumers take, from plain values.
+//! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform or the other.
+//! - [`secret`]: a text that cannot be printed. `single_flight`: a load that several callers request at once runs once.
 //!
 //! # The one idea
 //!
 //! A known id is a fact that is checked; an unknown id is a promise that Terraform keeps in order. The `id` of a
-//! publication is unknown until the publication exists, and a slot needs it. So at plan an id that is known must name
-//! a publication that is there now, and an unknown one is made first, by the same run.
+//! publication is unknown until the publication exists, and a slot needs it. So at plan a known id must name an existing
+//! publication, and an unknown one belongs to a publication that the same run creates first.
 //!
 //! # Invariants
 //!
-//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. `tests/it/architecture.rs` holds this.
+//! - `neon` and `postgres` use only `secret` and `single_flight`. A resource never names another resource. `tests/it/architecture` checks this.
 //! - No text becomes SQL: a statement is a fixed template and typed fragments (`postgres::sql`). No secret becomes text.
-//! - A resource holds no SQL and no URL; the lower layers build no diagnostic.
-//! - Planning is a function over values: a check can speak, it cannot change a plan.
+//! - A resource contains no SQL and no URL. The lower layers build no diagnostic.
+//! - Planning is a function over values. A check adds diagnostics and cannot change a plan.
 //! - Errors are told apart by SQLSTATE or HTTP status; the exceptions (Neon's proxy, `tuple concurrently updated`) are
 //!   all in `postgres::error`.
 //! - Collections are sorted: same input, same bytes out.
 //!
 //! # Why not the crate `tf-provider`
 //!
-//! It accepts clients without a certificate, dies on Ctrl-C in mid-create and so orphans what it made, cannot carry
-//! numbers such as `0.1`, stops at protocol 6.5, and has had no release since 2024. Hence `tfplugin`.
+//! It accepts clients without a certificate. It ends on Ctrl-C in the middle of a create, so the object is in no state. It
+//! cannot carry numbers such as `0.1`, stops at protocol 6.5, and has had no release since 2024. `tfplugin` replaces it.
 
 mod checks;
 mod data_sources;

@@ -1,4 +1,4 @@
-//! `make bench`: what a plan over many publications of one database costs the server, the provider and the user.
+//! `make bench`: what plans and applies over many objects of one database cost the server, the provider and the user.
 //!
 //! Linked into a folder as `terraform-provider-neonrep` it starts the real provider in its place and notes its
 //! processor time and peak memory: the CLI starts providers itself, so that nobody else can ask for them.
@@ -8,20 +8,21 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
+mod apply;
 #[path = "../../tests/it/support/cli.rs"]
 mod cli;
 #[path = "../../tests/it/support/outcome.rs"]
 #[expect(dead_code, reason = "shared with the tests; this uses a part")]
 mod outcome;
 mod relay;
+mod road;
 #[path = "../../tests/it/support/sql.rs"]
 #[expect(dead_code, reason = "shared with the tests; this uses a part")]
 mod sql;
@@ -32,7 +33,7 @@ mod stand_in;
 #[expect(dead_code, reason = "shared with the tests; this uses a part")]
 mod terraform;
 
-use relay::Relay;
+use road::{Road, number};
 use stand_in::StandIn;
 use terraform::Workspace;
 
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     println!("start to handshake line: {:.1} ms (median of 20)", handshake(&provider));
     let stand_in = StandIn::start_with(17, &["--logical", "--set", "log_statement = 'all'"]);
     stand_in.sample_table();
+    apply::measure(&stand_in);
     for size in SIZES {
         measure(&stand_in, &provider, size);
     }
@@ -116,13 +118,7 @@ fn measure(stand_in: &StandIn, provider: &Path, size: usize) {
     fs::remove_file(&stand_for).expect("the link to the provider");
     std::os::unix::fs::symlink(std::env::current_exe().expect("our own path"), &stand_for).expect("a link to us");
     let notes = workspace.path().join("usage.txt");
-    let database = Relay::start(stand_in.ready.port, None);
-    let place = |port: u16| format!("{}:{port}/", stand_in.ready.host);
-    let api_port = stand_in.ready.api_url.rsplit(':').next().and_then(|it| it.split('/').next());
-    let api_port: u16 = api_port.and_then(|it| it.parse().ok()).expect("a port in api_url");
-    let api = Relay::start(api_port, Some((place(stand_in.ready.port), place(database.port))));
-    let through = format!(":{}/", api.port);
-    workspace.set_env("NEON_API_URL", stand_in.ready.api_url.replace(&format!(":{api_port}/"), &through));
+    let road = Road::build(stand_in, &workspace, Duration::ZERO);
     workspace.set_env(REAL, provider.display().to_string());
     workspace.set_env(NOTES, notes.display().to_string());
 
@@ -145,19 +141,12 @@ fn measure(stand_in: &StandIn, provider: &Path, size: usize) {
     quietly(&plain, &["apply", "-auto-approve"]);
 
     let _ = fs::remove_file(&notes);
-    let log = PathBuf::from(stand_in.admin("GET", "/postgres", None)["log"].as_str().expect("the server's log"));
-    database.counts.connections.store(0, Ordering::Relaxed);
-    database.counts.round_trips.store(0, Ordering::Relaxed);
-    api.counts.round_trips.store(0, Ordering::Relaxed);
-    let before = fs::metadata(&log).expect("the server's log").len();
+    road.reset();
     let plan = |workspace: &Workspace| timed(|| quietly(workspace, &["plan", "-detailed-exitcode"]));
     // One after the other, so that a slow minute of the machine falls on both.
     let pairs: Vec<(Run, Run)> = (0..PAIRS).map(|_| (plan(&workspace), plan(&plain))).collect();
     let plans = number(PAIRS);
-    let connections = number(database.counts.connections.load(Ordering::Relaxed));
-    let round_trips = number(database.counts.round_trips.load(Ordering::Relaxed));
-    let calls = number(api.counts.round_trips.load(Ordering::Relaxed));
-    let statements = counted(&log, before, &stand_in.ready.owner_role);
+    let passed = road.passed();
     let usage = fs::read_to_string(&notes).unwrap_or_default();
     let (mut cpu, mut peak) = (0.0_f64, 0_u64);
     for (seconds, kib) in usage.lines().filter_map(|line| line.split_once(' ')) {
@@ -171,10 +160,10 @@ fn measure(stand_in: &StandIn, provider: &Path, size: usize) {
     let mut row = |name: &str, value: String| {
         let _ = writeln!(report, "  {name:<44} {value}");
     };
-    row("connections to Postgres per plan", format!("{:.0}", connections / plans));
-    row("statements per plan", format!("{:.0}", statements / plans));
-    row("round trips to Postgres per plan", format!("{:.0}", round_trips / plans));
-    row("calls of the API per plan", format!("{:.0}", calls / plans));
+    row("connections to Postgres per plan", format!("{:.0}", passed.connections / plans));
+    row("statements per plan", format!("{:.0}", passed.statements / plans));
+    row("round trips to Postgres per plan", format!("{:.0}", passed.round_trips / plans));
+    row("calls of the API per plan", format!("{:.0}", passed.calls / plans));
     row("peak memory of the provider", format!("{:.1} MiB", kib_to_mib(peak)));
     row("processor time per plan, the provider", format!("{cpu:.2} s"));
     row("processor time per plan, the CLI", format!("{:.2} s", of_plans(|it| it.0.processor) - cpu));
@@ -218,17 +207,4 @@ fn middle(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-/// Statements of this role that the server has logged since that offset.
-fn counted(log: &Path, since: u64, role: &str) -> f64 {
-    let text = fs::read(log).expect("the server's log");
-    let new = String::from_utf8_lossy(&text[usize::try_from(since).expect("an offset")..]).into_owned();
-    let of_role = format!(" {role}@");
-    let is_statement = |line: &&str| line.contains("LOG:  statement: ") || line.contains("LOG:  execute ");
-    number(new.lines().filter(|line| line.contains(&of_role)).filter(is_statement).count())
-}
-
-fn number(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

@@ -9,14 +9,14 @@ use crate::postgres::publication::Operation;
 use crate::postgres::table::{Kind, Tables};
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "all_tables_without_key",
     level: Level::Warning,
     rule: "With `all_tables`, each table of the database has a usable replica identity, or updates and deletes are not published.",
 };
 
 /// Judges all tables of the database.
-pub fn check(tables: &Tables, publish: &BTreeSet<Operation>, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn check(tables: &Tables, publish: &BTreeSet<Operation>, at: &AttributePath) -> Option<Diagnostic> {
     if !publish.iter().any(|it| it.needs_identity()) {
         return None;
     }

@@ -6,7 +6,7 @@ use super::check::{Check, Level};
 use crate::neon::Branch;
 use crate::postgres::RoleName;
 
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "branch_protected",
     level: Level::Warning,
     rule: "The branch of a new role is not protected: child branches of a protected branch give its roles new passwords.",

@@ -5,7 +5,7 @@ use tfplugin::{AttributePath, Diagnostic};
 use super::check::{Check, Level};
 use crate::neon::ProjectId;
 
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "logical_replication_is_one_way",
     level: Level::Warning,
     rule: "Enabling logical replication restarts the project's computes and cannot be undone. Where it is already enabled, it \

@@ -5,7 +5,7 @@ use tfplugin::{AttributePath, Diagnostic};
 use super::check::{Check, Level};
 use crate::postgres::settings::Settings;
 
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "logical_replication_on",
     level: Level::Warning,
     rule: "Logical replication is enabled (`wal_level` is `logical`), or the same run enables it.",

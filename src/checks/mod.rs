@@ -6,24 +6,24 @@
 mod check;
 mod policy;
 
-pub mod all_tables_without_key;
-pub mod branch_protected;
-pub mod logical_replication_is_one_way;
-pub mod logical_replication_on;
-pub mod mode_serves_publications;
-pub mod partitioned_without_root;
-pub mod password_cannot_be_known;
-pub mod publication_exists;
-pub mod publication_replaced_behind_slot;
+pub(crate) mod all_tables_without_key;
+pub(crate) mod branch_protected;
+pub(crate) mod logical_replication_is_one_way;
+pub(crate) mod logical_replication_on;
+pub(crate) mod mode_serves_publications;
+pub(crate) mod partitioned_without_root;
+pub(crate) mod password_cannot_be_known;
+pub(crate) mod publication_exists;
+pub(crate) mod publication_replaced_behind_slot;
 pub mod readiness;
-pub mod slot_has_consumer;
-pub mod slots_nearly_used_up;
-pub mod supported_by_server;
-pub mod tables_exist;
-pub mod tables_grantable;
-pub mod tables_have_identity;
-pub mod tables_owned;
-pub mod tables_publishable;
+pub(crate) mod slot_has_consumer;
+pub(crate) mod slots_nearly_used_up;
+pub(crate) mod supported_by_server;
+pub(crate) mod tables_exist;
+pub(crate) mod tables_grantable;
+pub(crate) mod tables_have_identity;
+pub(crate) mod tables_owned;
+pub(crate) mod tables_publishable;
 
 pub use check::{Check, Level};
 pub(crate) use policy::{Mode, Policy};
@@ -50,7 +50,7 @@ pub const ALL: &[Check] = &[
 ];
 
 /// Whether a text is the id of a check, for `skip_checks`.
-pub fn known_id(id: &str) -> Result<(), String> {
+pub(crate) fn known_id(id: &str) -> Result<(), String> {
     if ALL.iter().any(|check| check.id == id) {
         return Ok(());
     }
@@ -61,8 +61,6 @@ pub fn known_id(id: &str) -> Result<(), String> {
 /// Facts as tests of the checks need them.
 #[cfg(test)]
 pub(crate) mod samples {
-    use std::collections::BTreeSet;
-
     use crate::postgres::replica_identity::Mode;
     use crate::postgres::table::{Kind, Table};
     use crate::postgres::{PublicationName, RoleName, TableName};

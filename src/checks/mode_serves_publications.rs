@@ -9,14 +9,14 @@ use crate::postgres::replica_identity::Mode;
 use crate::postgres::{PublicationName, ServerVersion, TableName};
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "mode_serves_publications",
     level: Level::Warning,
     rule: "A replica identity that is set can be used by each publication of the table; the apply refuses it otherwise.",
 };
 
 /// Publications of the table that could not use its identity, each with why.
-pub fn unserved<'a>(
+pub(crate) fn unserved<'a>(
     version: ServerVersion,
     table: &TableFacts,
     publishers: &'a [Publisher],
@@ -26,7 +26,7 @@ pub fn unserved<'a>(
 }
 
 /// The unserved publications in a sentence.
-pub fn sentence(table: &TableName, mode: &Mode, unserved: &[(&PublicationName, &'static str)]) -> String {
+pub(crate) fn sentence(table: &TableName, mode: &Mode, unserved: &[(&PublicationName, &'static str)]) -> String {
     let list: Vec<String> = unserved.iter().map(|(name, why)| format!("publication `{name}`: {why}")).collect();
     format!(
         "With replica identity {}, table `{table}` cannot be published as it is by {}.",
@@ -36,7 +36,7 @@ pub fn sentence(table: &TableName, mode: &Mode, unserved: &[(&PublicationName, &
 }
 
 /// Judges a mode against the publications of its table.
-pub fn check(
+pub(crate) fn check(
     table: &TableName,
     mode: &Mode,
     unserved: &[(&PublicationName, &'static str)],

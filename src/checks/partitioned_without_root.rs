@@ -9,14 +9,14 @@ use crate::postgres::TableName;
 use crate::postgres::table::{Kind, Tables};
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "partitioned_without_root",
     level: Level::Warning,
     rule: "A partitioned table is published with `publish_via_partition_root`, or its consumer knows the partitions by name.",
 };
 
 /// Judges the named tables.
-pub fn check(
+pub(crate) fn check(
     tables: &Tables,
     names: &BTreeSet<TableName>,
     via_partition_root: bool,

@@ -5,7 +5,7 @@ use tfplugin::{AttributePath, Diagnostic};
 use super::check::{Check, Level};
 use crate::postgres::RoleName;
 
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "password_cannot_be_known",
     level: Level::Error,
     rule: "In a project that does not store passwords, `store_password` is set: Neon shows a new password only once.",

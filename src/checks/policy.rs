@@ -8,7 +8,7 @@ use super::check::Check;
 
 /// `plan_checks` of the provider block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Checks speak as they are written.
     #[default]
     Error,
@@ -20,10 +20,10 @@ pub enum Mode {
 
 impl Mode {
     /// The words of the argument, and their meaning.
-    pub const WORDS: [&'static str; 3] = ["error", "warn", "off"];
+    pub(crate) const WORDS: [&'static str; 3] = ["error", "warn", "off"];
 
     /// The mode that a word names.
-    pub fn parse(word: &str) -> Result<Self, String> {
+    pub(crate) fn parse(word: &str) -> Result<Self, String> {
         match word {
             "error" => Ok(Self::Error),
             "warn" => Ok(Self::Warn),
@@ -36,29 +36,29 @@ impl Mode {
 /// What the provider block says about checks. It governs checks on observed facts only: illegal names and
 /// `deletion_protection` are no such checks.
 #[derive(Clone, Debug, Default)]
-pub struct Policy {
+pub(crate) struct Policy {
     mode: Mode,
     skipped: BTreeSet<String>,
 }
 
 impl Policy {
     /// A policy; ids that no check has are refused by `checks::known_id` before.
-    pub fn new(mode: Mode, skipped: BTreeSet<String>) -> Self {
+    pub(crate) fn new(mode: Mode, skipped: BTreeSet<String>) -> Self {
         Self { mode, skipped }
     }
 
     /// Whether any check may speak: if not, nothing need be asked.
-    pub fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         self.mode == Mode::Off
     }
 
     /// Whether this check may speak: if not, its facts need not be loaded.
-    pub fn asks(&self, check: &Check) -> bool {
+    pub(crate) fn asks(&self, check: &Check) -> bool {
         self.mode != Mode::Off && !self.skipped.contains(check.id)
     }
 
     /// What a check found, as the policy lets it be said.
-    pub fn admit(&self, check: &Check, found: impl IntoIterator<Item = Diagnostic>) -> Diagnostics {
+    pub(crate) fn admit(&self, check: &Check, found: impl IntoIterator<Item = Diagnostic>) -> Diagnostics {
         if !self.asks(check) {
             return Diagnostics::none();
         }

@@ -6,28 +6,33 @@ use super::check::{Check, Level};
 use crate::postgres::PublicationName;
 
 /// Why the order matters. Whatever is said of it, on pages and in messages, is this sentence.
-pub const SLOT_BEFORE_PUBLICATION: &str = "A slot created before its publication gets stuck permanently on Postgres 17 and \
+pub(crate) const SLOT_BEFORE_PUBLICATION: &str = "A slot created before its publication gets stuck permanently on Postgres 17 and \
                                            earlier, and silently skips changes on 18.";
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "publication_exists",
     level: Level::Error,
     rule: "A known `publication_id` names an existing publication.",
 };
 
 /// Checks whether a publication was found; `database` says where, as in "database `d` of branch `br-1`".
-pub fn check(found: bool, publication: &PublicationName, database: &str, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn check(
+    found: bool,
+    publication: &PublicationName,
+    database: &str,
+    at: &AttributePath,
+) -> Option<Diagnostic> {
     (!found).then(|| CHECK.error(summary(publication), detail(publication, database), at.clone()))
 }
 
 /// The same for an apply that finds no publication.
-pub fn summary(publication: &PublicationName) -> String {
+pub(crate) fn summary(publication: &PublicationName) -> String {
     format!("Publication `{publication}` does not exist")
 }
 
 /// What was found, why it matters and what to do.
-pub fn detail(publication: &PublicationName, database: &str) -> String {
+pub(crate) fn detail(publication: &PublicationName, database: &str) -> String {
     format!(
         "There is no publication `{publication}` in {database}. {SLOT_BEFORE_PUBLICATION}\n\nIf this configuration creates the publication, set \
          `publication_id = neonrep_publication.<name>.id`. Otherwise create the publication first."

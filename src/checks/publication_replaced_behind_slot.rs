@@ -7,7 +7,7 @@ use super::publication_exists::SLOT_BEFORE_PUBLICATION;
 use crate::postgres::{PublicationName, SlotName};
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "publication_replaced_behind_slot",
     level: Level::ErrorOrWarning,
     rule: "A run does not replace the publication of an existing slot. An error while the old publication exists, a warning \
@@ -16,7 +16,7 @@ pub const CHECK: Check = Check {
 
 /// Checks a `publication_id` that becomes unknown behind an existing slot. `exists`: the publication of the prior id is
 /// there, so it is this run that removes it.
-pub fn check(exists: bool, publication: &PublicationName, slot: &SlotName, at: &AttributePath) -> Diagnostic {
+pub(crate) fn check(exists: bool, publication: &PublicationName, slot: &SlotName, at: &AttributePath) -> Diagnostic {
     if exists {
         let detail = format!(
             "This run replaces publication `{publication}`, which slot `{slot}` was created after. {SLOT_BEFORE_PUBLICATION}\n\nKeep \
@@ -36,7 +36,7 @@ pub fn check(exists: bool, publication: &PublicationName, slot: &SlotName, at: &
 }
 
 /// The same with the user's consent: the slot is replaced along with its publication.
-pub fn agreed(publication: &PublicationName, slot: &SlotName, at: &AttributePath) -> Diagnostic {
+pub(crate) fn agreed(publication: &PublicationName, slot: &SlotName, at: &AttributePath) -> Diagnostic {
     let detail = format!(
         "Publication `{publication}` is recreated, and `allow_recreate` allows recreating slot `{slot}` too. Changes that its consumer \
          has not received are lost: it needs a new initial sync."

@@ -7,14 +7,19 @@ use crate::postgres::SlotName;
 use crate::postgres::slot::Consumer;
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "slot_has_consumer",
     level: Level::Warning,
     rule: "A slot that is destroyed or replaced has no connected consumer.",
 };
 
 /// Checks the consumer of a slot that is dropped. `terminate`: the provider disconnects it.
-pub fn check(consumer: Option<&Consumer>, slot: &SlotName, terminate: bool, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn check(
+    consumer: Option<&Consumer>,
+    slot: &SlotName,
+    terminate: bool,
+    at: &AttributePath,
+) -> Option<Diagnostic> {
     let consumer = consumer?;
     let next = if terminate {
         "`terminate_consumer` is set, so the provider disconnects it."

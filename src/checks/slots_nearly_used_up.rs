@@ -6,14 +6,14 @@ use super::check::{Check, Level};
 use crate::postgres::slot::Capacity;
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "slots_nearly_used_up",
     level: Level::Warning,
     rule: "After a new slot, at least one of the server's replication slots is still free.",
 };
 
 /// Checks how many slots are in use before a new one.
-pub fn check(capacity: Capacity, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn check(capacity: Capacity, at: &AttributePath) -> Option<Diagnostic> {
     let free = capacity.max.saturating_sub(capacity.used);
     let (summary, advice) = match free {
         0 => ("All replication slots are in use", "A new one can be created only if this run removes another."),

@@ -6,20 +6,20 @@ use super::check::{Check, Level};
 use crate::postgres::ServerVersion;
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "supported_by_server",
     level: Level::Error,
     rule: "The server's version of Postgres supports each argument that is set.",
 };
 
 /// Checks an argument that needs at least that major version.
-pub fn check(version: ServerVersion, argument: &str, needed: u32, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn check(version: ServerVersion, argument: &str, needed: u32, at: &AttributePath) -> Option<Diagnostic> {
     let summary = summary(version);
     (version.major() < needed).then(|| CHECK.error(summary, detail(argument, needed), at.clone()))
 }
 
 /// The same for an apply.
-pub fn refusal(version: ServerVersion, argument: &str, needed: u32, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn refusal(version: ServerVersion, argument: &str, needed: u32, at: &AttributePath) -> Option<Diagnostic> {
     let detail = format!("{} Nothing was changed.", detail(argument, needed));
     (version.major() < needed).then(|| Diagnostic::error(summary(version), detail).at(at.clone()))
 }

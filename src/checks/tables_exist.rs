@@ -9,14 +9,14 @@ use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "tables_exist",
     level: Level::Warning,
     rule: "A table that is named is there, or something in the same run makes it.",
 };
 
 /// Judges the named tables.
-pub fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &AttributePath) -> Option<Diagnostic> {
     let missing: Vec<String> = names.iter().filter(|it| tables.get(it).is_none()).map(|it| format!("`{it}`")).collect();
     let summary = match missing.as_slice() {
         [] => return None,

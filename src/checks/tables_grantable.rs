@@ -10,14 +10,14 @@ use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};
 
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "tables_grantable",
     level: Level::Warning,
     rule: "The connecting role owns the tables that it grants privileges on, is a member of their owner, or has a grant option.",
 };
 
 /// Tables that the writer does not own, not even as a member: for these it is worth asking for grant options.
-pub fn of_others<'a>(
+pub(crate) fn of_others<'a>(
     tables: &'a Tables,
     names: &BTreeSet<TableName>,
     may_act_for: &BTreeSet<RoleName>,
@@ -27,7 +27,7 @@ pub fn of_others<'a>(
 
 /// Checks these tables by the writer's grant options. `listed` are those that `tables` names: the others are only found
 /// in a schema.
-pub fn check(
+pub(crate) fn check(
     of_others: &[&Table],
     options: &BTreeMap<TableName, BTreeSet<TablePrivilege>>,
     privileges: &BTreeSet<TablePrivilege>,

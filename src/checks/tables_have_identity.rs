@@ -10,7 +10,7 @@ use crate::postgres::table::{Table, Tables};
 use crate::postgres::{PublicationName, TableName};
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "tables_have_identity",
     level: Level::ErrorOrWarning,
     rule: "A table that is published for updates or deletes has a usable replica identity: without one, each UPDATE and \
@@ -20,7 +20,7 @@ pub const CHECK: Check = Check {
 
 /// A table of a publication.
 #[derive(Clone, Debug)]
-pub struct Published {
+pub(crate) struct Published {
     /// Its name.
     pub table: TableName,
     /// It has a `replica_identity_id`, known or not: another resource sees to its identity.
@@ -31,13 +31,13 @@ pub struct Published {
 
 /// Tables that hold rows of the named one, itself or its partitions, and have no usable identity. None when it is not
 /// there.
-pub fn unidentified<'a>(tables: &'a Tables, name: &TableName) -> Vec<&'a Table> {
+pub(crate) fn unidentified<'a>(tables: &'a Tables, name: &TableName) -> Vec<&'a Table> {
     let leaves = tables.get(name).map(|it| tables.leaves(it)).unwrap_or_default();
     leaves.into_iter().filter(|it| it.why_not_publishable().is_none() && !it.has_usable_identity()).collect()
 }
 
 /// Judges the tables of a publication.
-pub fn check(
+pub(crate) fn check(
     tables: &Tables,
     publication: &PublicationName,
     published: &[Published],
@@ -70,7 +70,7 @@ pub fn check(
 }
 
 /// `Table x has no replica identity`
-pub fn summary(names: &BTreeSet<String>) -> String {
+pub(crate) fn summary(names: &BTreeSet<String>) -> String {
     match names.first() {
         Some(one) if names.len() == 1 => format!("Table `{one}` has no usable replica identity"),
         _ => format!("{} tables have no usable replica identity", names.len()),
@@ -78,7 +78,7 @@ pub fn summary(names: &BTreeSet<String>) -> String {
 }
 
 /// What happens, and what to do about it.
-pub fn detail(publication: &PublicationName, names: &BTreeSet<String>) -> String {
+pub(crate) fn detail(publication: &PublicationName, names: &BTreeSet<String>) -> String {
     let list: Vec<String> = names.iter().take(20).map(|it| format!("`{it}`")).collect();
     let more = names.len().saturating_sub(20);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };

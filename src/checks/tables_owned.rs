@@ -10,19 +10,19 @@ use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "tables_owned",
     level: Level::Warning,
     rule: "The connecting role owns the tables that it publishes or whose identity it sets, or has the privileges of their owner.",
 };
 
 /// Those of the named tables that another role owns: for these it is worth asking what the connecting role is a member of.
-pub fn of_others<'a>(tables: &'a Tables, names: &BTreeSet<TableName>, role: &RoleName) -> Vec<&'a Table> {
+pub(crate) fn of_others<'a>(tables: &'a Tables, names: &BTreeSet<TableName>, role: &RoleName) -> Vec<&'a Table> {
     names.iter().filter_map(|it| tables.get(it)).filter(|it| it.owner != *role).collect()
 }
 
 /// Checks the tables of other owners.
-pub fn check(of_others: &[&Table], connecting: &Membership, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn check(of_others: &[&Table], connecting: &Membership, at: &AttributePath) -> Option<Diagnostic> {
     let foreign: Vec<String> = of_others
         .iter()
         .filter(|it| !connecting.superuser && !connecting.acts_for(&it.owner))

@@ -10,14 +10,14 @@ use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 
 /// The rule.
-pub const CHECK: Check = Check {
+pub(crate) const CHECK: Check = Check {
     id: "tables_publishable",
     level: Level::Warning,
     rule: "A listed table can be published: views, materialized views, foreign, temporary, unlogged and system tables cannot.",
 };
 
 /// Judges the named tables; those that are not there are another check's.
-pub fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &AttributePath) -> Option<Diagnostic> {
+pub(crate) fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &AttributePath) -> Option<Diagnostic> {
     let mut list = String::new();
     for table in names.iter().filter_map(|it| tables.get(it)) {
         if let Some(why) = table.why_not_publishable() {

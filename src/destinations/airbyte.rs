@@ -1,7 +1,7 @@
 //! Airbyte: it reads the slot and the publication that its user created, and creates neither.
 
 use super::check_lists::{AIRBYTE, EVERY, OWN_SLOT, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
 };
 

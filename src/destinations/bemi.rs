@@ -1,7 +1,7 @@
 //! Bemi: an audit trail by Debezium, from a publication of one name.
 
 use super::check_lists::EVERY;
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     error, info, warning,
 };

@@ -1,6 +1,6 @@
 //! Lists of checks that several destinations share.
 
-use super::{Applies, error, info, warning};
+use super::facts::{Applies, error, info, warning};
 
 /// What is looked at for every destination.
 pub(super) const EVERY: &[Applies] = &[

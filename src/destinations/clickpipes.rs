@@ -1,7 +1,7 @@
 //! ClickHouse Cloud's `ClickPipes` for Postgres: it creates its slot, and reads a publication of its user.
 
 use super::check_lists::{EVERY, PEERDB, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
 };
 

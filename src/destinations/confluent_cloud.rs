@@ -1,7 +1,7 @@
 //! Confluent Cloud's connector `PostgresCdcSourceV2`, which is Debezium.
 
 use super::check_lists::{DEBEZIUM, EVERY, OWN_SLOT, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     warning,
 };

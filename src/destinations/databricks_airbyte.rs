@@ -1,7 +1,7 @@
 //! Databricks through Airbyte: on Neon's side the same as Airbyte alone.
 
 use super::check_lists::{AIRBYTE, EVERY, OWN_SLOT, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
 };
 

@@ -1,7 +1,7 @@
 //! Databricks Lakeflow Connect: one publication and one slot per database, both created by its user.
 
 use super::check_lists::{EVERY, OWN_SLOT, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     error, warning,
 };

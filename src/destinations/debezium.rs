@@ -1,7 +1,7 @@
 //! Debezium on Kafka Connect: it would create publication and slot, and is told not to.
 
 use super::check_lists::{DEBEZIUM, EVERY, OWN_SLOT, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
 };
 

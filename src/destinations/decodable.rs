@@ -1,7 +1,7 @@
 //! Decodable: it creates its slot, and looks for a publication of one name.
 
 use super::check_lists::{EVERY, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     error, info, warning,
 };

@@ -1,7 +1,7 @@
 //! Estuary Flow: it drops and recreates its slot whenever a capture starts without a cursor, and needs a publication with its watermarks table.
 
 use super::check_lists::{EVERY, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     Written, error, warning,
 };

@@ -1,7 +1,7 @@
 //! Fivetran: publication and slot of its user, read with `WAL_PGOUTPUT`.
 
 use super::check_lists::{EVERY, OWN_SLOT, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     error, info, warning,
 };

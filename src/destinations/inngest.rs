@@ -1,7 +1,7 @@
 //! Inngest: its wizard creates the slot before the publication, so both are created for it beforehand.
 
 use super::check_lists::EVERY;
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     error, warning,
 };

@@ -1,7 +1,7 @@
 //! Materialize: it creates its slot and checks role, tables and identities when a source is created.
 
 use super::check_lists::{EVERY, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     error, info, warning,
 };

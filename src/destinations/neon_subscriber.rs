@@ -1,7 +1,7 @@
 //! Another Neon project, or another branch, that subscribes; with a server outside Neon as source under the `sql` block.
 
 use super::check_lists::{EVERY, PUBLISHER, ROLE, SOURCE, SUBSCRIBER};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
 };
 

@@ -1,7 +1,7 @@
 //! `PeerDB`: it creates its slot unless the mirror has no initial load, and reads a publication of its user.
 
 use super::check_lists::{EVERY, PEERDB, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
 };
 

@@ -1,7 +1,7 @@
 //! Another Postgres that subscribes.
 
 use super::check_lists::{EVERY, PUBLISHER, ROLE, SUBSCRIBER};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
 };
 

@@ -1,7 +1,7 @@
 //! Prisma Pulse: on Neon it works with a publication and a slot of its user.
 
 use super::check_lists::{EVERY, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     error, info,
 };

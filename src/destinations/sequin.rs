@@ -1,12 +1,12 @@
 //! Sequin: it reads publication and slot of its user, and needs partitions published via their root.
 
 use super::check_lists::{EVERY, ROLE};
-use super::{
+use super::facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Publication, Slot, Status, Versions, ViaRoot,
     error, info, warning,
 };
 
-/// `sequinstream/sequin`, `docs/how-to/setup-neon.mdx` and `lib/sequin/databases/databases.ex`.
+/// `sequinstream/sequin`: its how-to for Neon in `docs/how-to` and `lib/sequin/databases/databases.ex`.
 pub(super) const FACTS: Destination = Destination {
     id: "sequin",
     name: "Sequin",

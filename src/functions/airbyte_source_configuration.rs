@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::connection::Connection;
+use super::options::Options;
 use super::options::{Form, values};
-use super::{Connection, Options, Result, named, refused};
+use super::refusal::{Result, named, refused};
 
 /// Airbyte runs it while it reads, so that its saved position moves on a quiet database. It needs no table, on Postgres 14
 /// and later.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Result, named, refused};
+use super::refusal::{Result, named, refused};
 
 /// `{ replication_mode, publication_name, replication_slot_name }`, the last null where the pipe creates its slot.
 ///

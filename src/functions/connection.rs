@@ -1,6 +1,6 @@
 //! The parameter `connection`: the object of `data.neonrep_connection`.
 
-use super::{Refused, Result, refused};
+use super::refusal::{Refused, Result, refused};
 
 /// What a consumer connects with.
 #[derive(Clone, PartialEq, Eq)]

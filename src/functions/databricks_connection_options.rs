@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Connection, Result};
+use super::connection::Connection;
+use super::refusal::Result;
 
 /// `{ host, port, user, password }`, all texts: the argument is a map of strings.
 pub fn databricks_connection_options(connection: &Connection) -> Result<Value> {

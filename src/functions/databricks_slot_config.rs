@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Result, named};
+use super::refusal::{Result, named};
 
 /// `{ slot_name, publication_name }`
 pub fn databricks_slot_config(slot_name: &str, publication_name: &str) -> Result<Value> {

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Connection, Options, Result, named, refused};
+use super::connection::Connection;
+use super::options::Options;
+use super::refusal::{Result, named, refused};
 
 /// Settings that the arguments give.
 const GIVEN: &[&str] =

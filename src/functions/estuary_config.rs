@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::connection::Connection;
+use super::options::Options;
 use super::options::{Form, values};
-use super::{Connection, Options, Result, named, refused};
+use super::refusal::{Result, named, refused};
 
 /// What `advanced` takes, by the names of this provider; and its own name there.
 const OPTIONS: &[(&str, Form)] = &[

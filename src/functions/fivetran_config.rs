@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{Connection, Result, named};
+use super::connection::Connection;
+use super::refusal::{Result, named};
 
 /// The configuration of service `postgres` with the update method `WAL_PGOUTPUT`.
 pub fn fivetran_config(connection: &Connection, slot_name: &str, publication_name: &str) -> Result<String> {

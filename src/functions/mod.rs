@@ -14,31 +14,12 @@ pub mod estuary_config;
 pub mod fivetran_config;
 mod options;
 pub mod parse_id;
+mod refusal;
 pub mod sequin_yaml;
 
 pub use connection::Connection;
 pub use options::Options;
-
-/// Why a function gives no value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// The parameter that is wrong.
-    pub parameter: &'static str,
-    /// What is wrong with it, and what to do.
-    pub reason: String,
-}
-
-/// What a function gives.
-pub type Result<T> = std::result::Result<T, Refused>;
-
-fn refused<T>(parameter: &'static str, reason: impl Into<String>) -> Result<T> {
-    Err(Refused { parameter, reason: reason.into() })
-}
-
-/// A name that is not empty.
-fn named<'a>(parameter: &'static str, name: &'a str) -> Result<&'a str> {
-    if name.is_empty() { refused(parameter, "It must not be empty.") } else { Ok(name) }
-}
+pub use refusal::{Refused, Result};
 
 #[cfg(test)]
 mod samples {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Result, refused};
+use super::refusal::{Result, refused};
 
 /// Options by name.
 pub type Options = BTreeMap<String, String>;

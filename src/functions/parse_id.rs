@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Result, refused};
+use super::refusal::{Result, refused};
 
 /// `{ project_id, branch_id, database, schema, name }`, null where the id has no such part.
 ///

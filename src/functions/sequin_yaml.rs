@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Connection, Result, named};
+use super::connection::Connection;
+use super::refusal::{Result, named};
 
 /// YAML whose texts are quoted as in JSON, which is YAML too.
 ///
@@ -13,7 +14,7 @@ pub fn sequin_yaml(connection: &Connection, slot_name: &str, publication_name: &
     let port = connection.port.to_string();
     let quoted = |parameter: &'static str, text: &str| {
         if text.contains("${") {
-            return super::refused(
+            return super::refusal::refused(
                 parameter,
                 "It contains `${`, which Sequin replaces by a variable of its environment.",
             );

@@ -65,7 +65,7 @@ pub use texts::text;
 
 /// The facts on one destination, as the table at the top of its page; `None` if no destination has this id.
 pub fn facts(id: &str) -> Option<String> {
-    let it = Destination::find(id)?;
+    let it = destinations::find(id)?;
     let privileges = privileges(it);
     let publication = format!(
         "created by {}, {}, {}; partitions: {}",

@@ -1,7 +1,6 @@
 //! A database in a call: reads that tell gone from unknown, sessions and transactions for writes.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
@@ -13,7 +12,7 @@ use crate::neon;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::publication::Publication;
 use crate::postgres::table::Table;
-use crate::postgres::{self, Connection, PublicationName, RoleName, TableName, Tx, Usage};
+use crate::postgres::{self, PublicationName, RoleName, TableName, Tx, Usage};
 use crate::target::{Database, DatabaseLocation, Error, ObjectId};
 
 /// A database that a call works on.

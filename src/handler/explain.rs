@@ -41,6 +41,14 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
             ),
             AttributePath::root(),
         ),
+        Error::LoginRejected { role, source } => (
+            format!("{}.", sentence(source.message())),
+            format!(
+                "Check the password of role `{role}`: `password` of the provider's `sql` block (or `PGPASSWORD`), or its entry in \
+                 `role_passwords`."
+            ),
+            AttributePath::root(),
+        ),
         Error::NoCompute { what } => (
             format!("{}.", sentence(what)),
             "Add or enable a read-write compute on the branch.".to_owned(),
@@ -235,6 +243,13 @@ mod tests {
                     "role_passwords",
                     "connect_as",
                 ],
+            ),
+            (
+                Error::LoginRejected {
+                    role: "me".to_owned(),
+                    source: postgres::Error::new(postgres::Kind::AuthFailed, "it is wrong"),
+                },
+                &["It is wrong.", "role `me`", "`sql`", "PGPASSWORD", "role_passwords"],
             ),
             (
                 Error::NoCompute { what: "the compute is disabled".to_owned() },

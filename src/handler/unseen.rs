@@ -18,18 +18,20 @@ pub(crate) struct Unseen<'a> {
 impl<'a> Call<'a> {
     /// The location that a plan's checks look at; `None` where they are silent: something is unknown, or the branch is
     /// set from something unknown. A branch that the configuration leaves out is the default branch already at plan.
+    /// Error: an argument that the provider's configuration does not allow, or one that it needs.
     pub(crate) fn checked_location(
         &self,
         planned: &impl Located,
         configured: Option<&impl Located>,
-    ) -> Option<DatabaseLocation> {
+    ) -> Result<Option<DatabaseLocation>, Diagnostics> {
         if planned.project_id().is_unknown() || planned.database().is_unknown() {
-            return None;
+            return Ok(None);
         }
+        let location = planned.location(self.target().is_direct())?;
         if configured.is_some_and(|it| it.branch_id().is_unknown()) {
-            return None;
+            return Ok(None);
         }
-        planned.location(self.target().is_direct()).ok()
+        Ok(Some(location))
     }
 
     /// For saying that `what`, such as a database, could not be looked at.

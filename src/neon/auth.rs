@@ -6,7 +6,7 @@ use super::request::{Method, Path, Request, json, or_default};
 
 /// What the API says about the key (`GET /auth` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Auth {
+pub(crate) struct Auth {
     /// The user or organization.
     #[serde(default, deserialize_with = "or_default")]
     pub account_id: String,

@@ -11,7 +11,7 @@ const PAGE: &str = "1000";
 
 /// A branch (`Branch` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Branch {
+pub(crate) struct Branch {
     /// Stays when the branch is renamed or reset.
     pub id: BranchId,
     /// For messages.
@@ -38,20 +38,15 @@ pub struct Branch {
 
 impl Branch {
     /// Whether calls that name no branch mean this one. `primary` is the older word for it.
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         self.default || self.primary
-    }
-
-    /// Whether it is archived: the first connection restores it, which takes longer than waking a compute.
-    pub fn is_archived(&self) -> bool {
-        self.current_state == BranchState::Archived
     }
 }
 
 /// A branch's state. Neon's document leaves the list open.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum BranchState {
+pub(crate) enum BranchState {
     /// Being created.
     Init,
     /// Being reset to its parent.
@@ -128,7 +123,7 @@ mod tests {
         assert_eq!(old.current_state, BranchState::Other("frozen".to_owned()));
         let new = read(r#"{"id":"br-1","name":"main","default":false,"protected":true,"current_state":"archived"}"#);
         assert!(!new.is_default() && new.protected);
-        assert!(new.is_archived());
+        assert_eq!(new.current_state, BranchState::Archived);
         let nulls = read(
             r#"{"id":"br-1","name":null,"protected":null,"current_state":null,"parent_id":null,"expires_at":null}"#,
         );

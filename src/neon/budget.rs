@@ -15,7 +15,7 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// The time that a caller has: a deadline, and a token that ends it earlier.
 #[derive(Clone, Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     deadline: Instant,
     patience: Option<Duration>,
     cancel: CancellationToken,
@@ -23,7 +23,7 @@ pub struct Budget {
 
 /// Why the time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The deadline has passed.
     TimedOut,
     /// The caller gave up.
@@ -49,41 +49,41 @@ impl Ended {
 impl Budget {
     /// Until the deadline, or until the token is cancelled. An unavailable API is called again for all of that time, as an
     /// apply does.
-    pub fn new(deadline: Instant, cancel: CancellationToken) -> Self {
+    pub(crate) fn new(deadline: Instant, cancel: CancellationToken) -> Self {
         Self { deadline, patience: None, cancel }
     }
 
     /// That long from now, with a token that nobody cancels.
-    pub fn lasting(time: Duration) -> Self {
+    pub(crate) fn lasting(time: Duration) -> Self {
         Self::new(after(time), CancellationToken::new())
     }
 
     /// For a plan or a refresh: an API that is unavailable or unreachable is waited for 20 seconds in all, counted from the
     /// first failure in this process and not for each call.
     #[must_use]
-    pub fn planning(self) -> Self {
+    pub(crate) fn planning(self) -> Self {
         self.with_patience(PLAN_PATIENCE)
     }
 
     /// Waits only this long for an API that is unavailable or unreachable.
     #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
+    pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = Some(patience);
         self
     }
 
     /// When the time is over at the latest.
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// How much is left until the deadline.
-    pub fn remaining(&self) -> Duration {
+    pub(crate) fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Whether the time is over, and why.
-    pub fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<Ended> {
         if self.cancel.is_cancelled() {
             Some(Ended::Cancelled)
         } else if self.remaining().is_zero() {
@@ -94,7 +94,7 @@ impl Budget {
     }
 
     /// Waits for the end of the time.
-    pub async fn over(&self) -> Ended {
+    pub(crate) async fn over(&self) -> Ended {
         tokio::select! {
             () = self.cancel.cancelled() => Ended::Cancelled,
             () = tokio::time::sleep_until(self.deadline) => Ended::TimedOut,
@@ -102,7 +102,7 @@ impl Budget {
     }
 
     /// Runs the future unless the time is over first.
-    pub async fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
+    pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> Result<T, Ended> {
         if let Some(ended) = self.ended() {
             return Err(ended);
         }
@@ -114,7 +114,7 @@ impl Budget {
     }
 
     /// Waits that long.
-    pub async fn sleep(&self, time: Duration) -> Result<(), Ended> {
+    pub(crate) async fn sleep(&self, time: Duration) -> Result<(), Ended> {
         self.run(tokio::time::sleep(time)).await
     }
 

@@ -6,7 +6,6 @@ use super::branch::Branch;
 use super::budget::Budget;
 use super::connection_uri::ConnectionUri;
 use super::database::ApiDatabase;
-use super::endpoint::Endpoint;
 use super::error::Error;
 use super::ids::{BranchId, ProjectId};
 use super::project::Project;
@@ -48,9 +47,7 @@ pub(crate) struct Cache {
     pub(crate) projects: Answers<(), Arc<Project>>,
     pub(crate) default_branches: Answers<(), Arc<Branch>>,
     pub(crate) branches: Answers<BranchId, Arc<Branch>>,
-    pub(crate) endpoints: Answers<BranchId, Arc<Vec<Endpoint>>>,
     pub(crate) roles: Answers<BranchId, Arc<Vec<ApiRole>>>,
     pub(crate) databases: Answers<(BranchId, String), Arc<ApiDatabase>>,
-    pub(crate) all_databases: Answers<BranchId, Arc<Vec<ApiDatabase>>>,
     pub(crate) uris: Answers<(BranchId, String, String), Arc<ConnectionUri>>,
 }

@@ -36,7 +36,7 @@ pub(crate) struct Changes {
 /// was created before waiting, because the wait may fail or be cancelled.
 #[derive(Debug)]
 #[must_use = "the object is usable only when its operations have ended: wait for them"]
-pub struct Pending<T> {
+pub(crate) struct Pending<T> {
     value: T,
     operations: Vec<Operation>,
     changes: Changes,
@@ -45,22 +45,18 @@ pub struct Pending<T> {
 
 impl<T> Pending<T> {
     /// The object as the answer had it.
-    pub fn value(&self) -> &T {
+    pub(crate) fn value(&self) -> &T {
         &self.value
     }
 
     /// The operations as the answer had them. None is normal.
-    pub fn operations(&self) -> &[Operation] {
+    #[cfg(test)]
+    pub(crate) fn operations(&self) -> &[Operation] {
         &self.operations
     }
 
-    /// Another value with the same operations.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Pending<U> {
-        Pending { value: change(self.value), operations: self.operations, changes: self.changes, turn: self.turn }
-    }
-
     /// Waits until all operations have ended. Errors: `OperationFailed`, `TimedOut`, `Cancelled`, or those of a read.
-    pub async fn wait(self, budget: &Budget) -> Result<T, Error> {
+    pub(crate) async fn wait(self, budget: &Budget) -> Result<T, Error> {
         self.changes.wait_for(self.turn.project(), &self.operations, budget).await?;
         Ok(self.value)
     }

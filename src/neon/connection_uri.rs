@@ -20,7 +20,7 @@ const LONGEST_LABEL: usize = 63;
 
 /// The parts of `postgresql://ROLE:PASSWORD@HOST[:PORT]/DATABASE?…`, unescaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectionUri {
+pub(crate) struct ConnectionUri {
     /// A DNS name or an IP address, an IPv6 address without brackets. The caller refuses a pooled host.
     pub host: String,
     /// 5432 where the URI names none.
@@ -39,12 +39,12 @@ struct Given {
 }
 
 /// Whether a host is the pooler's. `PgBouncer` in transaction mode cannot replicate and does not keep session settings.
-pub fn is_pooler_host(host: &str) -> bool {
+pub(crate) fn is_pooler_host(host: &str) -> bool {
     host.split('.').next().is_some_and(|label| label.ends_with("-pooler"))
 }
 
 /// The host as it is written in a URI: an IPv6 address in brackets (RFC 3986, section 3.2.2).
-pub fn host_in_uri(host: &str) -> Cow<'_, str> {
+pub(crate) fn host_in_uri(host: &str) -> Cow<'_, str> {
     if host.parse::<Ipv6Addr>().is_ok() { Cow::Owned(format!("[{host}]")) } else { Cow::Borrowed(host) }
 }
 

@@ -7,7 +7,7 @@ use super::request::{Method, Path, Request, json};
 
 /// A database as the API knows it (`Database` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct ApiDatabase {
+pub(crate) struct ApiDatabase {
     /// Its identity: it stays when the database is renamed. The lowest is that of the branch's first database.
     pub id: i64,
     /// Unique in the branch.

@@ -8,7 +8,7 @@ use super::request::{Method, Path, Request, json, or_default};
 
 /// An endpoint (`Endpoint` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// The first label of its host.
     pub id: EndpointId,
     /// The direct host. It cannot be composed from the id, because it may carry a label of its region's cell.
@@ -30,7 +30,7 @@ pub struct Endpoint {
 /// Whether an endpoint accepts writes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum EndpointKind {
+pub(crate) enum EndpointKind {
     /// The primary: publications and slots live here.
     ReadWrite,
     /// A read replica.
@@ -52,7 +52,7 @@ impl From<String> for EndpointKind {
 /// What an endpoint is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum EndpointState {
+pub(crate) enum EndpointState {
     /// Being created.
     #[default]
     Init,
@@ -106,42 +106,6 @@ pub(crate) fn restart(project: &ProjectId, endpoint: &EndpointId) -> Request<Cha
     changed(project, endpoint, "restart")
 }
 
-/// The compute of a branch on which publications and slots live, or why there is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Compute {
-    /// The read-write endpoint. It may be asleep: a connection wakes it.
-    Enabled(Endpoint),
-    /// The read-write endpoint is disabled: no connection wakes it.
-    Disabled(Endpoint),
-    /// The branch has no read-write endpoint.
-    Missing {
-        /// How many read-only endpoints it has.
-        read_only: usize,
-    },
-}
-
-impl Compute {
-    /// Picks the compute from the endpoints of a branch.
-    pub fn of(endpoints: Vec<Endpoint>) -> Self {
-        let read_only = endpoints.iter().filter(|it| it.kind == EndpointKind::ReadOnly).count();
-        match endpoints.into_iter().find(|it| it.kind == EndpointKind::ReadWrite) {
-            Some(endpoint) if endpoint.disabled => Self::Disabled(endpoint),
-            Some(endpoint) => Self::Enabled(endpoint),
-            None => Self::Missing { read_only },
-        }
-    }
-
-    /// Why no connection can be opened, as a sentence without a final period; `None` if one can.
-    pub fn why_unusable(&self, branch: &BranchId) -> Option<String> {
-        match self {
-            Self::Enabled(_) => None,
-            Self::Disabled(endpoint) => Some(format!("the compute `{}` of branch `{branch}` is disabled", endpoint.id)),
-            Self::Missing { read_only: 0 } => Some(format!("branch `{branch}` has no compute")),
-            Self::Missing { .. } => Some(format!("branch `{branch}` has no read-write compute, only read replicas")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,28 +130,5 @@ mod tests {
         assert_eq!(read.kind, EndpointKind::ReadWrite);
         assert_eq!(read.current_state, EndpointState::Other("hibernating".to_owned()));
         assert!(read.disabled);
-    }
-
-    #[test]
-    fn the_compute_is_the_read_write_endpoint_wherever_it_stands() {
-        let endpoint = |id: &str, kind: &str, disabled: bool| -> Endpoint {
-            let text =
-                format!(r#"{{"id":"{id}","branch_id":"br-1","type":"{kind}","disabled":{disabled},"host":null}}"#);
-            serde_json::from_str(&text).expect("an endpoint")
-        };
-        let branch = BranchId::parse("br-1").expect("legal");
-        let replica = endpoint("ep-r", "read_only", false);
-        let why = |endpoints: Vec<Endpoint>| Compute::of(endpoints).why_unusable(&branch);
-        assert_eq!(
-            Compute::of(vec![replica.clone(), endpoint("ep-w", "read_write", false)]),
-            Compute::Enabled(endpoint("ep-w", "read_write", false))
-        );
-        assert_eq!(why(vec![endpoint("ep-w", "read_write", false)]), None);
-        assert_eq!(
-            why(vec![replica.clone(), endpoint("ep-w", "read_write", true)]).as_deref(),
-            Some("the compute `ep-w` of branch `br-1` is disabled")
-        );
-        assert_eq!(why(vec![]).as_deref(), Some("branch `br-1` has no compute"));
-        assert_eq!(why(vec![replica]).as_deref(), Some("branch `br-1` has no read-write compute, only read replicas"));
     }
 }

@@ -10,7 +10,7 @@ use crate::single_flight::Failure;
 
 /// How a call ended. Decided by HTTP status and by the types of errors, never by their text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// 404 or 410 in Neon's own form: the object or its container is absent, or the key may not see it.
     NotFound,
     /// 401: the key is wrong, revoked or missing.
@@ -52,14 +52,14 @@ pub enum Kind {
 
 impl Kind {
     /// Whether every further call of this process fails in the same way, because only a changed setting helps.
-    pub fn is_lasting(self) -> bool {
+    pub(crate) fn is_lasting(self) -> bool {
         matches!(self, Self::Unauthorized | Self::UntrustedServer | Self::UnknownHost | Self::ProxyRefused)
     }
 }
 
 /// A failed call to Neon's API. Cheap to clone, because those who wait for one load share its error.
 #[derive(Clone)]
-pub struct Error(Arc<Parts>);
+pub(crate) struct Error(Arc<Parts>);
 
 #[derive(Clone, Debug)]
 struct Parts {
@@ -147,27 +147,29 @@ impl Error {
     }
 
     /// What to match on.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.0.kind
     }
 
     /// The HTTP status, if there was an answer.
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         self.0.status
     }
 
     /// The id of the request, for Neon's support.
-    pub fn request_id(&self) -> Option<&str> {
+    #[cfg(test)]
+    pub(crate) fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
     /// The API's own code; often absent.
-    pub fn code(&self) -> Option<&str> {
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
     /// What the API answered, or what happened to the call.
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         &self.0.message
     }
 
@@ -177,18 +179,19 @@ impl Error {
     }
 
     /// How often the call was sent.
-    pub fn tries(&self) -> u32 {
+    #[cfg(test)]
+    pub(crate) fn tries(&self) -> u32 {
         self.0.tries
     }
 
     /// Whether the object or its container is absent, or not visible to the key.
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         self.kind() == Kind::NotFound
     }
 }
 
 /// Absence is an answer to a read: `NotFound` becomes `None`. The object is gone only if its container answers.
-pub fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(crate) fn found<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_not_found() => Ok(None),

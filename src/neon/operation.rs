@@ -19,7 +19,7 @@ pub(crate) type Changed<T> = (T, Vec<Operation>);
 /// Where an operation stands. A value that this provider does not know counts as pending.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum OperationStatus {
+pub(crate) enum OperationStatus {
     /// Waits to be started.
     Scheduling,
     /// Runs.
@@ -58,7 +58,7 @@ impl From<String> for OperationStatus {
 
 impl OperationStatus {
     /// As the API writes it.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Scheduling => "scheduling",
             Self::Running => "running",
@@ -75,7 +75,7 @@ impl OperationStatus {
 
 /// One operation (`Operation` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// For Neon's support and console.
     pub id: OperationId,
     /// What it does, such as `apply_config`. A text, because the list grows.

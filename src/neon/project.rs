@@ -1,6 +1,6 @@
 //! Projects: what is read of one, and the two settings that are changed.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::ids::ProjectId;
@@ -9,7 +9,7 @@ use super::request::{self, Method, Path, Request, or_default};
 
 /// A project (`Project` of Neon's API document), without the fields that are not used.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Project {
+pub(crate) struct Project {
     /// Stays when the project is renamed.
     pub id: ProjectId,
     /// For messages.
@@ -33,35 +33,17 @@ pub struct Project {
 struct ProjectSettings {
     #[serde(default)]
     enable_logical_replication: Option<bool>,
-    #[serde(default)]
-    allowed_ips: Option<AllowedIps>,
-}
-
-/// The addresses that may connect to the project. An empty list admits everyone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub struct AllowedIps {
-    /// Addresses, ranges `a-b` and CIDR blocks as the API has them, not checked here.
-    #[serde(default, deserialize_with = "or_default")]
-    pub ips: Vec<String>,
-    /// Whether branches that are not protected admit everyone.
-    #[serde(default, deserialize_with = "or_default")]
-    pub protected_branches_only: bool,
 }
 
 impl Project {
     /// Whether `wal_level` is set to `logical` for the computes of the project. A compute that has not restarted since then
     /// still has the old value.
-    pub fn logical_replication(&self) -> bool {
+    pub(crate) fn logical_replication(&self) -> bool {
         self.settings.as_ref().and_then(|settings| settings.enable_logical_replication) == Some(true)
     }
 
-    /// The addresses that may connect; the default where the API names none.
-    pub fn allowed_ips(&self) -> AllowedIps {
-        self.settings.as_ref().and_then(|settings| settings.allowed_ips.clone()).unwrap_or_default()
-    }
-
     /// Whether passwords can be read back.
-    pub fn stores_passwords(&self) -> bool {
+    pub(crate) fn stores_passwords(&self) -> bool {
         self.store_passwords != Some(false)
     }
 }
@@ -69,7 +51,7 @@ impl Project {
 /// What a key may do in a project. The names changed in 2026, and both are read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
-pub enum Permission {
+pub(crate) enum Permission {
     /// Reads only.
     Viewer,
     /// Reads and changes.
@@ -82,7 +64,7 @@ pub enum Permission {
 
 impl Permission {
     /// Whether changes are worth an attempt. An unknown value is no reason to refuse.
-    pub fn may_change(&self) -> bool {
+    pub(crate) fn may_change(&self) -> bool {
         *self != Self::Viewer
     }
 }
@@ -100,9 +82,6 @@ impl From<String> for Permission {
 
 /// What enabling logical replication causes: every active compute is suspended, and starts again when it is needed.
 pub(crate) const ENABLING: &[&str] = &["suspend_compute", "apply_config", "start_compute"];
-
-/// What a new list of addresses causes.
-pub(crate) const ALLOWING: &[&str] = &["apply_config"];
 
 #[derive(Deserialize)]
 struct Answer {
@@ -130,11 +109,6 @@ pub(crate) fn enable_logical_replication(project: &ProjectId) -> Request<Changed
     change(project, &json!({ "enable_logical_replication": true }))
 }
 
-/// The list is replaced as a whole, so both fields are sent.
-pub(crate) fn allow_ips(project: &ProjectId, allowed: &AllowedIps) -> Request<Changed<Project>> {
-    change(project, &json!({ "allowed_ips": allowed }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,11 +123,6 @@ mod tests {
         assert_eq!(
             format!("{:?}", enable_logical_replication(&id())),
             r#"PATCH /projects/p-1 {"project":{"settings":{"enable_logical_replication":true}}}"#
-        );
-        let allowed = AllowedIps { ips: vec!["192.0.2.0/24".to_owned()], protected_branches_only: false };
-        assert_eq!(
-            format!("{:?}", allow_ips(&id(), &allowed)),
-            r#"PATCH /projects/p-1 {"project":{"settings":{"allowed_ips":{"ips":["192.0.2.0/24"],"protected_branches_only":false}}}}"#
         );
     }
 
@@ -178,17 +147,6 @@ mod tests {
         ] {
             assert_eq!(Permission::from(text.to_owned()), permission);
             assert_eq!(permission.may_change(), may_change, "{text}");
-        }
-        let listed =
-            read(r#"{"id":"p-1","settings":{"allowed_ips":{"ips":["a","b"],"protected_branches_only":true}}}"#);
-        assert_eq!(listed.allowed_ips().ips, ["a", "b"]);
-        assert!(listed.allowed_ips().protected_branches_only);
-        for open in [
-            r#"{"id":"p-1"}"#,
-            r#"{"id":"p-1","settings":{"allowed_ips":null}}"#,
-            r#"{"id":"p-1","name":null,"settings":{"allowed_ips":{"ips":null}}}"#,
-        ] {
-            assert_eq!(read(open).allowed_ips(), AllowedIps::default(), "{open}");
         }
         assert!(!read(r#"{"id":"p-1","settings":null,"effective_project_permission":null}"#).logical_replication());
     }

@@ -14,7 +14,7 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 
 /// The methods that the API uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub(crate) enum Method {
     /// Reads. Safe to send again.
     Get,
     /// Creates an object or starts an action.
@@ -27,7 +27,7 @@ pub enum Method {
 
 impl Method {
     /// Whether a call may change something, so that a lost answer leaves its effect unknown.
-    pub fn changes(self) -> bool {
+    pub(crate) fn changes(self) -> bool {
         self != Self::Get
     }
 }
@@ -111,7 +111,7 @@ pub(crate) struct Answer<'a> {
 pub(crate) struct Unreadable(pub(crate) String);
 
 /// One call. `T` is what its answer says.
-pub struct Request<T> {
+pub(crate) struct Request<T> {
     pub(crate) method: Method,
     pub(crate) path: String,
     /// Method and path with `{}` in place of ids and names.

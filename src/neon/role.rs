@@ -10,7 +10,7 @@ use crate::secret::Secret;
 
 /// A role as the API knows it (`Role` of Neon's API document).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct ApiRole {
+pub(crate) struct ApiRole {
     /// Unique in the branch. The API cannot rename a role.
     pub name: String,
     /// Only in the answers to create and reset, and not after a lost answer.

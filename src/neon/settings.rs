@@ -7,11 +7,11 @@ use super::error::{Error, Kind};
 use crate::secret::Secret;
 
 /// Neon's public API.
-pub const DEFAULT_BASE_URL: &str = "https://console.neon.tech/api/v2";
+pub(crate) const DEFAULT_BASE_URL: &str = "https://console.neon.tech/api/v2";
 
 /// What a client is built from.
 #[derive(Debug)]
-pub struct ApiSettings {
+pub(crate) struct ApiSettings {
     /// With its `/api/v2`. `https`, or `http` on a loopback address. A slash at the end is ignored.
     pub base_url: String,
     /// Personal, organization or project-scoped.

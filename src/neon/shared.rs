@@ -8,61 +8,44 @@ use super::budget::Budget;
 use super::client::Client;
 use super::connection_uri::ConnectionUri;
 use super::database::ApiDatabase;
-use super::endpoint::{Compute, Endpoint};
 use super::error::Error;
 use super::ids::{BranchId, ProjectId};
-use super::project::{Permission, Project};
+use super::project::Project;
 use super::role::ApiRole;
 
 /// Answers that may be shared. Create, update and delete call the client itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Shared<'a>(&'a Client);
+pub(crate) struct Shared<'a>(&'a Client);
 
 impl Client {
     /// Answers that may be shared.
-    pub fn shared(&self) -> Shared<'_> {
+    pub(crate) fn shared(&self) -> Shared<'_> {
         Shared(self)
-    }
-
-    /// What this key may do in the project; `None` if the API does not say. For a check before the first change.
-    pub async fn permission(&self, project: &ProjectId, budget: &Budget) -> Result<Option<Permission>, Error> {
-        Ok(self.shared().project(project, budget).await?.effective_project_permission.clone())
     }
 }
 
 impl Shared<'_> {
     /// The project.
-    pub async fn project(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Project>, Error> {
+    pub(crate) async fn project(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Project>, Error> {
         let load = || async { self.0.get_project(project, budget).await.map(Arc::new) };
         self.0.cache().projects.get(self.0.now(project), (), budget, load).await
     }
 
     /// The project's default branch.
-    pub async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Branch>, Error> {
+    pub(crate) async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Branch>, Error> {
         let load = || async { self.0.default_branch(project, budget).await.map(Arc::new) };
         self.0.cache().default_branches.get(self.0.now(project), (), budget, load).await
     }
 
     /// A branch.
-    pub async fn branch(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<Arc<Branch>, Error> {
-        let load = || async { self.0.get_branch(project, branch, budget).await.map(Arc::new) };
-        self.0.cache().branches.get(self.0.now(project), branch.clone(), budget, load).await
-    }
-
-    /// The endpoints of a branch.
-    pub async fn endpoints(
+    pub(crate) async fn branch(
         &self,
         project: &ProjectId,
         branch: &BranchId,
         budget: &Budget,
-    ) -> Result<Arc<Vec<Endpoint>>, Error> {
-        let load = || async { self.0.list_endpoints(project, branch, budget).await.map(Arc::new) };
-        self.0.cache().endpoints.get(self.0.now(project), branch.clone(), budget, load).await
-    }
-
-    /// The read-write compute of a branch, or why there is none that can be used.
-    pub async fn compute(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<Compute, Error> {
-        Ok(Compute::of(self.endpoints(project, branch, budget).await?.to_vec()))
+    ) -> Result<Arc<Branch>, Error> {
+        let load = || async { self.0.get_branch(project, branch, budget).await.map(Arc::new) };
+        self.0.cache().branches.get(self.0.now(project), branch.clone(), budget, load).await
     }
 
     /// All roles of a branch by name, Neon's own included.
@@ -77,7 +60,7 @@ impl Shared<'_> {
     }
 
     /// A role, from one list of all roles of the branch. `None` means gone, because the branch was read.
-    pub async fn role(
+    pub(crate) async fn role(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -89,7 +72,7 @@ impl Shared<'_> {
     }
 
     /// A database.
-    pub async fn database(
+    pub(crate) async fn database(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -101,19 +84,8 @@ impl Shared<'_> {
         self.0.cache().databases.get(self.0.now(project), key, budget, load).await
     }
 
-    /// All databases of a branch, oldest first. One that was renamed keeps its `id`.
-    pub async fn databases(
-        &self,
-        project: &ProjectId,
-        branch: &BranchId,
-        budget: &Budget,
-    ) -> Result<Arc<Vec<ApiDatabase>>, Error> {
-        let load = || async { self.0.list_databases(project, branch, budget).await.map(Arc::new) };
-        self.0.cache().all_databases.get(self.0.now(project), branch.clone(), budget, load).await
-    }
-
     /// Host, port and password of a role for a database.
-    pub async fn connection_uri(
+    pub(crate) async fn connection_uri(
         &self,
         project: &ProjectId,
         branch: &BranchId,

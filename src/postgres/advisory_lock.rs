@@ -11,7 +11,7 @@ use crate::sql;
 pub(super) const CLASS: u32 = 0x6e72_6570;
 
 /// Takes the lock of the connected database until the end of the transaction. First statement of a transaction that grants; with
-/// [`Locks::Short`](super::transaction::Locks::Short) it fails with `LockNotAvailable` after 3 s.
+/// [`Locks::Short`](super::attempt::Locks::Short) it fails with `LockNotAvailable` after 3 s.
 pub fn take() -> Vec<Statement> {
     vec![sql!(
         "SELECT pg_advisory_xact_lock({}, oid::int8::bit(32)::int4) FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",

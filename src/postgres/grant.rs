@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::{DatabaseName, RoleName, SchemaName, TableName};
 use super::privilege::{Grantors, Holdings, TablePrivilege};
-use super::sql::Statement;
 use super::table::Tables;
-use crate::sql;
 
 /// Neon's own owner of things; its default privileges are left alone.
 pub const CLOUD_ADMIN: &str = "cloud_admin";

@@ -5,14 +5,17 @@
 
 pub mod acl;
 pub mod advisory_lock;
+mod attempt;
 mod authentication;
 pub mod blocker;
 mod connecting;
 pub mod connection;
 pub mod database;
 pub mod error;
+mod error_kind;
 pub mod grant;
 pub mod identity;
+mod key_columns;
 pub mod marks;
 pub mod membership;
 pub mod names;
@@ -25,6 +28,7 @@ pub mod readiness;
 pub mod replica_identity;
 mod replication;
 pub mod role;
+pub mod role_change;
 pub mod row;
 pub mod savepoint;
 pub mod session;
@@ -39,6 +43,7 @@ pub mod transaction;
 pub mod version;
 pub mod walsender;
 
+pub use attempt::Locks;
 pub use connection::{Address, Connection, Notice, Passwords};
 pub use error::{Error, Kind, Result};
 pub use names::{
@@ -50,5 +55,5 @@ pub use row::{Param, Row};
 pub use session::Session;
 pub use sql::Statement;
 pub use tls::{RootCertificates, Roots, Tls};
-pub use transaction::{Locks, Stop, Tx};
+pub use transaction::{Stop, Tx};
 pub use version::ServerVersion;

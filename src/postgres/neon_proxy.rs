@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::error::Kind;
+use super::error_kind::Kind;
 
 /// For how long the proxy may repeat an answer of the control plane after the endpoint has changed: it keeps them for 30 s.
 pub const ENDPOINT_CACHE: Duration = Duration::from_secs(35);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::connection::Connection;
 use super::error::Result;
 use super::identity::PublishedAs;
-use super::names::{ColumnName, PublicationName, RoleName};
+use super::names::{ColumnName, PublicationName, RoleName, TableName};
 use super::publication::{GeneratedColumns, Operation};
 use super::row::{Param, Row};
 
@@ -31,14 +31,17 @@ macro_rules! publishers {
     ($schemas:literal, $generated:literal, $columns:literal, $filter:literal, $filter_columns:literal) => {
         concat!(
             "
-WITH t AS (SELECT unnest($1::oid[]) AS relid),
+WITH t AS (SELECT unnest($1::oid[]) AS relid
+           UNION SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = $2 AND c.relname = $3 AND c.relkind = 'r'),
      up AS (SELECT relid, relid AS listed, 1::int8 AS level FROM t
             UNION SELECT t.relid, a.listed::oid, a.level FROM t, pg_partition_ancestors(t.relid) WITH ORDINALITY AS a(listed, level)),
      hit AS (SELECT up.relid, p.oid AS pubid, (array_agg(up.listed ORDER BY up.level DESC))[1] AS top
              FROM up JOIN pg_class c ON c.oid = up.listed CROSS JOIN pg_publication p
-             WHERE p.puballtables OR EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = up.listed)",
+             WHERE ($4::text IS NULL OR p.pubname = $4)
+               AND (p.puballtables OR EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = up.listed)",
             $schemas,
-            "
+            ")
              GROUP BY up.relid, p.oid)
 SELECT h.relid, p.oid, p.pubname::text AS name, pg_get_userbyid(p.pubowner)::text AS owner, p.pubinsert, p.pubupdate, p.pubdelete,
        p.pubtruncate, ",
@@ -74,8 +77,26 @@ const READ_15: &str = publishers!("'n'");
 const READ_18: &str = publishers!("p.pubgencols::text");
 
 /// Publications that send changes of the tables of these oids: listed, by schema, as partitions, or with all tables. A table that no
-/// publication sends has no entry.
-pub async fn read(connection: &Connection, tables: &BTreeSet<u32>) -> Result<BTreeMap<u32, Vec<Publisher>>> {
+/// publication sends has no entry. `only` looks at one publication.
+pub async fn read(
+    connection: &Connection,
+    tables: &BTreeSet<u32>,
+    only: Option<&PublicationName>,
+) -> Result<BTreeMap<u32, Vec<Publisher>>> {
+    fetch(connection, tables, None, only).await
+}
+
+/// The same for one ordinary table by its name, so that its oid need not be read first.
+pub async fn read_named(connection: &Connection, table: &TableName) -> Result<Vec<Publisher>> {
+    Ok(fetch(connection, &BTreeSet::new(), Some(table), None).await?.into_values().flatten().collect())
+}
+
+async fn fetch(
+    connection: &Connection,
+    tables: &BTreeSet<u32>,
+    named: Option<&TableName>,
+    only: Option<&PublicationName>,
+) -> Result<BTreeMap<u32, Vec<Publisher>>> {
     let query = if connection.version().has_published_generated_columns() {
         READ_18
     } else if connection.version().has_publication_filters() {
@@ -84,8 +105,14 @@ pub async fn read(connection: &Connection, tables: &BTreeSet<u32>) -> Result<BTr
         READ_14
     };
     let tables: Vec<u32> = tables.iter().copied().collect();
+    let params = [
+        Param::Oids(&tables),
+        Param::OptionalText(named.map(|it| it.schema.as_str())),
+        Param::OptionalText(named.map(TableName::name)),
+        Param::OptionalText(only.map(PublicationName::as_str)),
+    ];
     let mut found: BTreeMap<u32, Vec<Publisher>> = BTreeMap::new();
-    for row in &connection.fetch(query, &[Param::Oids(&tables)]).await? {
+    for row in &connection.fetch(query, &params).await? {
         found.entry(row.get("relid")?).or_default().push(from_row(row)?);
     }
     Ok(found)

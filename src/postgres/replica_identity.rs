@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Connection;
 use super::error::{Error, Kind, Result};
+use super::key_columns::key_columns;
 use super::names::{ColumnName, IndexName, TableName};
 use super::row::Param;
 use super::sql::Statement;
-use super::table::key_columns;
 use crate::sql;
 
 /// The four modes (`pg_class.relreplident`).
@@ -120,14 +120,14 @@ SELECT ",
        0 = ANY (i.indkey) AS expressions,
        NOT EXISTS (SELECT FROM generate_series(0, i.indnkeyatts - 1) AS k
                    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k] WHERE NOT a.attnotnull) AS not_null
-FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
-WHERE i.indrelid = $1
+FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2
 ORDER BY ic.relname"
 );
 
-/// Indexes of the table of that oid.
-pub async fn indexes(connection: &Connection, table: u32) -> Result<BTreeMap<IndexName, Index>> {
-    let rows = connection.fetch(INDEXES, &[Param::Oid(table)]).await?;
+/// Indexes of a table.
+pub async fn indexes(connection: &Connection, table: &TableName) -> Result<BTreeMap<IndexName, Index>> {
+    let rows = connection.fetch(INDEXES, &[Param::Text(table.schema.as_str()), Param::Text(table.name())]).await?;
     rows.iter()
         .map(|row| {
             let index = Index {

@@ -1,22 +1,32 @@
 //! Statements of a transaction that may fail without ending it.
 
+use futures_util::future::{join, join3};
+
 use super::connection::Connection;
 use super::error::{Error, Kind, Result};
 use super::sql::Statement;
 
-/// Runs statements behind a savepoint. What failed is undone, and returned as the inner error, if `is_tolerable`; the
-/// transaction goes on as it was before.
-pub async fn run(
+/// Runs statements behind a savepoint and then a read, in one round trip. What failed is undone, and returned as the inner error, if
+/// `is_tolerable`; the transaction goes on as it was before.
+pub async fn run_and<T>(
     connection: &Connection,
     statements: &[Statement],
     is_tolerable: impl Fn(&Error) -> bool,
-) -> Result<std::result::Result<(), Error>> {
-    // Sent together: a failed SAVEPOINT fails what follows it.
-    let (begun, done) =
-        futures_util::future::join(connection.command("SAVEPOINT neonrep"), connection.run(statements)).await;
+    read: impl Future<Output = Result<T>>,
+) -> Result<std::result::Result<T, Error>> {
+    // Sent together: a failed SAVEPOINT fails what follows it, and a failed statement the RELEASE and the read.
+    let (begun, done, (released, read)) = join3(
+        connection.command("SAVEPOINT neonrep"),
+        connection.run(statements),
+        join(connection.command("RELEASE SAVEPOINT neonrep"), read),
+    )
+    .await;
     begun?;
     match done {
-        Ok(_) => connection.command("RELEASE SAVEPOINT neonrep").await.map(Ok),
+        Ok(_) => {
+            released?;
+            read.map(Ok)
+        }
         Err(error) if is_tolerable(&error) => {
             connection.take_error();
             connection.command("ROLLBACK TO SAVEPOINT neonrep; RELEASE SAVEPOINT neonrep").await?;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use futures_util::future::join;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::attempt::{Attempt, Locks, begin, finish, passed, roll_back};
 use super::blocker;
 use super::connection::{Address, Canceller, Connection};
 use super::error::{Error, Kind, Result};
 use super::pool::{Permit, Pool, Usage};
 use super::sql::Statement;
-use super::transaction::{Locks, begin, finish, roll_back};
 
 /// How long to look for who holds a lock.
 const LOOK: Duration = Duration::from_secs(2);
@@ -25,13 +25,6 @@ pub struct Session {
     permit: Permit,
     connection: Option<Arc<Connection>>,
     deadline: Instant,
-}
-
-/// How an attempt ended.
-pub(super) enum Attempt<T> {
-    Done(T),
-    Failed(Error),
-    CommitUnknown(Error),
 }
 
 impl Pool {
@@ -127,7 +120,7 @@ impl Session {
         Ok((connection, guard))
     }
 
-    /// What an attempt comes to; `None`: it is to be made again, after the pause that was waited here.
+    /// What an attempt comes to; `None`: it is to be repeated, after the pause that was waited here.
     pub(super) async fn after<T>(
         &mut self,
         (connection, guard): (Arc<Connection>, InUse),
@@ -263,17 +256,6 @@ where
             roll_back(connection, &error).await;
             Attempt::Failed(error)
         }
-    }
-}
-
-pub(super) fn passed(what: &str) -> Error {
-    Error::new(Kind::Timeout, format!("the time for this {what} has passed"))
-}
-
-impl Kind {
-    /// The connection is gone, or something may still be running on it.
-    pub(super) fn leaves_it_unknown(self) -> bool {
-        matches!(self, Self::ConnectionLost | Self::CommitUnknown | Self::Timeout)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::connection::Connection;
 use super::error::{Error, Kind as ErrorKind, Result};
 use super::identity::{Generated, Identity, TableFacts};
+use super::key_columns::key_columns;
 use super::names::{ColumnName, IndexName, RoleName, SchemaName, TableName};
 use super::replica_identity::Mode;
 use super::row::{Param, Row};
@@ -184,15 +185,6 @@ impl FromIterator<Table> for Tables {
         Self { by_name, by_oid }
     }
 }
-
-/// Names of the key columns of the index `i`.
-macro_rules! key_columns {
-    () => {
-        "ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS at
-               JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[at])"
-    };
-}
-pub(super) use key_columns;
 
 macro_rules! select_tables {
     ($with:literal, $which:literal) => {

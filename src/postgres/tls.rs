@@ -74,7 +74,7 @@ pub fn read_root_certificates(path: &Path) -> Result<RootCertificates> {
         Error::new(Kind::Config, format!("cannot read root certificates from `{}`: {why}", path.display()))
     };
     let read = || -> std::io::Result<std::result::Result<Vec<u8>, &'static str>> {
-        // Looked at before it is opened: to open a pipe may wait for ever.
+        // Looked at before it is opened: to open a pipe may wait without end.
         if !std::fs::metadata(path)?.is_file() {
             return Ok(Err("it is not a regular file"));
         }

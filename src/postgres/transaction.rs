@@ -8,27 +8,15 @@ use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::join;
 use tokio::time::{Instant, timeout_at};
 
+use super::attempt::{Attempt, Locks, begin, finish, passed, roll_back};
 use super::connection::{Connection, Notice};
 use super::error::{Error, Kind, Result};
-use super::session::{Attempt, Attempts, Session, passed};
+use super::session::{Attempts, Session};
 use super::sql::Statement;
-
-/// How a transaction waits for locks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locks {
-    /// 3 s at a time, then the transaction is rolled back and run again, until the deadline: application queries do not pile up
-    /// behind our request for a lock.
-    Short,
-    /// Until the deadline.
-    Patient,
-}
-
-const SHORT: Duration = Duration::from_secs(3);
 
 /// Why the work of a transaction ends without COMMIT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,42 +225,9 @@ where
     }
 }
 
-/// With an unknown state the connection is closed, which rolls back too.
-pub(super) async fn roll_back(connection: &Connection, after: &Error) {
-    if after.kind().leaves_it_unknown() {
-        return;
-    }
-    if let Err(lost) = finish(connection, "ROLLBACK").await {
-        tracing::debug!(error = %lost, "rollback failed");
-    }
-}
-
-pub(super) async fn finish(connection: &Connection, command: &str) -> Result<()> {
-    let done = connection.command(command).await;
-    connection.take_error();
-    done
-}
-
-pub(super) fn begin(begin: &str, deadline: Instant, locks: Locks) -> String {
-    let statement = deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 86_400_000);
-    let lock = match locks {
-        Locks::Short => SHORT.as_millis(),
-        Locks::Patient => 0,
-    };
-    format!("{begin}; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn begin_bounds_statements_by_the_deadline() {
-        let soon = begin("BEGIN", Instant::now(), Locks::Short);
-        assert_eq!(soon, "BEGIN; SET LOCAL statement_timeout = 1; SET LOCAL lock_timeout = 3000");
-        let never = begin("BEGIN", Instant::now() + Duration::from_secs(1_000_000), Locks::Patient);
-        assert_eq!(never, "BEGIN; SET LOCAL statement_timeout = 86400000; SET LOCAL lock_timeout = 0");
-    }
 
     #[test]
     fn a_refusal_is_told_from_an_error() {

@@ -57,6 +57,9 @@ pub(crate) enum Error {
     /// An object of a server that is reached directly, with a provider for Neon.
     #[error("the provider has no `sql` block, and this is an object of a server that is reached directly")]
     NotDirect,
+    /// The server of the provider's `sql` block rejects a password that the configuration gives.
+    #[error("{source}")]
+    LoginRejected { role: String, source: postgres::Error },
     /// What the API said.
     #[error("{0}")]
     Neon(#[from] neon::Error),
@@ -92,7 +95,7 @@ impl Error {
     /// or the server rejects it.
     pub(super) fn is_of_the_login(&self) -> bool {
         match self {
-            Self::NoPassword { .. } => true,
+            Self::NoPassword { .. } | Self::LoginRejected { .. } => true,
             Self::Neon(error) => matches!(error.kind(), neon::Kind::NotFound | neon::Kind::PasswordsNotStored),
             Self::Postgres(error) => error.kind() == postgres::Kind::AuthFailed,
             _ => false,
@@ -107,7 +110,7 @@ impl Error {
     /// The kind of a server's refusal.
     pub(crate) fn postgres_kind(&self) -> Option<postgres::Kind> {
         match self {
-            Self::Postgres(error) => Some(error.kind()),
+            Self::Postgres(error) | Self::LoginRejected { source: error, .. } => Some(error.kind()),
             _ => None,
         }
     }

@@ -361,6 +361,9 @@ impl Target {
                 {
                     neon.forget(project);
                 }
+                if error.kind() == postgres::Kind::AuthFailed && self.is_direct() {
+                    return Err(Error::LoginRejected { role: address.user.to_string(), source: error });
+                }
                 if error.kind() == postgres::Kind::UndefinedDatabase && self.is_direct() {
                     return Err(Error::Gone { container: Container::Database, what: database.to_string() });
                 }

@@ -4,11 +4,14 @@
 //! and attribute sentences do not repeat them.
 
 mod function;
+mod markdown;
 
 pub use function::{FunctionPage, function_page};
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+
+use markdown::{fenced, plain_summary, title_case};
 
 use crate::schema::{Attribute, Kind, Nesting, Role, Rule, Schema, describe};
 use crate::value::types::Type;
@@ -81,30 +84,6 @@ fn front_matter(page: &Page<'_>) -> String {
 fn provider_front_matter(page: &Page<'_>) -> String {
     let description = plain_summary(page.schema.prose);
     format!("---\npage_title: \"Provider: {}\"\ndescription: |-\n  {description}\n---\n", page.provider)
-}
-
-/// The first paragraph of Markdown in one line of plain text.
-fn plain_summary(prose: &str) -> String {
-    let paragraph = prose.trim().split("\n\n").next().unwrap_or_default();
-    let mut plain = String::new();
-    let mut rest = paragraph;
-    while let Some(open) = rest.find('[') {
-        // A link keeps its text: `[text](address)`.
-        let link = rest[open..].find("](").map(|it| open + it).and_then(|middle| {
-            let close = rest[middle..].find(')')? + middle;
-            Some((middle, close))
-        });
-        let Some((middle, close)) = link else { break };
-        plain.push_str(&rest[..open]);
-        plain.push_str(&rest[open + 1..middle]);
-        rest = &rest[close + 1..];
-    }
-    plain.push_str(rest);
-    plain.replace(['`', '*'], "").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn fenced(language: &str, code: &str) -> String {
-    format!("```{language}\n{}\n```\n", code.trim_end())
 }
 
 fn import(page: &Page<'_>) -> String {
@@ -231,16 +210,6 @@ fn type_name(attribute: &Attribute) -> String {
         Kind::Nested(Nesting::Set, _) => "Attributes Set".into(),
         Kind::Nested(Nesting::Map, _) => "Attributes Map".into(),
     }
-}
-
-/// `set of string` → `Set of String`; a bool is a `Boolean` on such pages.
-fn title_case(name: &str) -> String {
-    let word = |word: &str| match word {
-        "of" => "of".to_owned(),
-        "bool" => "Boolean".to_owned(),
-        other => other.chars().take(1).flat_map(char::to_uppercase).chain(other.chars().skip(1)).collect(),
-    };
-    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ resource "neonrep_publication" "databricks" {
   tables = [
     { name = "customers" }, # has a primary key
     { schema = "sales", name = "orders" },
-    # Has none: its identity is set before it is published, and given back after.
+    # Has no key: Terraform sets its replica identity before it publishes the table, and restores it afterwards.
     { name = "events", replica_identity_id = neonrep_replica_identity.events.id },
   ]
 }
 
-# Each table of the database, also those made later, without deletes.
+# Every table of the database, including tables created later, without deletes.
 resource "neonrep_publication" "everything" {
   project_id = "lively-voice-12345678"
   database   = "neondb"

@@ -175,7 +175,7 @@ pub struct Wanted {
 
 /// What to read for a destination, or `None` if no destination has this id.
 pub fn wanted(destination: &str, asked: &Asked) -> Option<Wanted> {
-    let destination = Destination::find(destination)?;
+    let destination = crate::destinations::find(destination)?;
     let extra = asked.written_table(destination).into_iter().chain(asked.heartbeat_table());
     Some(Wanted {
         publication: asked.publication_name(destination),

@@ -1,6 +1,7 @@
 //! What keeps a stream moving on a quiet database: a heartbeat, or a table that the consumer writes.
 
-use super::{Check, Facts, Found, Named, Relation, found};
+use super::facts::{Facts, Named, Relation};
+use super::finding::{Check, Found, found};
 use crate::destinations::{Destination, Heartbeat};
 
 pub(super) const CHECKS: &[Check] = &[

@@ -1,6 +1,7 @@
 //! How the consumer reaches the server.
 
-use super::{Check, Facts, Found, found};
+use super::facts::Facts;
+use super::finding::{Check, Found, found};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[

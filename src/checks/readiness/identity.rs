@@ -1,6 +1,7 @@
 //! Replica identities: what the consumer learns of the old row.
 
-use super::{Check, Facts, Found, Relation, found};
+use super::facts::{Facts, Relation};
+use super::finding::{Check, Found, found};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[

@@ -4,6 +4,7 @@
 //! weighs there. Only `read` asks a server, and nothing is changed.
 
 mod facts;
+mod finding;
 mod heartbeat;
 mod host;
 mod identity;
@@ -18,50 +19,14 @@ mod subscriber;
 
 use std::fmt::Write as _;
 
+use crate::destinations;
 pub use crate::destinations::Severity;
-use crate::destinations::{self, Destination};
 pub use facts::{
     Asked, Facts, Host, Named, Publication, Relation, Role, Seen, Server, Slot, Subscriber, Target, Wanted, wanted,
 };
+use finding::Check;
+pub use finding::Finding;
 pub use read::{read, read_subscriber};
-
-/// Something that a consumer would stumble over.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    /// What it weighs for the destination.
-    pub severity: Severity,
-    /// The id of the check.
-    pub check: &'static str,
-    /// What it is about, such as `table public.orders`.
-    pub object: String,
-    /// What was found, and what it leads to.
-    pub reason: String,
-    /// What to do about it: the argument of neonrep, or the SQL.
-    pub remedy: String,
-}
-
-/// What a check found, before the destination weighs it.
-struct Found {
-    object: String,
-    reason: String,
-    remedy: String,
-    /// What it weighs at most, where the fact itself says so.
-    at_most: Severity,
-}
-
-fn found(object: impl Into<String>, reason: impl Into<String>, remedy: impl Into<String>) -> Found {
-    Found { object: object.into(), reason: reason.into(), remedy: remedy.into(), at_most: Severity::Error }
-}
-
-/// One check.
-struct Check {
-    /// Its id.
-    id: &'static str,
-    /// What is so when it finds nothing, as a sentence.
-    rule: &'static str,
-    /// Finds what is wrong.
-    run: fn(&Facts, &Destination) -> Vec<Found>,
-}
 
 /// All checks, by family.
 const ALL: &[&[Check]] = &[
@@ -89,7 +54,7 @@ pub fn destinations() -> Vec<&'static str> {
 
 /// What a destination would stumble over, sorted by weight, check and object; `None` if no destination has this id.
 pub fn findings(destination: &str, facts: &Facts) -> Option<Vec<Finding>> {
-    let destination = Destination::find(destination)?;
+    let destination = destinations::find(destination)?;
     let mut all = Vec::new();
     for applies in destination.checks() {
         let Some(check) = ALL.iter().copied().flatten().find(|it| it.id == applies.check) else { continue };
@@ -114,7 +79,7 @@ pub fn is_ready(findings: &[Finding]) -> bool {
 
 /// The findings as Markdown, for a comment or the summary of a run, with a final newline.
 pub fn report(destination: &str, findings: &[Finding]) -> String {
-    let name = Destination::find(destination).map_or(destination, |it| it.name);
+    let name = destinations::find(destination).map_or(destination, |it| it.name);
     let state = if is_ready(findings) { "ready" } else { "not ready" };
     let mut text = format!("### {name}: {state}\n\n");
     if findings.is_empty() {
@@ -139,16 +104,6 @@ pub fn report(destination: &str, findings: &[Finding]) -> String {
 /// A text that stays in its cell, whatever the names in it.
 fn cell(text: &str) -> String {
     text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ")
-}
-
-/// `a`, `b` and 18 more: a long list is cut.
-fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.into_iter().collect();
-    let shown: Vec<String> = names.iter().take(10).map(|it| format!("`{it}`")).collect();
-    match names.len().saturating_sub(10) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }
 
 #[cfg(test)]

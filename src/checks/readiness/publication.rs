@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Facts, Found, Seen, found, listed};
+use super::facts::{Facts, Seen};
+use super::finding::{Check, Found, found, listed};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -102,7 +103,7 @@ fn table_not_published(facts: &Facts, destination: &Destination) -> Vec<Found> {
         let as_parts = one.is_some_and(|it| it.kind == "p") && facts.published().any(|it| it.is_partition);
         !one.is_some_and(|it| it.published || it.published_by_root) && !as_parts
     });
-    let one = |(schema, name): &super::Named| {
+    let one = |(schema, name): &super::facts::Named| {
         let reason = match facts.relation(&(schema.clone(), name.clone())) {
             Some(_) => "It is not in the publication, so its changes never arrive.",
             None => "There is no such table.",

@@ -1,6 +1,7 @@
 //! The shape of published tables: partitions, generated columns, types.
 
-use super::{Check, Facts, Found, Relation, found, listed};
+use super::facts::{Facts, Relation};
+use super::finding::{Check, Found, found, listed};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Facts, Found, Seen, found, listed};
+use super::facts::{Facts, Seen};
+use super::finding::{Check, Found, found, listed};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -76,7 +77,7 @@ fn role_select(facts: &Facts, _: &Destination) -> Vec<Found> {
     if facts.the_role().is_none() {
         return Vec::new();
     }
-    let unread = facts.published().filter(|it| !it.select).map(super::Relation::full_name).collect::<Vec<_>>();
+    let unread = facts.published().filter(|it| !it.select).map(super::facts::Relation::full_name).collect::<Vec<_>>();
     if unread.is_empty() {
         return Vec::new();
     }
@@ -96,7 +97,7 @@ fn role_rls(facts: &Facts, _: &Destination) -> Vec<Found> {
         let owner_is_exempt = it.is_owned && !it.forces_row_security;
         it.row_security && !role.bypass_rls && !owner_is_exempt
     });
-    let one = |it: &super::Relation| {
+    let one = |it: &super::facts::Relation| {
         found(
             format!("table {}", it.full_name()),
             "Row security is on, so the first copy may lack rows that the role cannot see.",
@@ -128,7 +129,7 @@ fn future_tables(facts: &Facts, destination: &Destination) -> Vec<Found> {
 mod tests {
     use super::super::samples::{ids, ready, table};
     use super::super::{Facts, Role, Seen};
-    use crate::destinations::{Destination, Severity};
+    use crate::destinations::Severity;
 
     fn with(change: impl FnOnce(&mut Role)) -> Facts {
         let mut facts = ready();
@@ -195,6 +196,6 @@ mod tests {
         assert_eq!(severity("airbyte"), Some(Severity::Warning));
         assert_eq!(severity("materialize"), Some(Severity::Error));
         assert_eq!(severity("bemi"), None, "it copies nothing");
-        assert!(Destination::find("bemi").unwrap().privileges.is_empty());
+        assert!(crate::destinations::find("bemi").unwrap().privileges.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! The server and its settings: can it decode, is a slot free, does a session stay.
 
-use super::{Check, Facts, Found, found};
+use super::facts::Facts;
+use super::finding::{Check, Found, found};
 use crate::destinations::sources::{self, Restart};
 use crate::destinations::{Destination, Severity};
 
@@ -272,7 +273,7 @@ mod tests {
             facts.host.on_neon = on_neon;
             facts.server.marks = marks.iter().map(|it| (*it).to_owned()).collect();
             facts.server.wal_level = "replica".into();
-            wal_level(&facts, Destination::find("neon_subscriber").unwrap()).remove(0).remedy
+            wal_level(&facts, crate::destinations::find("neon_subscriber").unwrap()).remove(0).remedy
         };
         assert!(remedy(true, &[]).contains("neonrep_logical_replication"));
         assert!(remedy(false, &[]).contains("`wal_level = logical`"));

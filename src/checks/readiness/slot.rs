@@ -1,6 +1,7 @@
 //! The slot: is it there, is it of the right kind, can it still serve its consumer.
 
-use super::{Check, Facts, Found, Seen, found};
+use super::facts::{Facts, Seen};
+use super::finding::{Check, Found, found};
 use crate::destinations::{Destination, Severity};
 
 pub(super) const CHECKS: &[Check] = &[

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Check, Facts, Found, found};
+use super::facts::Facts;
+use super::finding::{Check, Found, found};
 use crate::destinations::Destination;
 use crate::destinations::sources::{self, Replication, Source};
 

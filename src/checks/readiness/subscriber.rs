@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Facts, Found, Named, Subscriber, Target, found, listed};
+use super::facts::{Facts, Named, Subscriber, Target};
+use super::finding::{Check, Found, found, listed};
 use crate::destinations::Destination;
 
 pub(super) const CHECKS: &[Check] = &[

@@ -1,6 +1,6 @@
 //! Google `AlloyDB`.
 
-use super::{Parameter, Replication, Restart, Source};
+use super::facts::{Parameter, Replication, Restart, Source};
 
 /// Neon's guide `logical-replication-alloydb`; Google, *`AlloyDB` database flags*.
 pub(super) const FACTS: Source = Source {

@@ -1,6 +1,6 @@
 //! Amazon Aurora `PostgreSQL`.
 
-use super::{Parameter, Replication, Restart, Source};
+use super::facts::{Parameter, Replication, Restart, Source};
 
 /// AWS, *Using logical replication to replicate an Aurora `PostgreSQL` database*: as RDS, in the group of the cluster.
 pub(super) const FACTS: Source = Source {

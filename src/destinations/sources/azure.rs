@@ -1,6 +1,6 @@
 //! Azure Database for `PostgreSQL`, flexible server.
 
-use super::{Parameter, Replication, Restart, Source};
+use super::facts::{Parameter, Replication, Restart, Source};
 
 /// Neon's guide `migrate-from-azure-postgres`. Whether the administrator can give REPLICATION on 16 and later was not confirmed.
 pub(super) const FACTS: Source = Source {

@@ -1,6 +1,6 @@
 //! Google Cloud SQL for `PostgreSQL`.
 
-use super::{Parameter, Replication, Restart, Source};
+use super::facts::{Parameter, Replication, Restart, Source};
 
 /// Google, *Set up logical replication and decoding*.
 pub(super) const FACTS: Source = Source {

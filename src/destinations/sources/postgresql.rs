@@ -1,6 +1,6 @@
 //! Any other `PostgreSQL` server.
 
-use super::{Parameter, Replication, Restart, Source};
+use super::facts::{Parameter, Replication, Restart, Source};
 
 /// `PostgreSQL`'s manual, *Logical Replication: Configuration Settings* and *Security*.
 pub(super) const FACTS: Source = Source {

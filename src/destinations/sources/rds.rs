@@ -1,6 +1,6 @@
 //! Amazon RDS for `PostgreSQL`.
 
-use super::{Parameter, Replication, Restart, Source};
+use super::facts::{Parameter, Replication, Restart, Source};
 
 /// AWS, *Logical replication for Amazon RDS for `PostgreSQL`*: a static parameter of a group of one's own, and a role that
 /// stands for the attribute.

@@ -1,6 +1,6 @@
 //! Supabase.
 
-use super::{Replication, Restart, Source};
+use super::facts::{Replication, Restart, Source};
 
 /// Neon's guide `logical-replication-supabase-to-neon`; Supabase, *Manual replication setup*. Before Postgres 17 only the user
 /// `postgres` may replicate.

@@ -2,11 +2,9 @@
 
 mod projects;
 mod reads;
-mod roles;
+pub(super) mod roles;
 
 use std::sync::Arc;
-
-pub use roles::RoleCreation;
 
 use super::cache::Cache;
 use super::change::Changes;
@@ -17,19 +15,19 @@ use super::transport::Transport;
 
 /// A client of Neon's API. Clones share connections, locks and answers.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     changes: Changes,
     cache: Arc<Cache>,
 }
 
 impl Client {
     /// Checks the settings. No connection is opened.
-    pub fn new(settings: &ApiSettings) -> Result<Self, Error> {
+    pub(crate) fn new(settings: &ApiSettings) -> Result<Self, Error> {
         Ok(Self { changes: Changes::new(Transport::new(settings)?), cache: Arc::default() })
     }
 
     /// What reads share of a project is out of date, because something that the API knows was changed by other means, such as SQL.
-    pub fn forget(&self, project: &ProjectId) {
+    pub(crate) fn forget(&self, project: &ProjectId) {
         self.changes.turns.changed(project);
     }
 

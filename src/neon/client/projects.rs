@@ -6,13 +6,13 @@ use super::super::endpoint::{self, Endpoint};
 use super::super::error::Error;
 use super::super::ids::{EndpointId, ProjectId};
 use super::super::operation::{self, Effects, Operation, RESTARTS};
-use super::super::project::{self, ALLOWING, AllowedIps, ENABLING, Project};
+use super::super::project::{self, ENABLING, Project};
 use super::Client;
 
 impl Client {
     /// Enables logical replication. It cannot be disabled again, and computes restart. Read the project first and leave it alone
     /// if it is enabled: what the API answers to a second call is not documented.
-    pub async fn enable_logical_replication(
+    pub(crate) async fn enable_logical_replication(
         &self,
         project: &ProjectId,
         budget: &Budget,
@@ -25,29 +25,8 @@ impl Client {
         self.changes.send(turn, &request, &project::get(project), enabled, &effects, budget).await
     }
 
-    /// Replaces the list of addresses that may connect, computed from the list as it is now: it is read and written in one turn, so
-    /// that two resources of a run do not undo each other. `None` if `change` leaves it as it is.
-    pub async fn change_allowed_ips(
-        &self,
-        project: &ProjectId,
-        change: impl FnOnce(AllowedIps) -> AllowedIps + Send,
-        budget: &Budget,
-    ) -> Result<Option<Pending<Project>>, Error> {
-        let turn = self.changes.turns.take(project, budget).await?;
-        let before = self.transport().send(&project::get(project), budget).await?.allowed_ips();
-        let wanted = change(before.clone());
-        if wanted == before {
-            return Ok(None);
-        }
-        let took_effect =
-            |read: Result<Project, Error>| read.map(|project| Some(project).filter(|it| it.allowed_ips() == wanted));
-        let effects = self.of_project(ALLOWING);
-        let request = project::allow_ips(project, &wanted);
-        self.changes.send(turn, &request, &project::get(project), took_effect, &effects, budget).await.map(Some)
-    }
-
     /// Restarts a compute. All its connections drop.
-    pub async fn restart_endpoint(
+    pub(crate) async fn restart_endpoint(
         &self,
         project: &ProjectId,
         endpoint: &EndpointId,

@@ -5,7 +5,7 @@ use super::super::branch::{self, Branch};
 use super::super::budget::Budget;
 use super::super::connection_uri::{self, ConnectionUri};
 use super::super::database::{self, ApiDatabase};
-use super::super::endpoint::{self, Compute, Endpoint, EndpointKind};
+use super::super::endpoint::{self, Endpoint, EndpointKind};
 use super::super::error::{Error, Kind};
 use super::super::ids::{BranchId, ProjectId};
 use super::super::paging::each_page;
@@ -16,36 +16,27 @@ use crate::secret::Secret;
 
 impl Client {
     /// `Unauthorized` if the key does not work.
-    pub async fn get_auth(&self, budget: &Budget) -> Result<Auth, Error> {
+    pub(crate) async fn get_auth(&self, budget: &Budget) -> Result<Auth, Error> {
         self.transport().send(&auth::get(), budget).await
     }
 
     /// Reads the project. `NotFound` may also mean that the key may not see it.
-    pub async fn get_project(&self, project: &ProjectId, budget: &Budget) -> Result<Project, Error> {
+    pub(crate) async fn get_project(&self, project: &ProjectId, budget: &Budget) -> Result<Project, Error> {
         self.transport().send(&project::get(project), budget).await
     }
 
     /// Reads a branch. `NotFound` means that it is gone only if the project itself answers.
-    pub async fn get_branch(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<Branch, Error> {
+    pub(crate) async fn get_branch(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        budget: &Budget,
+    ) -> Result<Branch, Error> {
         self.transport().send(&branch::get(project, branch), budget).await
     }
 
-    /// All branches of the project, by id.
-    pub async fn list_branches(&self, project: &ProjectId, budget: &Budget) -> Result<Vec<Branch>, Error> {
-        let mut all = Vec::new();
-        let page = |cursor: Option<&str>| branch::list(project, cursor);
-        each_page(self.transport(), budget, page, |branches| {
-            all.extend(branches);
-            false
-        })
-        .await?;
-        all.sort_by(|a: &Branch, b| a.id.cmp(&b.id));
-        all.dedup_by(|a, b| a.id == b.id);
-        Ok(all)
-    }
-
     /// The branch that calls without a branch mean. Every project has one.
-    pub async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Branch, Error> {
+    pub(crate) async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Branch, Error> {
         let mut default = None;
         let page = |cursor: Option<&str>| branch::list(project, cursor);
         each_page(self.transport(), budget, page, |branches| {
@@ -59,7 +50,7 @@ impl Client {
     }
 
     /// All endpoints of a branch.
-    pub async fn list_endpoints(
+    pub(crate) async fn list_endpoints(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -69,7 +60,7 @@ impl Client {
     }
 
     /// The read-write endpoint of a branch, if it has one.
-    pub async fn read_write_endpoint(
+    pub(crate) async fn read_write_endpoint(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -79,14 +70,8 @@ impl Client {
         Ok(endpoints.into_iter().find(|endpoint| endpoint.kind == EndpointKind::ReadWrite))
     }
 
-    /// The read-write compute of a branch as it is now, or why there is none that can be used: for the cause of a failed
-    /// connection or of a connection URI that is not found.
-    pub async fn compute(&self, project: &ProjectId, branch: &BranchId, budget: &Budget) -> Result<Compute, Error> {
-        Ok(Compute::of(self.list_endpoints(project, branch, budget).await?))
-    }
-
     /// All databases of a branch, oldest first.
-    pub async fn list_databases(
+    pub(crate) async fn list_databases(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -96,7 +81,7 @@ impl Client {
     }
 
     /// Reads a database. `NotFound` means that it is gone only if the branch itself answers.
-    pub async fn get_database(
+    pub(crate) async fn get_database(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -107,7 +92,7 @@ impl Client {
     }
 
     /// All roles of a branch by name, Neon's own included.
-    pub async fn list_roles(
+    pub(crate) async fn list_roles(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -117,7 +102,7 @@ impl Client {
     }
 
     /// Reads a role without its password. `NotFound` means that it is gone only if the branch itself answers.
-    pub async fn get_role(
+    pub(crate) async fn get_role(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -128,7 +113,7 @@ impl Client {
     }
 
     /// The password that Neon stores. `PasswordsNotStored` if the project stores none.
-    pub async fn reveal_password(
+    pub(crate) async fn reveal_password(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -141,7 +126,7 @@ impl Client {
     }
 
     /// Host, port and password of a role for a database, on the branch's read-write endpoint.
-    pub async fn connection_uri(
+    pub(crate) async fn connection_uri(
         &self,
         project: &ProjectId,
         branch: &BranchId,

@@ -10,7 +10,7 @@ use super::Client;
 
 /// The result of creating a role.
 #[derive(Debug)]
-pub enum RoleCreation {
+pub(crate) enum RoleCreation {
     /// The role is new and ours. Its password works when the operations have ended.
     Made(Pending<ApiRole>),
     /// A role of that name existed before. Nothing was changed.
@@ -20,7 +20,7 @@ pub enum RoleCreation {
 impl Client {
     /// Creates a role, and knows whose it is: the API is asked for it first, so that one found after a lost answer, or a 409 to
     /// our own retry, is ours. Its password is then unknown and can be revealed.
-    pub async fn create_role(
+    pub(crate) async fn create_role(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -49,7 +49,7 @@ impl Client {
     ///
     /// Errors: `NotFound` if the project or the branch is absent, `Rejected` or `Conflict` for a refusal, for example of a role that
     /// owns a database.
-    pub async fn delete_role(
+    pub(crate) async fn delete_role(
         &self,
         project: &ProjectId,
         branch: &BranchId,
@@ -74,7 +74,7 @@ impl Client {
 
     /// Gives the role a new password. Its connections drop. After a lost answer it is reset again, because the new password is
     /// unknown.
-    pub async fn reset_password(
+    pub(crate) async fn reset_password(
         &self,
         project: &ProjectId,
         branch: &BranchId,

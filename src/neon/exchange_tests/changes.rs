@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::super::ids::EndpointId;
 use super::super::scripted_server::{Server, answer, budget, lost, refusal};
-use super::super::{Budget, EndpointId, Kind, RoleCreation};
+use super::super::{Budget, Kind, RoleCreation};
 use super::{MADE, NO_OPERATIONS, PROJECT_ON, ROLE, branch, made, operation, operations, project};
 use crate::secret::Secret;
 

@@ -7,8 +7,10 @@ mod settings;
 mod sharing;
 mod unusable;
 
+use super::change::Pending;
+use super::role::ApiRole;
 use super::scripted_server::{Server, Step, answer, budget};
-use super::{ApiRole, BranchId, Pending, ProjectId, RoleCreation};
+use super::{BranchId, ProjectId, RoleCreation};
 
 pub(super) const PROJECT: &str =
     r#"{"project":{"id":"p-1","name":"n","settings":{"enable_logical_replication":false}}}"#;

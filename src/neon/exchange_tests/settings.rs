@@ -1,89 +1,8 @@
-//! The two settings of a project that are changed, the permission, and what belongs to other people.
+//! The permission that a key has in a project, and secrets in answers.
 
-use std::time::Duration;
-
-use super::super::scripted_server::{Server, answer, budget, lost, refusal};
-use super::super::{AllowedIps, Compute, Kind, Permission};
-use super::{MADE, NO_OPERATIONS, branch, made, project};
-
-fn with_ips(ips: &str) -> String {
-    format!(
-        r#"{{"project":{{"id":"p-1","settings":{{"allowed_ips":{{"ips":[{ips}],"protected_branches_only":true}}}}}}}}"#
-    )
-}
-
-fn add(address: &'static str) -> impl FnOnce(AllowedIps) -> AllowedIps + Send {
-    move |mut allowed| {
-        if !allowed.ips.iter().any(|it| it == address) {
-            allowed.ips.push(address.to_owned());
-        }
-        allowed
-    }
-}
-
-#[tokio::test]
-async fn a_list_of_addresses_is_read_and_written_in_one_turn() {
-    let server =
-        Server::start([answer(200, &with_ips(r#""192.0.2.1""#)), answer(200, &with_ips(r#""192.0.2.1","192.0.2.2""#))])
-            .await;
-    let pending = server.client().change_allowed_ips(&project(), add("192.0.2.2"), &budget()).await.expect("changed");
-    let project_now = pending.expect("a change").wait(&budget()).await.expect("no operations");
-    assert_eq!(project_now.allowed_ips().ips, ["192.0.2.1", "192.0.2.2"]);
-    assert_eq!(server.lines(), ["GET /projects/p-1", "PATCH /projects/p-1"]);
-    assert_eq!(
-        server.calls()[1].body,
-        r#"{"project":{"settings":{"allowed_ips":{"ips":["192.0.2.1","192.0.2.2"],"protected_branches_only":true}}}}"#
-    );
-}
-
-#[tokio::test]
-async fn an_address_that_is_in_the_list_changes_nothing() {
-    let server = Server::start([answer(200, &with_ips(r#""192.0.2.1""#))]).await;
-    let none = server.client().change_allowed_ips(&project(), add("192.0.2.1"), &budget()).await.expect("read");
-    assert!(none.is_none());
-    assert_eq!(server.lines(), ["GET /projects/p-1"]);
-}
-
-#[tokio::test]
-async fn two_that_add_at_once_lose_nothing() {
-    let server = Server::start([
-        answer(200, &with_ips("")),
-        answer(200, &with_ips(r#""192.0.2.1""#)),
-        answer(200, &with_ips(r#""192.0.2.1""#)),
-        answer(200, &with_ips(r#""192.0.2.1","192.0.2.2""#)),
-    ])
-    .await;
-    let (client, id, budget) = (server.client(), project(), budget());
-    let one = async {
-        let pending = client.change_allowed_ips(&id, add("192.0.2.1"), &budget).await.expect("changed");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        drop(pending);
-    };
-    let other = async {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        drop(client.change_allowed_ips(&id, add("192.0.2.2"), &budget).await.expect("changed"));
-    };
-    tokio::join!(one, other);
-    assert_eq!(
-        server.lines(),
-        ["GET /projects/p-1", "PATCH /projects/p-1", "GET /projects/p-1", "PATCH /projects/p-1"]
-    );
-    assert!(server.calls()[3].body.contains(r#"["192.0.2.1","192.0.2.2"]"#), "{}", server.calls()[3].body);
-}
-
-#[tokio::test]
-async fn a_list_whose_answer_was_lost_is_read_back() {
-    let wanted = with_ips(r#""192.0.2.1""#);
-    let server =
-        Server::start([answer(200, &with_ips("")), lost(), answer(200, &wanted), answer(200, NO_OPERATIONS)]).await;
-    let pending = server.client().change_allowed_ips(&project(), add("192.0.2.1"), &budget()).await.expect("changed");
-    assert!(pending.is_some());
-    let server =
-        Server::start([answer(200, &with_ips("")), lost(), answer(200, &with_ips("")), answer(200, &wanted)]).await;
-    let pending = server.client().change_allowed_ips(&project(), add("192.0.2.1"), &budget()).await.expect("changed");
-    assert!(pending.is_some());
-    assert_eq!(server.lines()[3], "PATCH /projects/p-1", "not made, so sent again");
-}
+use super::super::scripted_server::{Server, answer, budget, refusal};
+use super::super::{Kind, Permission};
+use super::{MADE, made, project};
 
 #[tokio::test]
 async fn the_permission_is_read_once_with_the_project() {
@@ -96,22 +15,12 @@ async fn the_permission_is_read_once_with_the_project() {
         let body = format!(r#"{{"project":{{"id":"p-1","effective_project_permission":{given}}}}}"#);
         let server = Server::start([answer(200, &body)]).await;
         let client = server.client();
-        assert_eq!(client.permission(&project(), &budget()).await.expect("read"), permission);
-        assert_eq!(client.permission(&project(), &budget()).await.expect("read"), permission);
+        for _ in 0..2 {
+            let read = client.shared().project(&project(), &budget()).await.expect("read");
+            assert_eq!(read.effective_project_permission, permission);
+        }
         assert_eq!(server.calls().len(), 1);
     }
-}
-
-#[tokio::test]
-async fn the_compute_of_a_branch_is_looked_up_once() {
-    let endpoints = r#"{"endpoints":[{"id":"ep-r","branch_id":"br-1","type":"read_only"},{"id":"ep-w","branch_id":"br-1","type":"read_write","disabled":true}]}"#;
-    let server = Server::start([answer(200, endpoints)]).await;
-    let client = server.client();
-    for _ in 0..2 {
-        let compute = client.shared().compute(&project(), &branch(), &budget()).await.expect("read");
-        assert!(matches!(&compute, Compute::Disabled(endpoint) if endpoint.id.as_str() == "ep-w"), "{compute:?}");
-    }
-    assert_eq!(server.lines(), ["GET /projects/p-1/branches/br-1/endpoints"]);
 }
 
 #[tokio::test]

@@ -230,7 +230,7 @@ async fn a_plan_waits_twenty_seconds_for_an_unreachable_api_and_only_once() {
     let waited = Instant::now();
     for project in ["p-2", "p-3", "p-4", "p-5"] {
         let id = ProjectId::parse(project).expect("legal");
-        let error = client.list_branches(&id, &plan).await.expect_err("refused");
+        let error = client.default_branch(&id, &plan).await.expect_err("refused");
         assert_eq!(error.kind(), Kind::Network);
     }
     assert!(begun.elapsed() <= Duration::from_secs(21), "{:?} and {:?}", begun.elapsed(), waited.elapsed());

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Entry, Found, Key, Name, Object, Right, Rights, Scope};
+use super::holding::{Found, Scope};
+use super::right::{Entry, Key, Name, Object, Right, Rights};
 use crate::postgres::names::{ColumnName, RoleName, SchemaName, TableName};
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::sql::{Keyword, List, Statement};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join3, try_join4};
 
-use super::{Entry, Found, Grantee, Holding, Right, Scope, TableHolding};
+use super::holding::{Found, Grantee, Holding, Scope, TableHolding};
+use super::right::{Entry, Right};
 use crate::postgres::connection::Connection;
 use crate::postgres::error::{Error, Kind as ErrorKind, Result};
 use crate::postgres::membership::{self, Membership};

@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::definition::{Definition, Listing, Member, Publication, Wish};
 use super::filter::Deparsed;
-use super::{Comment, Definition, GeneratedColumns, Listing, Member, Operation, Publication, RowFilter, Wish};
+use super::filter::RowFilter;
+use super::operation::{GeneratedColumns, Operation};
+use crate::postgres::marks::Comment;
 use crate::postgres::names::{ColumnName, PublicationName, RoleName, SchemaName, TableName};
 use crate::postgres::sql::{Fragment, Keyword, List, Literal, Statement};
 use crate::sql;

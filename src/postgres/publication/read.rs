@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Comment, GeneratedColumns, Marks, Member, Operation, Publication};
+use super::definition::{Member, Publication};
+use super::operation::{GeneratedColumns, Operation};
 use crate::postgres::connection::Connection;
 use crate::postgres::error::{Error, Kind, Result};
+use crate::postgres::marks::{Comment, Marks};
 use crate::postgres::names::{ColumnName, PublicationName, RoleName, SchemaName, TableName};
 use crate::postgres::row::{Param, Row};
 use crate::postgres::version::ServerVersion;

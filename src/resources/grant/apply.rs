@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use tfplugin::{AttributePath, Diagnostics, path};
 
-use super::ledger::Ledger;
 use super::messages;
-use super::model::{Future, Model, Scope};
+use super::model::{Future, Left, Model, Scope};
+use super::private::Ledger;
 use crate::handler::{Db, Stop};
 use crate::postgres::acl::{self, Difference, Found, Key, Name, Rights};
 use crate::postgres::marks::Nonce;
-use crate::postgres::{self, Connection, Kind, RoleName, TableName, Usage, grant, savepoint, table};
+use crate::postgres::{self, Connection, Kind, RoleName, TableName, Tx, Usage, grant, savepoint, table};
 use crate::target::{GrantId, NaturalKey};
 
 /// Tables per GRANT or REVOKE: of what fails, no more than that runs again.
@@ -27,9 +27,6 @@ struct Done {
     out_of_reach: BTreeSet<RoleName>,
     left: Left,
 }
-
-/// Privileges that the role keeps, and who granted them; nobody for an owner's own and for default privileges.
-pub(super) type Left = BTreeMap<String, BTreeSet<RoleName>>;
 
 /// What an update starts from.
 enum Before {
@@ -85,12 +82,11 @@ async fn give(db: &Db<'_>, plan: &Model, before: Option<&Before>) -> Result<BTre
 
 async fn attempt_to_give(
     db: &Db<'_>,
-    tx: &Connection,
+    tx: &Tx,
     scope: &Scope,
     writer: &RoleName,
     before: Option<&Before>,
 ) -> Result<Done, Stop> {
-    tx.run(&grant::lock()).await?;
     let ledger = Ledger::load(db.call().cx());
     let former = match before {
         Some(Before::Managed(former)) => Some(former),
@@ -99,7 +95,8 @@ async fn attempt_to_give(
     let all = scope.to_read(former, &ledger);
     let mut owners = scope.named_owners();
     owners.insert(writer.clone());
-    let mut found = acl::read(tx, &all, &owners).await?.ok_or_else(|| messages::missing_role(&scope.role))?;
+    let (_, found) = tx.run_and(&grant::lock(), acl::read(tx, &all, &owners)).await?;
+    let mut found = found.ok_or_else(|| messages::missing_role(&scope.role))?;
     unless_absent(scope, &found, tx)?;
     let out_of_reach = scope.out_of_reach(&found, writer);
     if matches!(scope.future, Future::These(_)) && !out_of_reach.is_empty() {
@@ -167,8 +164,9 @@ async fn grant_all(
     if to_give.is_empty() {
         return Ok(left_out);
     }
-    run(tx, all, &to_give, acl::grant, |error| messages::refused(error, &to_give, found)).await?;
-    *found = read_again(tx, scope, all, owners).await?;
+    let refused = |error| messages::refused(error, &to_give, found);
+    let now = run(tx, all, owners, &to_give, acl::grant, refused).await?;
+    *found = now.ok_or_else(|| messages::missing_role(&scope.role))?;
     unless_absent(scope, found, tx)?;
     // A GRANT that does nothing is only a warning of the server (SQLSTATE 01007). A table that appeared meanwhile shows as
     // missing in the next plan: waiting for a quiet moment may never end.
@@ -190,28 +188,37 @@ async fn revoke_all(
         return Ok(left);
     }
     let before = found.clone();
-    run(tx, all, &difference.revoke, acl::revoke, Stop::Server).await?;
-    *found = read_again(tx, scope, all, owners).await?;
+    let now = run(tx, all, owners, &difference.revoke, acl::revoke, Stop::Server).await?;
+    *found = now.ok_or_else(|| messages::missing_role(&scope.role))?;
     tx.run(&acl::lost_columns(&before, found)).await?;
     let still = difference.revoke.iter().filter(|(key, name)| is_still_held(found, key, name));
     left.extend(told(found, &still.map(owned).collect()));
     Ok(left)
 }
 
-/// Runs the statements of some rights in batches. Tables come and go meanwhile: a batch that misses one runs again without
-/// it.
+/// Runs the statements of some rights in batches, and reads the scope again with the last one. Tables come and go
+/// meanwhile: a batch that misses one runs again without it.
 async fn run(
     tx: &Connection,
     all: &acl::Scope,
+    owners: &BTreeSet<RoleName>,
     rights: &Rights,
     statements: fn(&RoleName, &Rights) -> Vec<postgres::Statement>,
     refused: impl Fn(postgres::Error) -> Stop,
-) -> Result<(), Stop> {
-    for mut batch in batches(rights) {
+) -> Result<Option<Found>, Stop> {
+    let batches = batches(rights);
+    let count = batches.len();
+    for (at, mut batch) in batches.into_iter().enumerate() {
+        let is_last = at + 1 == count;
         while !batch.is_empty() {
             let statements = statements(&all.role, &batch);
-            let done = savepoint::run(tx, &statements, postgres::Error::is_of_vanished).await.map_err(&refused)?;
-            let Err(error) = done else { break };
+            let read = async { if is_last { acl::read(tx, all, owners).await } else { Ok(None) } };
+            let done = savepoint::run_and(tx, &statements, postgres::Error::is_of_vanished, read).await;
+            let error = match done.map_err(&refused)? {
+                Ok(found) if is_last => return Ok(found),
+                Ok(_) => break,
+                Err(error) => error,
+            };
             let before = batch.len();
             let tables = batch.values().filter_map(table_of).cloned().collect();
             let there = table::read(tx, &tables).await?;
@@ -222,7 +229,7 @@ async fn run(
             }
         }
     }
-    Ok(())
+    Ok(acl::read(tx, all, owners).await?)
 }
 
 fn table_of(name: &Name) -> Option<&TableName> {
@@ -232,7 +239,7 @@ fn table_of(name: &Name) -> Option<&TableName> {
     }
 }
 
-/// Rights on tables in batches of one statement, what is above tables and future ones apart.
+/// Rights in batches, with so many tables each: what is above tables goes with the first, future tables with the last.
 fn batches(rights: &Rights) -> Vec<Rights> {
     let mut above = Rights::new();
     let mut future = Rights::new();
@@ -247,21 +254,22 @@ fn batches(rights: &Rights) -> Vec<Rights> {
     }
     let mut by_oid: Vec<Rights> = by_table.into_values().collect();
     by_oid.sort();
-    let tables = by_oid.chunks(BATCH).map(|batch| batch.iter().flatten().map(owned).collect());
-    [above].into_iter().chain(tables).chain([future]).filter(|it: &Rights| !it.is_empty()).collect()
+    let mut batches: Vec<Rights> =
+        by_oid.chunks(BATCH).map(|batch| batch.iter().flatten().map(owned).collect()).collect();
+    if batches.is_empty() {
+        batches.push(Rights::new());
+    }
+    if let Some(first) = batches.first_mut() {
+        first.extend(above);
+    }
+    if let Some(last) = batches.last_mut() {
+        last.extend(future);
+    }
+    batches
 }
 
 fn owned((key, name): (&Key, &Name)) -> (Key, Name) {
     (*key, name.clone())
-}
-
-async fn read_again(
-    tx: &Connection,
-    scope: &Scope,
-    all: &acl::Scope,
-    owners: &BTreeSet<RoleName>,
-) -> Result<Found, Stop> {
-    Ok(acl::read(tx, all, owners).await?.ok_or_else(|| messages::missing_role(&scope.role))?)
 }
 
 /// Revokes what the role has in the scope, except what was found there.
@@ -277,9 +285,9 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics
     let (all, owners) = (scope.to_read(None, &ledger), scope.named_owners());
     let left = db
         .transaction_on(&mut session, async |tx, _| {
-            tx.run(&grant::lock()).await?;
+            let (_, found) = tx.run_and(&grant::lock(), acl::read(&tx, &all, &owners)).await?;
             // Its role is gone, and so are the privileges.
-            let Some(mut found) = acl::read(&tx, &all, &owners).await? else { return Ok(Left::new()) };
+            let Some(mut found) = found else { return Ok(Left::new()) };
             if !ledger.is_of(&found) {
                 return Err(messages::restored(&scope.role).into());
             }

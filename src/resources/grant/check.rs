@@ -6,23 +6,12 @@ use std::sync::Arc;
 use tfplugin::{Diagnostics, Plan, path};
 
 use super::messages;
-use super::model::{Model, Scope};
+use super::model::{Facts, Model, Scope};
 use crate::checks::{tables_exist, tables_grantable};
 use crate::handler::{Call, Context};
 use crate::postgres::grant::Entry;
-use crate::postgres::table::Tables;
 use crate::postgres::{Connection, RoleName, ServerVersion, TableName, privilege};
 use crate::target::{Database, DatabaseLocation, Error};
-
-/// What of a database decides which privileges a scope comes to, as reads share it.
-#[derive(Clone, Debug)]
-pub(super) struct Facts {
-    pub(super) tables: Tables,
-    /// The role that writes.
-    pub(super) writer: RoleName,
-    /// The roles that it may act for, itself among them.
-    pub(super) may_act_for: BTreeSet<RoleName>,
-}
 
 impl Facts {
     pub(super) async fn shared(call: &Call<'_>, at: &Database, connect_as: Option<&RoleName>) -> Result<Self, Error> {
@@ -41,7 +30,10 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let call = Call::new(cx, "check the grant");
     let policy = call.policy();
-    let location = call.checked_location(planned, plan.config.as_ref());
+    let location = match call.checked_location(planned, plan.config.as_ref()) {
+        Ok(location) => location,
+        Err(wrong) => return wrong,
+    };
     if let Some(location) = location.as_ref().filter(|_| planned.scope().is_ok_and(|it| it.wants_maintain())) {
         match version(&call, location).await {
             Ok(version) if !version.has_maintain() => return messages::no_maintain(version).into(),

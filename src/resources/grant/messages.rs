@@ -5,8 +5,7 @@ use std::fmt::Display;
 
 use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
-use super::apply::Left;
-use super::model::{Model, Scope};
+use super::model::{Left, Model, Scope};
 use crate::handler::Stop;
 use crate::handler::words::{enumerate, sentence};
 use crate::postgres::acl::{self, Found, Key, Name, Object, Right, Rights};

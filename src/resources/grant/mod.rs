@@ -2,9 +2,9 @@
 
 mod apply;
 mod check;
-mod ledger;
 mod messages;
 mod model;
+mod private;
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,7 @@ use crate::postgres::grant::Entry;
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::{RoleName, SchemaName};
 use crate::target::{GrantId, GrantImport};
-use check::Facts;
-use model::{GrantMode, Member, Model};
+use model::{Facts, GrantMode, Member, Model};
 
 pub(crate) struct Grant;
 

@@ -1,13 +1,12 @@
 //! The values of `neonrep_grant`, and what follows from them and the facts of a database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tfplugin::schema::{Attribute, string};
 use tfplugin::{Attr, Diagnostics, Timeouts, path};
 
-use super::check::Facts;
-use super::ledger::Ledger;
+use super::private::Ledger;
 use crate::handler::attributes::located;
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::acl::{self, Found, Name, Rights};
@@ -17,6 +16,19 @@ use crate::postgres::privilege::{Holdings, TablePrivilege};
 use crate::postgres::table::Tables;
 use crate::postgres::{DatabaseName, RoleName, SchemaName, TableName};
 use crate::target::{Database, GrantId};
+
+/// Privileges that the role keeps, and who granted them; nobody for an owner's own and for default privileges.
+pub(super) type Left = BTreeMap<String, BTreeSet<RoleName>>;
+
+/// What of a database decides which privileges a scope comes to, as reads share it.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) tables: Tables,
+    /// The role that writes.
+    pub(super) writer: RoleName,
+    /// The roles that it may act for, itself among them.
+    pub(super) may_act_for: BTreeSet<RoleName>,
+}
 
 /// Field for field the schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join3};
 use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
-use super::model::{FILTERS, Filters, Model, unsupported};
+use super::model::{Model, unsupported};
+use super::private::{FILTERS, Filters};
 use crate::checks::{supported_by_server, tables_have_identity};
 use crate::handler::{Db, Stop};
-use crate::postgres::Usage;
 use crate::postgres::identity::{self, Problem};
 use crate::postgres::publication::{self, Definition, Publication};
-use crate::postgres::table::Table;
+use crate::postgres::publisher::Publisher;
+use crate::postgres::table::{Table, Tables};
 use crate::postgres::{
-    self, Connection, Kind, PublicationName, SlotName, TableName, publisher, role, settings, slot, table, walsender,
+    self, Connection, Kind, PublicationName, ServerVersion, SlotName, Statement, TableName, Tx, Usage, publisher, role,
+    settings, slot, table, walsender,
 };
 use crate::target::PublicationId;
 
@@ -25,25 +27,22 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
     let done = db
         .transaction(&plan.connect_as, async |tx, attempt| {
             unless_unsupported(&tx, &want)?;
-            let found = publication::read(&tx, name).await?;
+            let (found, tables) = try_join(publication::read(&tx, name), read_tables(&tx, &want)).await?;
             if let Some(ours) = found.as_ref().filter(|it| attempt.after_lost_commit && it.is(&want)) {
                 return Ok(ours.clone());
             }
-            unless_unpublishable(&tx, name, &want, found.as_ref()).await?;
-            let found_before = found.clone();
-            match found {
+            unless_unpublishable(&tables, name, &want, found.as_ref())?;
+            let statements = match &found {
                 Some(_) if !plan.adopt.is_true() => return Err(messages::exists(db.at(), name).into()),
                 Some(have) => {
-                    let want = plan.with_others(want.clone(), &have, None);
-                    change(&tx, plan, &have, &want).await?;
+                    let want = plan.with_others(want.clone(), have, None);
+                    tx.run(&change(&tx, plan, have, &want).await?).await?;
                     let comment = publication::read_comment(&tx, name).await?.adopted(None);
-                    tx.run(&publication::comment(name, &comment)).await?;
+                    publication::comment(name, &comment)
                 }
-                None => drop(tx.run(&publication::create(name, &want)).await?),
-            }
-            let now = read_back(&tx, name).await?;
-            unless_updates_break(&tx, found_before.as_ref(), &now).await?;
-            Ok(now)
+                None => publication::create(name, &want),
+            };
+            run_and_check(&tx, name, &statements, found.as_ref(), &tables).await
         })
         .await;
     let found = match done {
@@ -64,16 +63,19 @@ pub(super) async fn update(
     let want = plan.definition(&db.call().cx().private().get(FILTERS).unwrap_or_default())?;
     db.transaction(&plan.connect_as, async |tx, _| {
         unless_unsupported(&tx, &want)?;
-        let have = publication::read(&tx, name).await?.ok_or_else(|| messages::gone(name))?;
+        let (have, mut tables) = try_join(publication::read(&tx, name), read_tables(&tx, &want)).await?;
+        let have = have.ok_or_else(|| messages::gone(name))?;
+        let of_plan = want.tables.len();
         let want = plan.with_others(want.clone(), &have, Some(prior));
         if have.is(&want) {
             return Ok(have);
         }
-        unless_unpublishable(&tx, name, &want, Some(&have)).await?;
-        change(&tx, plan, &have, &want).await?;
-        let now = read_back(&tx, name).await?;
-        unless_updates_break(&tx, Some(&have), &now).await?;
-        Ok(now)
+        if want.tables.len() > of_plan {
+            tables = read_tables(&tx, &want).await?;
+        }
+        unless_unpublishable(&tables, name, &want, Some(&have))?;
+        let statements = change(&tx, plan, &have, &want).await?;
+        run_and_check(&tx, name, &statements, Some(&have), &tables).await
     })
     .await
     .map_err(|stop| stop.explain(db.call(), |error| at(error, &want)))
@@ -89,19 +91,20 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
     let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let removed = db
         .transaction_on(&mut session, async |tx, _| {
-            let Some(have) = publication::read(&tx, name).await? else { return Ok(Removed::Gone) };
+            let reads = try_join3(publication::read(&tx, name), walsender::read_all(&tx), slot::read_all(&tx));
+            let (have, walsenders, slots) = reads.await?;
+            let Some(have) = have else { return Ok(Removed::Gone) };
             if state.adopted.is_true() || have.marks.is_adopted() {
                 return Ok(Removed::Kept);
             }
-            let streaming = walsender::read_all(&tx).await?.into_iter().filter(|it| it.may_stream(name));
+            let streaming = walsenders.into_iter().filter(|it| it.may_stream(name));
             let streaming: Vec<String> = streaming.map(|it| format!("- {it}")).collect();
             if !streaming.is_empty() && !state.force_destroy.is_true() {
                 return Err(messages::streamed(name, &streaming).into());
             }
-            let slots = slot::read_all(&tx).await?;
             let idle = slots.into_values().filter(|it| it.is(&db.at().name, "pgoutput") && !it.active);
             let idle: BTreeSet<SlotName> = idle.map(|it| it.name).collect();
-            tx.run(&publication::drop(name)).await?;
+            tx.at_commit(publication::drop(name));
             Ok(Removed::Dropped(idle))
         })
         .await;
@@ -128,7 +131,7 @@ fn id(db: &Db<'_>, name: &PublicationName) -> PublicationId {
 }
 
 /// The smallest statements, or drop and create where only that leads there and the user has agreed.
-async fn change(tx: &Connection, plan: &Model, have: &Publication, want: &Definition) -> Result<(), Stop> {
+async fn change(tx: &Connection, plan: &Model, have: &Publication, want: &Definition) -> Result<Vec<Statement>, Stop> {
     let name = &have.name;
     let turns = have.must_be_replaced_for(want);
     if turns && !plan.allow_replace.is_true() {
@@ -148,10 +151,7 @@ async fn change(tx: &Connection, plan: &Model, have: &Publication, want: &Defini
     } else {
         publication::alter(have, want)
     };
-    if !statements.is_empty() {
-        tx.run(&statements).await?;
-    }
-    Ok(())
+    Ok(statements)
 }
 
 /// Arguments that the server's version does not have, before anything is changed.
@@ -160,27 +160,80 @@ fn unless_unsupported(tx: &Connection, want: &Definition) -> Result<(), Stop> {
     refusals.into_iter().next().map_or(Ok(()), |refusal| Err(refusal.into()))
 }
 
+/// The listed tables, and their partitions.
+async fn read_tables(tx: &Connection, want: &Definition) -> postgres::Result<Tables> {
+    if want.tables.is_empty() {
+        return Ok(Tables::default());
+    }
+    table::read(tx, &want.tables.keys().cloned().collect()).await
+}
+
+/// The tables that hold the rows of the listed ones.
+fn rows<'t>(tables: &'t Tables, listed: &BTreeSet<TableName>) -> Vec<&'t Table> {
+    listed.iter().filter_map(|it| tables.get(it)).flat_map(|it| tables.leaves(it)).collect()
+}
+
+fn oids(rows: &[&Table]) -> BTreeSet<u32> {
+    rows.iter().map(|it| it.oid).collect()
+}
+
+/// Runs the statements and reads the publication back, in one round trip with what the check of its tables asks for.
+/// `tables` are those that were listed before the statements were made.
+async fn run_and_check(
+    tx: &Tx,
+    name: &PublicationName,
+    statements: &[Statement],
+    before: Option<&Publication>,
+    tables: &Tables,
+) -> Result<Publication, Stop> {
+    let listed: BTreeSet<TableName> = tables.iter().map(|it| it.name.clone()).collect();
+    let known = oids(&rows(tables, &listed));
+    let reads = async {
+        if listed.is_empty() {
+            return Ok((publication::read(tx, name).await?, Tables::default(), BTreeMap::new()));
+        }
+        let publishers = publisher::read(tx, &known, Some(name));
+        try_join3(publication::read(tx, name), table::read(tx, &listed), publishers).await
+    };
+    let (_, (now, mut tables, mut publishers)) = tx.run_and(statements, reads).await?;
+    let missing = || postgres::Error::new(Kind::Decode, format!("publication `{name}` was created and is not there"));
+    let now = now.ok_or_else(missing)?;
+    if now.all_tables || !now.publish.iter().any(|it| it.needs_identity()) {
+        return Ok(now);
+    }
+    // Listed by others, or a partition that came meanwhile.
+    let now_listed: BTreeSet<TableName> = now.tables.keys().cloned().collect();
+    if !now_listed.is_subset(&listed) {
+        tables = table::read(tx, &now_listed).await?;
+    }
+    let rows = rows(&tables, &now_listed);
+    if !oids(&rows).is_subset(&known) {
+        publishers = publisher::read(tx, &oids(&rows), Some(name)).await?;
+    }
+    unless_updates_break(tx.version(), before, &now, &rows, &publishers)?;
+    Ok(now)
+}
+
 /// Refuses a change after which UPDATE or DELETE of a table would fail that work now. The server's own facts decide: it
 /// has parsed the row filters by now.
-async fn unless_updates_break(tx: &Connection, before: Option<&Publication>, now: &Publication) -> Result<(), Stop> {
-    if now.all_tables || !now.publish.iter().any(|it| it.needs_identity()) {
-        return Ok(());
-    }
-    let listed: BTreeSet<TableName> = now.tables.keys().cloned().collect();
-    let tables = table::read(tx, &listed).await?;
-    let rows: Vec<&Table> = listed.iter().filter_map(|it| tables.get(it)).flat_map(|it| tables.leaves(it)).collect();
-    let publishers = publisher::read(tx, &rows.iter().map(|it| it.oid).collect()).await?;
+fn unless_updates_break(
+    version: ServerVersion,
+    before: Option<&Publication>,
+    now: &Publication,
+    rows: &[&Table],
+    publishers: &BTreeMap<u32, Vec<Publisher>>,
+) -> Result<(), Stop> {
     let unchanged = |table: &TableName| {
         before.is_some_and(|before| {
             before.publish.is_superset(&now.publish) && before.tables.get(table) == now.tables.get(table)
         })
     };
     let broken: BTreeMap<TableName, Problem> = rows
-        .into_iter()
+        .iter()
         .filter(|it| !unchanged(&it.name))
         .filter_map(|it| {
             let ours = publishers.get(&it.oid)?.iter().find(|publisher| publisher.name == now.name)?;
-            let problem = identity::problem(tx.version(), &it.facts(), &ours.published_as)?;
+            let problem = identity::problem(version, &it.facts(), &ours.published_as)?;
             // Told with its own advice, before anything was changed.
             (problem != Problem::NoIdentity).then(|| (it.name.clone(), problem))
         })
@@ -188,16 +241,10 @@ async fn unless_updates_break(tx: &Connection, before: Option<&Publication>, now
     if broken.is_empty() { Ok(()) } else { Err(messages::breaks_updates(&now.name, &broken).into()) }
 }
 
-async fn read_back(tx: &Connection, name: &PublicationName) -> Result<Publication, Stop> {
-    let found = publication::read(tx, name).await?;
-    let missing = || postgres::Error::new(Kind::Decode, format!("publication `{name}` was created and is not there"));
-    found.ok_or_else(|| missing().into())
-}
-
 /// Refuses what the server would refuse, or what would break the application, with the names of the tables. What is
 /// published already was broken before, and is not refused.
-async fn unless_unpublishable(
-    tx: &Connection,
+fn unless_unpublishable(
+    tables: &Tables,
     name: &PublicationName,
     want: &Definition,
     have: Option<&Publication>,
@@ -206,7 +253,6 @@ async fn unless_unpublishable(
         return Ok(());
     }
     let listed: BTreeSet<TableName> = want.tables.keys().cloned().collect();
-    let tables = table::read(tx, &listed).await?;
     let missing: BTreeSet<&TableName> = listed.iter().filter(|it| tables.get(it).is_none()).collect();
     if !missing.is_empty() {
         return Err(messages::missing_tables(&missing).into());
@@ -226,7 +272,7 @@ async fn unless_unpublishable(
     let before = have.filter(|it| needed.is_subset(&it.publish));
     let new = listed.iter().filter(|it| before.is_none_or(|have| !have.tables.contains_key(it)));
     let broken: BTreeSet<String> =
-        new.flat_map(|it| tables_have_identity::unidentified(&tables, it)).map(|it| it.name.to_string()).collect();
+        new.flat_map(|it| tables_have_identity::unidentified(tables, it)).map(|it| it.name.to_string()).collect();
     if broken.is_empty() { Ok(()) } else { Err(messages::without_identity(name, &broken).into()) }
 }
 

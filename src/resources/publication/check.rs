@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tfplugin::{Attr, Diagnostics, Plan, Severity, path};
 
 use super::messages;
-use super::model::{self, APPLIED_ALL_TABLES, Entry, Filters, Model};
+use super::model::{self, Entry, Model};
+use super::private::{APPLIED_ALL_TABLES, Filters};
 use crate::checks::tables_have_identity::Published;
 use crate::checks::{
     all_tables_without_key, logical_replication_on, partitioned_without_root, supported_by_server, tables_exist,
@@ -27,10 +28,13 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         let outside = applied.is_some_and(|it| planned.all_tables == Attr::Known(it));
         found.push(messages::turn(planned, outside, prior));
     }
+    let location = match call.checked_location(planned, plan.config.as_ref()) {
+        Ok(location) => location,
+        Err(wrong) => return found + wrong,
+    };
     if call.policy().is_off() {
         return found;
     }
-    let location = call.checked_location(planned, plan.config.as_ref());
     let (Some(location), Some(name)) = (location, planned.name.known()) else { return found };
     match facts(&call, &location, name, plan.prior.as_ref(), planned).await {
         Ok(more) => found + more,

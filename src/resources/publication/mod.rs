@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod messages;
 mod model;
+mod private;
 
 use tfplugin::schema::{boolean, number, set_of, set_of_objects, string};
 use tfplugin::value::{SetValue, Value};
@@ -13,7 +14,8 @@ use crate::handler::{Call, Context, Data, Db, attributes, import, nulls};
 use crate::postgres::publication::{Operation, Publication as Found};
 use crate::postgres::{PublicationName, SchemaName};
 use crate::target::{ObjectId as _, PublicationId};
-use model::{APPLIED_ALL_TABLES, Entry, FILTERS, ManageTables, Model};
+use model::{Entry, ManageTables, Model};
+use private::{APPLIED_ALL_TABLES, FILTERS};
 
 pub(crate) struct Publication;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tfplugin::schema::{Attribute, set_of, string};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Timeouts, Type, path};
 
+use super::private::{Filter, Filters};
 use crate::handler::attributes::located;
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::publication::{
@@ -15,10 +16,6 @@ use crate::postgres::{
     ColumnName, DatabaseName, PublicationName, Relation, RoleName, SchemaName, ServerVersion, TableName,
 };
 use crate::target::{Database, PublicationId, ReplicaIdentityId};
-
-/// In private state: whether the last apply left a publication of all tables. A difference that came about outside is
-/// told apart from one that the configuration asks for.
-pub(super) const APPLIED_ALL_TABLES: &str = "all_tables";
 
 /// Field for field the schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,19 +58,6 @@ pub(crate) enum ManageTables {
 impl ManageTables {
     pub(super) const WORDS: [&'static str; 2] = ["exact", "at_least"];
 }
-
-/// A row filter that was set, and how the server printed it then.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Filter {
-    pub(super) text: String,
-    pub(super) of_server: String,
-}
-
-/// Filters by table, in private state.
-pub(super) type Filters = BTreeMap<String, Filter>;
-
-/// Their key.
-pub(super) const FILTERS: &str = "filters";
 
 /// Arguments of a definition that the server's version does not have, each as `refuse` says it.
 pub(super) fn unsupported(

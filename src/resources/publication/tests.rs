@@ -8,7 +8,6 @@ use tfplugin::kinds::erased;
 use super::*;
 use crate::postgres::publication::{GeneratedColumns, Marks, Member, Publication as Found};
 use crate::postgres::{RoleName, TableName};
-use crate::target::ReplicaIdentityId;
 
 fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
     Attr::Known(text.parse().unwrap())

@@ -1,12 +1,13 @@
 //! The transactions of a replica identity. Each reads what is there, and what would break, first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::try_join3;
 use tfplugin::{AttributePath, Diagnostics, path};
 
-use super::TABLE;
 use super::messages;
 use super::model::Model;
+use super::private::TABLE;
 use crate::checks::mode_serves_publications;
 use crate::handler::{Db, Stop};
 use crate::postgres::Usage;
@@ -41,16 +42,19 @@ pub(super) struct Facts {
 impl Facts {
     /// `None`: there is no such table.
     pub(super) async fn read(tx: &Connection, name: &TableName, mode: &Mode) -> postgres::Result<Option<Self>> {
-        let tables = table::read(tx, &BTreeSet::from([name.clone()])).await?;
-        let Some(table) = tables.get(name).cloned() else { return Ok(None) };
-        // The identity of a partitioned table is never used: its partitions hold the rows.
-        let publishers = if table.kind == Kind::Table {
-            publisher::read(tx, &[table.oid].into()).await?.remove(&table.oid).unwrap_or_default()
-        } else {
-            Vec::new()
+        let names = BTreeSet::from([name.clone()]);
+        let indexes = async {
+            match mode {
+                Mode::Index(Some(_)) => replica_identity::indexes(tx, name).await,
+                _ => Ok(BTreeMap::new()),
+            }
         };
+        // The identity of a partitioned table is never used: its partitions hold the rows.
+        let reads = try_join3(table::read(tx, &names), publisher::read_named(tx, name), indexes);
+        let (tables, publishers, mut indexes) = reads.await?;
+        let Some(table) = tables.get(name).cloned() else { return Ok(None) };
         let index = match mode {
-            Mode::Index(Some(index)) => replica_identity::indexes(tx, table.oid).await?.remove(index),
+            Mode::Index(Some(index)) => indexes.remove(index),
             _ => None,
         };
         let index = index.filter(|it| it.why_unsuitable().is_none());
@@ -102,11 +106,12 @@ async fn set(db: &Db<'_>, plan: &Model, table: &TableName, claims: bool) -> Resu
             if !unserved.is_empty() && facts.table.identity != mode {
                 return Err(messages::unserved(table, &mode, &unserved).into());
             }
-            tx.run(&replica_identity::alter(table, &facts.table.identity, &mode)).await?;
+            let (statements, names) =
+                (replica_identity::alter(table, &facts.table.identity, &mode), BTreeSet::from([table.clone()]));
+            let (_, found) = tx.run_and(&statements, table::read(&tx, &names)).await?;
             if claims {
                 db.call().claim(&id(db, table));
             }
-            let found = table::read(&tx, &BTreeSet::from([table.clone()])).await?;
             let found = found.get(table).cloned().ok_or_else(|| messages::missing_table(table))?;
             Ok(Set { before: first.get_or_init(|| facts.table.identity).clone(), found })
         })
@@ -145,7 +150,7 @@ pub(super) async fn restore(db: &Db<'_>, state: &Model, table: &TableName) -> Re
             if !unserved.is_empty() {
                 return Err(messages::still_needed(table, &original, &unserved).into());
             }
-            tx.run(&replica_identity::alter(&facts.table.name, &facts.table.identity, &original)).await?;
+            tx.at_commit(replica_identity::alter(&facts.table.name, &facts.table.identity, &original));
             Ok(true)
         })
         .await
@@ -163,7 +168,7 @@ fn id(db: &Db<'_>, table: &TableName) -> ReplicaIdentityId {
 
 /// Refuses a mode that the table cannot have, with better words than the server's.
 async fn unless_unsuitable(tx: &Connection, facts: &Facts, mode: &Mode) -> Result<(), Stop> {
-    let Table { name, kind, oid, .. } = &facts.table;
+    let Table { name, kind, .. } = &facts.table;
     if !has_identity(&facts.table) {
         return Err(messages::not_a_table(name, *kind).into());
     }
@@ -171,7 +176,7 @@ async fn unless_unsuitable(tx: &Connection, facts: &Facts, mode: &Mode) -> Resul
     if facts.index_valid {
         return Ok(());
     }
-    let indexes = replica_identity::indexes(tx, *oid).await?;
+    let indexes = replica_identity::indexes(tx, name).await?;
     let why = indexes.get(index).map(|it| it.why_unsuitable().unwrap_or("it is not valid"));
     Err(messages::unsuitable_index(name, index, why).into())
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use tfplugin::{Attr, Diagnostics, Plan, path};
 
-use super::TABLE;
 use super::apply::Facts;
 use super::model::Model;
+use super::private::TABLE;
 use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
 use crate::handler::{Call, Context, Db};
 use crate::postgres::publication::Publication;
@@ -18,10 +18,13 @@ use crate::target::{Database, DatabaseLocation, Error};
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
     let call = Call::new(cx, "check the replica identity");
+    let location = match call.checked_location(planned, plan.config.as_ref()) {
+        Ok(location) => location,
+        Err(wrong) => return wrong,
+    };
     if call.policy().is_off() {
         return Diagnostics::none();
     }
-    let location = call.checked_location(planned, plan.config.as_ref());
     let (Some(location), Ok(table), Ok(mode)) = (location, planned.table(), planned.mode()) else {
         return Diagnostics::none();
     };

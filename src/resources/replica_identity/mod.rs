@@ -4,6 +4,7 @@ mod apply;
 mod check;
 mod messages;
 mod model;
+mod private;
 
 use tfplugin::schema::{object_of, string};
 use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Type};
@@ -13,11 +14,9 @@ use crate::postgres::names::Relation;
 use crate::postgres::{IndexName, SchemaName};
 use crate::target::{ObjectId as _, ReplicaIdentityId};
 use model::{ModeWord, Model, OnDestroy};
+use private::TABLE;
 
 pub(crate) struct ReplicaIdentity;
-
-/// In private state: the OID of the table, so that a rename outside is not taken for an absence.
-const TABLE: &str = "table";
 
 impl Resource for ReplicaIdentity {
     const TYPE: &'static str = "neonrep_replica_identity";

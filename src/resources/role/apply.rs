@@ -1,4 +1,4 @@
-//! Creates, rotates and deletes a role through the Neon API.
+//! Creates, rotates and deletes a role through the Neon API. Roles that are created with SQL are in `apply_sql.rs`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -128,6 +128,20 @@ struct Ties {
     foreign: BTreeSet<(DatabaseName, ForeignGrant)>,
 }
 
+/// Whether a destroy leaves the role, with a warning: it was adopted, or another resource of the run has it.
+pub(super) fn stays(call: &Call<'_>, state: &Model, id: &RoleId) -> bool {
+    if state.adopted.is_true() {
+        call.leaves(id);
+        call.cx().warn(messages::kept_adopted(&id.name));
+        return true;
+    }
+    if call.is_held_by_another(id) {
+        call.cx().warn(messages::kept_for_another(&id.name));
+        return true;
+    }
+    false
+}
+
 /// Creates the role, or adopts one. What was begun is in the state before its operations are awaited.
 pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result<Found, Diagnostics> {
     let api = Api::of(call, id)?;
@@ -142,14 +156,14 @@ pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result
         RoleCreation::Existed(role) if role.protected == Some(true) => Err(messages::is_neons_own(id).into()),
         RoleCreation::Existed(role) => {
             call.claim(id);
-            Ok(Found { adopted: true, password: api.password(plan, role.password.as_ref()).await })
+            Ok(Found::of_api(true, api.password(plan, role.password.as_ref()).await))
         }
         RoleCreation::Made(pending) => {
             call.claim(id);
-            let begun = Found { adopted: false, password: pending.value().password.clone() };
+            let begun = Found::of_api(false, pending.value().password.clone());
             call.cx().checkpoint(&plan.clone().observed(id.clone(), begun));
             let role = pending.wait(&call.budget()).await.map_err(|error| call.failed(&error.into()))?;
-            Ok(Found { adopted: false, password: api.password(plan, role.password.as_ref()).await })
+            Ok(Found::of_api(false, api.password(plan, role.password.as_ref()).await))
         }
     }
 }
@@ -167,13 +181,13 @@ pub(super) async fn read(call: &Call<'_>, state: &Model, id: &RoleId) -> Result<
         }
     }
     if !state.store_password.is_true() {
-        return Ok(Some(Found { adopted: false, password: None }));
+        return Ok(Some(Found::of_api(false, None)));
     }
     match api.reveal().await {
-        Ok(password) => Ok(Some(Found { adopted: false, password: Some(password) })),
+        Ok(password) => Ok(Some(Found::of_api(false, Some(password)))),
         // The project stores none, or the role may not log in: the role itself was read.
         Err(error) if matches!(error.kind(), Kind::PasswordsNotStored | Kind::NotFound) => {
-            Ok(Some(Found { adopted: false, password: None }))
+            Ok(Some(Found::of_api(false, None)))
         }
         Err(error) => Err(call.failed(&error.into())),
     }
@@ -183,7 +197,7 @@ pub(super) async fn read(call: &Call<'_>, state: &Model, id: &RoleId) -> Result<
 pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &RoleId) -> Result<Found, Diagnostics> {
     let api = Api::of(call, id)?;
     if !plan.rotates(prior) {
-        return Ok(Found { adopted: false, password: api.password(plan, None).await });
+        return Ok(Found::of_api(false, api.password(plan, None).await));
     }
     call.insist_on_change(&api.branch.project).await?;
     let reset = api.client.reset_password(&api.branch.project, &api.branch.id, api.name(), &call.budget()).await;
@@ -191,22 +205,16 @@ pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &Ro
         Ok(pending) => pending,
         Err(error) => return Err(api.failed(error).await),
     };
-    let begun = Found { adopted: false, password: pending.value().password.clone() };
+    let begun = Found::of_api(false, pending.value().password.clone());
     call.cx().checkpoint(&plan.clone().observed(id.clone(), begun));
     let role = pending.wait(&call.budget()).await.map_err(|error| call.failed(&error.into()))?;
     call.cx().warn(messages::rotated(&id.name));
-    Ok(Found { adopted: false, password: api.password(plan, role.password.as_ref()).await })
+    Ok(Found::of_api(false, api.password(plan, role.password.as_ref()).await))
 }
 
 /// Deletes the role, unless it was adopted, belongs to another resource, owns something, or holds what cannot be revoked.
 pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Result<(), Diagnostics> {
-    if state.adopted.is_true() {
-        call.leaves(id);
-        call.cx().warn(messages::kept_adopted(&id.name));
-        return Ok(());
-    }
-    if call.is_held_by_another(id) {
-        call.cx().warn(messages::kept_for_another(&id.name));
+    if stays(call, state, id) {
         return Ok(());
     }
     let api = Api::of(call, id)?;

@@ -7,7 +7,7 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, path};
 use super::messages;
 use super::model::Model;
 use crate::checks::{branch_protected, password_cannot_be_known};
-use crate::handler::{Call, Context};
+use crate::handler::{Call, Context, attributes};
 use crate::neon::{self, BranchId, ProjectId};
 use crate::postgres::RoleName;
 use crate::target::{Error, RoleId, Server};
@@ -24,7 +24,10 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         }
         return Diagnostics::none();
     }
-    let (prior, mut said) = (plan.prior.as_ref(), Diagnostics::none());
+    let (prior, mut said) = (plan.prior.as_ref(), arguments(cx, plan, planned));
+    if said.has_errors() || cx.data().target.is_direct() {
+        return said;
+    }
     let (Attr::Known(project), Attr::Known(name)) = (&planned.project_id, &planned.name) else { return said };
     let rotates = prior.is_some_and(|prior| planned.rotates(prior));
     if rotates {
@@ -42,7 +45,8 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         }
     }
     let drops_the_only_copy = |prior: &Model| prior.store_password.is_true() && !planned.store_password.is_true();
-    if prior.is_none_or(drops_the_only_copy) && planned.store_password == Attr::Known(false) {
+    if planned.is_by_api(false) && prior.is_none_or(drops_the_only_copy) && planned.store_password == Attr::Known(false)
+    {
         said.extend(password(&call, project, name).await);
     }
     // A branch that is set from something unknown is not looked at.
@@ -51,6 +55,30 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         said.extend(branch(&call, project, planned.branch_id.known(), name).await);
     }
     said
+}
+
+/// What the arguments say of the server and of each other. A plan that changes nothing is not refused.
+fn arguments(cx: &Context, plan: &Plan<Model>, planned: &Model) -> Diagnostics {
+    let is_direct = cx.data().target.is_direct();
+    if !planned.project_id.is_unknown()
+        && let Err(wrong) = attributes::server(&planned.project_id, &planned.branch_id, is_direct)
+    {
+        return wrong;
+    }
+    let Some(config) = &plan.config else { return Diagnostics::none() };
+    // The kind is that of the plan, because a state keeps it where the configuration leaves it out.
+    let set = Model { neon_superuser: planned.neon_superuser, ..config.clone() };
+    if planned.neon_superuser.is_unknown() && config.neon_superuser.is_unknown() {
+        return Diagnostics::none();
+    }
+    if let Some(argument) = set.misplaced(is_direct) {
+        return messages::only_for(argument, set.is_by_api(is_direct), is_direct).into();
+    }
+    let sets_none = config.password_wo.is_null() && config.password_wo_version.known().is_some();
+    if sets_none && plan.prior.as_ref().is_none_or(|prior| planned.sets_password(prior)) {
+        return messages::no_password_given().into();
+    }
+    Diagnostics::none()
 }
 
 /// The branch of a new role: the one that is named, that of the role it replaces, or the default branch.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use tfplugin::{Diagnostic, Diagnostics, identity, path};
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, identity, path};
 
 use super::model::Model;
 use crate::handler::{explain, words};
 use crate::neon::{self, Kind};
 use crate::postgres::role::{Dependants, ForeignGrant, Tie};
-use crate::postgres::{DatabaseName, RoleName};
+use crate::postgres::{self, DatabaseName, RoleName};
 use crate::target::{Error, ObjectId as _, RoleId};
 
 pub(super) fn bad_import(wrong: &str) -> Diagnostics {
@@ -174,4 +174,77 @@ fn lines(found: &[Dependants], tie: Tie) -> Vec<String> {
             }
         })
         .collect()
+}
+
+/// An argument that is for the other kind of role.
+pub(super) fn only_for(argument: &str, by_api: bool, is_direct: bool) -> Diagnostic {
+    let detail = match (by_api, is_direct) {
+        (true, _) => {
+            "The Neon API creates this role and sets its attributes and its password itself. Remove the argument, or set \
+             `neon_superuser = false` to create the role with SQL."
+        }
+        (false, true) => {
+            "With the provider's `sql` block a role is created with SQL. Neon alone has `neon_superuser`, stores passwords and \
+             gives away what a role owns. Remove the argument."
+        }
+        (false, false) => {
+            "This role is created with SQL (`neon_superuser = false`). Set its password with `password_wo` and \
+             `password_wo_version`. What it owns is not given to another role. Remove the argument."
+        }
+    };
+    let kind = if by_api { "created by the Neon API" } else { "created with SQL" };
+    Diagnostic::error(format!("`{argument}` is not for a role that is {kind}"), detail)
+        .at(AttributePath::root().attribute(argument))
+}
+
+/// A new version of a password that is not given.
+pub(super) fn no_password_given() -> Diagnostic {
+    let detail =
+        "`password_wo_version` has another value, so the apply would set a new password. Set `password_wo` too.";
+    Diagnostic::error("Missing `password_wo`", detail).at(path!(password_wo_version))
+}
+
+/// A role that was there at plan.
+pub(super) fn gone(id: &RoleId) -> Diagnostic {
+    let detail = format!("The role was dropped since the plan was made, on {}. Plan again to create it.", id.server);
+    Diagnostic::error(format!("Role `{}` does not exist", id.name), detail).at(path!(name))
+}
+
+/// The connecting role lacks a privilege (42501): who has it.
+pub(super) fn may_not(doing: &str, error: &postgres::Error, is_direct: bool) -> Diagnostic {
+    let who = if is_direct {
+        "Creating and altering roles requires a superuser, or CREATEROLE and ADMIN on the role, and each attribute that is \
+         given: up to Postgres 15 only a superuser gives REPLICATION and BYPASSRLS. Use a `sql` block with such a user."
+    } else {
+        "On Neon, a role with REPLICATION can be created with SQL on Postgres 16 and later. The role that created it can alter and \
+         drop it: the owner of `database`. On older versions, use `neon_superuser = true`."
+    };
+    let answered = words::sentence(error.message());
+    let detail = error.detail().map(|it| format!("\n{it}")).unwrap_or_default();
+    let statement = error.statement().map(|it| format!("\n\nThe statement: {it}")).unwrap_or_default();
+    Diagnostic::error(format!("Cannot {doing}"), format!("{answered}. (SQLSTATE 42501){detail}{statement}\n\n{who}"))
+        .at(path!(name))
+}
+
+/// Something still names the role (2BP01), after all that could be revoked was revoked.
+pub(super) fn still_needed(doing: &str, error: &postgres::Error) -> Diagnostic {
+    let detail = format!(
+        "{}.\n{}\n\nThe connecting role could not revoke this: another role granted it, or a row security policy names the role. \
+         Let the grantor revoke it, or drop the policy, then destroy again.",
+        words::sentence(error.message()),
+        error.detail().unwrap_or_default()
+    );
+    Diagnostic::error(format!("Cannot {doing}"), detail).at(path!(name))
+}
+
+/// The same as [`owns`] for a role that was created with SQL.
+pub(super) fn owns_by_sql(name: &RoleName, found: &[Dependants]) -> Option<Diagnostics> {
+    let lines = lines(found, Tie::Owner);
+    (!lines.is_empty()).then(|| {
+        let detail = format!(
+            "It was not dropped, because it owns:\n{}\n\nDrop these objects, or give them to another role (`REASSIGN OWNED`).",
+            lines.join("\n")
+        );
+        Diagnostic::error(format!("Role `{name}` owns objects"), detail).at(path!(name)).into()
+    })
 }

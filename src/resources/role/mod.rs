@@ -1,16 +1,19 @@
 //! `neonrep_role`: the role that a consumer logs in as.
 //!
-//! The Neon API keeps the password and shows it on request. The state holds it only where the user asked for that.
+//! The Neon API keeps the password and shows it on request. The state holds it only where the user asked for that. With
+//! `neon_superuser = false`, and on servers other than Neon, the role is created with SQL and has no more than declared.
 
 mod apply;
+mod apply_sql;
 mod check;
 mod messages;
 mod model;
 
-use tfplugin::schema::{boolean, map_of, string};
-use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Type, path};
+use tfplugin::schema::{Rule, boolean, map_of, number, set_of, string};
+use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Type, Value, path};
 
 use crate::handler::{Call, Context, Data, attributes, import, nulls};
+use crate::postgres::{DatabaseName, RoleName};
 use crate::target::{ObjectId as _, RoleId};
 use model::Model;
 
@@ -23,7 +26,7 @@ impl Resource for Role {
 
     fn schema() -> Schema {
         Schema::new(include_str!("page.md"))
-            .attribute("project_id", attributes::project_id())
+            .attribute("project_id", attributes::optional_project_id())
             .attribute("branch_id", attributes::branch_id())
             .attribute(
                 "name",
@@ -32,6 +35,55 @@ impl Resource for Role {
                     .replaces_if_set()
                     .parsed_by(model::role_name)
                     .doc("Name of the role, unique within the branch. Names that Postgres or Neon reserve are refused."),
+            )
+            .attribute(
+                "neon_superuser",
+                boolean().optional().computed().keeps_prior().replaces_if_set().doc(
+                    "`true`: the Neon API creates the role, as a member of `neon_superuser`, which can read and write every \
+                     table. `false`: the role is created with SQL and has only what is declared and granted; on Neon this \
+                     requires Postgres 16 or later. Defaults to `true` on Neon, and must not be `true` with the provider's \
+                     `sql` block.",
+                ),
+            )
+            .attribute(
+                "database",
+                string().optional().parsed_by(DatabaseName::parse).doc(
+                    "Database to run the SQL in, for a role that is created with SQL. Roles belong to the whole server. Defaults \
+                     to the first database that can be entered; with the provider's `sql` block, to `postgres`.",
+                ),
+            )
+            .attribute(
+                "replication",
+                boolean().optional().doc(
+                    "Whether a role that is created with SQL may replicate. Where `rds_replication` exists and the connecting \
+                     role is not a superuser, this is membership of that role. Defaults to `true`.",
+                ),
+            )
+            .attribute(
+                "bypass_rls",
+                boolean().optional().doc(
+                    "Whether a role that is created with SQL bypasses row level security. Defaults to `false`.",
+                ),
+            )
+            .attribute(
+                "member_of",
+                set_of(Type::String).optional().each_parsed_by(RoleName::parse).doc(
+                    "Roles to make a role that is created with SQL a member of, such as `pg_read_all_data`. Other memberships \
+                     are left alone.",
+                ),
+            )
+            .attribute(
+                "password_wo",
+                string().optional().sensitive().write_only().doc(
+                    "Password of a role that is created with SQL. It is never in the state or in plan files. Without it, the \
+                     role has no password. Requires `password_wo_version`.",
+                ),
+            )
+            .attribute(
+                "password_wo_version",
+                number().optional().doc(
+                    "Change this number to set the password again. The role's connections stay open.",
+                ),
             )
             .attribute(
                 "adopt",
@@ -63,7 +115,7 @@ impl Resource for Role {
                 string()
                     .computed()
                     .keeps_prior()
-                    .doc("`project/branch/name`. Unknown until the role exists, so that what references it comes after it."),
+                    .doc("`project/branch/name`, or `sql/-/name` with the provider's `sql` block. Unknown until the role exists, so that what references it comes after it."),
             )
             .attribute(
                 "adopted",
@@ -73,6 +125,14 @@ impl Resource for Role {
                 "password",
                 string().computed().sensitive().doc("Password of the role. Null unless `store_password = true`."),
             )
+            .attribute(
+                "surplus",
+                set_of(Type::String).computed().default(Value::string_set(Vec::<String>::new())).doc(
+                    "What a role that was created with SQL has beyond what is declared, such as `CREATEROLE` or `MEMBER OF \
+                     neon_superuser`, and `NOLOGIN`. Planned empty: the apply revokes it.",
+                ),
+            )
+            .rule(Rule::Requires("password_wo", "password_wo_version"))
             .timeouts()
             .import_id(RoleId::FORM)
     }
@@ -93,7 +153,11 @@ impl Resource for Role {
         let name = plan.name.need(path!(name))?;
         let call = Call::new(cx, format!("create role `{name}`"));
         let id = plan.new_located(&call).await?;
-        let found = apply::create(&call, &plan, &id).await?;
+        let found = if plan.is_by_api(call.target().is_direct()) {
+            apply::create(&call, &plan, &id).await?
+        } else {
+            apply_sql::create(&call, &plan, &id).await?
+        };
         Ok(plan.observed(id, found))
     }
 
@@ -101,7 +165,13 @@ impl Resource for Role {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("read role `{name}`"));
         let id = state.located(&call).await?;
-        let Some(found) = apply::read(&call, &state, &id).await? else { return Ok(None) };
+        let by_api = match state.is_imported() && !call.target().is_direct() {
+            true => !apply_sql::is_created_with_sql(&call, &id).await,
+            false => state.is_by_api(call.target().is_direct()),
+        };
+        let found =
+            if by_api { apply::read(&call, &state, &id).await? } else { apply_sql::read(&call, &state, &id).await? };
+        let Some(found) = found else { return Ok(None) };
         call.sees(&id)?;
         Ok(Some(state.observed(id, found)))
     }
@@ -110,7 +180,11 @@ impl Resource for Role {
         let name = plan.name.need(path!(name))?;
         let call = Call::new(cx, format!("change role `{name}`"));
         let id = plan.located(&call).await?;
-        let found = apply::update(&call, &prior, &plan, &id).await?;
+        let found = if plan.is_by_api(call.target().is_direct()) {
+            apply::update(&call, &prior, &plan, &id).await?
+        } else {
+            apply_sql::update(&call, &prior, &plan, &id).await?
+        };
         Ok(plan.observed(id, found))
     }
 
@@ -118,7 +192,11 @@ impl Resource for Role {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("delete role `{name}`"));
         let id = state.located(&call).await?;
-        apply::delete(&call, &state, &id).await
+        if state.is_by_api(call.target().is_direct()) {
+            apply::delete(&call, &state, &id).await
+        } else {
+            apply_sql::delete(&call, &state, &id).await
+        }
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {

@@ -1,13 +1,15 @@
 //! The values of `neonrep_role`, and what follows from them alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Diagnostics, Timeouts, path};
 
 use crate::handler::{Call, attributes};
 use crate::neon::{BranchId, ProjectId};
-use crate::postgres::RoleName;
+use crate::postgres::role::Role as SqlRole;
+use crate::postgres::role_change::{ReplicationBy, Wanted};
+use crate::postgres::{DatabaseName, RoleName};
 use crate::secret::{Secret, StoredSecret};
 use crate::target::RoleId;
 
@@ -19,24 +21,110 @@ pub(crate) struct Model {
     pub(super) project_id: Attr<ProjectId>,
     pub(super) branch_id: Attr<BranchId>,
     pub(super) name: Attr<RoleName>,
+    pub(super) neon_superuser: Attr<bool>,
+    pub(super) database: Attr<DatabaseName>,
+    pub(super) replication: Attr<bool>,
+    pub(super) bypass_rls: Attr<bool>,
+    pub(super) member_of: Attr<BTreeSet<RoleName>>,
+    pub(super) password_wo: Attr<StoredSecret>,
+    pub(super) password_wo_version: Attr<i64>,
     pub(super) adopt: Attr<bool>,
     pub(super) store_password: Attr<bool>,
     pub(super) rotate_when_changed: Attr<BTreeMap<String, Attr<String>>>,
     pub(super) force_destroy: Attr<bool>,
     pub(super) adopted: Attr<bool>,
     pub(super) password: Attr<StoredSecret>,
+    pub(super) surplus: Attr<BTreeSet<String>>,
     pub(super) timeouts: Attr<Timeouts>,
 }
 
 /// What a handler saw of a role.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
-    pub(super) adopted: bool,
+    adopted: bool,
     /// `None` where it was not asked for, or cannot be shown.
-    pub(super) password: Option<Secret>,
+    password: Option<Secret>,
+    /// Created by the Neon API, and so a member of `neon_superuser`.
+    by_api: bool,
+    drift: Drift,
+}
+
+/// What a role that was created with SQL has or lacks, other than declared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Drift {
+    surplus: BTreeSet<String>,
+    lacks_replication: bool,
+    lacks_bypass_rls: bool,
+    lost_groups: BTreeSet<RoleName>,
+}
+
+impl Found {
+    pub(super) fn of_api(adopted: bool, password: Option<Secret>) -> Self {
+        Self { adopted, password, by_api: true, drift: Drift::default() }
+    }
+
+    pub(super) fn of_sql(adopted: bool, drift: Drift) -> Self {
+        Self { adopted, password: None, by_api: false, drift }
+    }
+}
+
+impl Drift {
+    pub(super) fn of(found: &SqlRole, wanted: &Wanted, by: ReplicationBy) -> Self {
+        let held: BTreeSet<RoleName> = found.member_of.iter().cloned().collect();
+        Self {
+            surplus: found.surplus(wanted, by),
+            lacks_replication: wanted.replication && !found.replicates(by),
+            lacks_bypass_rls: wanted.bypass_rls && !found.bypass_rls,
+            lost_groups: &wanted.member_of - &held,
+        }
+    }
 }
 
 impl Model {
+    /// Whether the Neon API creates the role. Left out, the server decides: Neon's API makes members of `neon_superuser`.
+    pub(super) fn is_by_api(&self, is_direct: bool) -> bool {
+        !is_direct && self.neon_superuser.known().copied().unwrap_or(true)
+    }
+
+    /// The first argument that is set and is for the other kind of role.
+    pub(super) fn misplaced(&self, is_direct: bool) -> Option<&'static str> {
+        let for_sql = [
+            ("database", self.database.known().is_some()),
+            ("replication", self.replication.known().is_some()),
+            ("bypass_rls", self.bypass_rls.known().is_some()),
+            ("member_of", self.member_of.known().is_some()),
+            ("password_wo", self.password_wo.known().is_some()),
+            ("password_wo_version", self.password_wo_version.known().is_some()),
+        ];
+        let for_api = [
+            ("neon_superuser", is_direct && self.neon_superuser.is_true()),
+            ("store_password", self.store_password.is_true()),
+            ("rotate_when_changed", self.rotate_when_changed.known().is_some()),
+            ("force_destroy", self.force_destroy.is_true()),
+        ];
+        let set = |all: &[(&'static str, bool)]| all.iter().find_map(|(name, set)| set.then_some(*name));
+        if self.is_by_api(is_direct) { set(&for_sql) } else { set(&for_api) }
+    }
+
+    /// Whether an import names the role, so that nothing but the server says how it was created.
+    pub(super) fn is_imported(&self) -> bool {
+        self.adopted.is_null() && self.neon_superuser.is_null()
+    }
+
+    /// What a role that is created with SQL should have.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            replication: self.replication.known().copied().unwrap_or(true),
+            bypass_rls: self.bypass_rls.is_true(),
+            member_of: self.member_of.known().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Whether an update sets the password that the configuration gives.
+    pub(super) fn sets_password(&self, prior: &Self) -> bool {
+        !self.password_wo_version.is_null() && self.password_wo_version != prior.password_wo_version
+    }
+
     /// The id of the role; a default branch is looked up.
     pub(super) async fn located(&self, call: &Call<'_>) -> Result<RoleId, Diagnostics> {
         let server = attributes::server(&self.project_id, &self.branch_id, call.target().is_direct())?;
@@ -68,8 +156,15 @@ impl Model {
             // What cannot be shown stays as it was.
             (true, None) => self.password.into_known().into(),
         };
+        let Drift { surplus, lacks_replication, lacks_bypass_rls, lost_groups } = found.drift;
         Self {
             branch_id: id.server.branch_id().cloned().into(),
+            neon_superuser: found.by_api.into(),
+            replication: if lacks_replication { Attr::Known(false) } else { self.replication },
+            bypass_rls: if lacks_bypass_rls { Attr::Known(false) } else { self.bypass_rls },
+            member_of: self.member_of.map(|groups| &groups - &lost_groups),
+            password_wo: Attr::Null,
+            surplus: surplus.into(),
             adopted: if self.adopted.known().is_some() { self.adopted } else { found.adopted.into() },
             password,
             id: id.into(),

@@ -1,13 +1,15 @@
 //! What the resource decides by itself, without a server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tfplugin::kinds::erased;
 
-use super::model::{Found, role_name};
+use super::model::{Drift, Found, role_name};
 use super::*;
 use crate::postgres::DatabaseName;
+use crate::postgres::role::Role as SqlRole;
 use crate::postgres::role::{Dependants, ForeignGrant, Tie};
+use crate::postgres::role_change::ReplicationBy;
 use crate::secret::Secret;
 
 fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
@@ -40,7 +42,7 @@ fn debug_does_not_show_the_password() {
 
 #[test]
 fn the_state_is_what_was_seen() {
-    let found = |password: Option<&str>| Found { adopted: true, password: password.map(Secret::new) };
+    let found = |password: Option<&str>| Found::of_api(true, password.map(Secret::new));
     let at = id("p/br-a/a%2Fb");
     let made = role(Attr::Known(false), Attr::Null, Attr::Unknown).observed(at.clone(), found(Some("secret")));
     assert_eq!(made.id, Attr::Known(at.clone()));
@@ -61,7 +63,7 @@ fn the_state_is_what_was_seen() {
 fn an_imported_role_was_not_adopted_and_an_adopted_one_stays_adopted() {
     let read = |adopted: Attr<bool>| {
         let state = Model { adopted, ..nulls::<Role>().unwrap() };
-        state.observed(id("p/br-a/r"), Found { adopted: false, password: None }).adopted
+        state.observed(id("p/br-a/r"), Found::of_api(false, None)).adopted
     };
     assert_eq!(read(Attr::Null), Attr::Known(false));
     assert_eq!(read(Attr::Known(true)), Attr::Known(true));
@@ -203,4 +205,102 @@ fn privileges_of_another_grantor_are_named_with_what_revokes_them() {
     assert!(one.ends_with("\n- in database `d`, as role `g`: REVOKE SELECT ON TABLE s.t FROM r;"), "{one}");
     let many = detail(&(10..22).map(|it| format!("t{it}")).collect::<Vec<_>>());
     assert!(many.ends_with("\n- 2 more"), "{many}");
+}
+
+fn of_sql(role: Model) -> Model {
+    Model { neon_superuser: Attr::Known(false), ..role }
+}
+
+#[test]
+fn who_creates_the_role_is_declared_or_decided_by_the_server() {
+    let nulls = || nulls::<Role>().unwrap();
+    assert!(nulls().is_by_api(false) && !nulls().is_by_api(true));
+    assert!(!of_sql(nulls()).is_by_api(false));
+    assert!(!Model { neon_superuser: Attr::Known(true), ..nulls() }.is_by_api(true));
+}
+
+#[test]
+fn arguments_of_the_other_kind_of_role_are_told() {
+    use Attr::Known;
+    let nulls = || nulls::<Role>().unwrap();
+    let group = || BTreeSet::from(["g".parse().unwrap()]);
+    for (set, argument) in [
+        (Model { database: known("d"), ..nulls() }, "database"),
+        (Model { replication: Known(true), ..nulls() }, "replication"),
+        (Model { bypass_rls: Known(false), ..nulls() }, "bypass_rls"),
+        (Model { member_of: Known(group()), ..nulls() }, "member_of"),
+        (Model { password_wo: Known(Secret::new("secret").into()), ..nulls() }, "password_wo"),
+        (Model { password_wo_version: Known(1), ..nulls() }, "password_wo_version"),
+    ] {
+        assert_eq!(set.misplaced(false), Some(argument));
+        assert_eq!((of_sql(set.clone()).misplaced(false), set.misplaced(true)), (None, None), "{argument}");
+    }
+    for (set, argument) in [
+        (Model { store_password: Known(true), ..nulls() }, "store_password"),
+        (Model { rotate_when_changed: Known(BTreeMap::new()), ..nulls() }, "rotate_when_changed"),
+        (Model { force_destroy: Known(true), ..nulls() }, "force_destroy"),
+    ] {
+        assert_eq!(set.misplaced(false), None, "{argument}");
+        assert_eq!((of_sql(set.clone()).misplaced(false), set.misplaced(true)), (Some(argument), Some(argument)));
+    }
+    let both = Model { neon_superuser: Known(true), ..nulls() };
+    assert_eq!((both.misplaced(false), both.misplaced(true)), (None, Some("neon_superuser")));
+}
+
+#[test]
+fn drift_of_a_role_created_with_sql_is_read_into_the_state() {
+    let group = |name: &str| BTreeSet::from([name.parse().unwrap()]);
+    let declared = of_sql(Model { member_of: Attr::Known(group("g")), ..nulls::<Role>().unwrap() });
+    let seen = SqlRole {
+        oid: 1,
+        name: "r".parse().unwrap(),
+        superuser: false,
+        login: true,
+        replication: false,
+        bypass_rls: true,
+        create_role: true,
+        create_db: false,
+        member_of: vec!["others".parse().unwrap()],
+    };
+    let by = ReplicationBy::Attribute;
+    let read = |seen: &SqlRole| {
+        let found = Found::of_sql(false, Drift::of(seen, &declared.wanted(), by));
+        declared.clone().observed("sql/-/r".parse().unwrap(), found)
+    };
+    let drifted = read(&seen);
+    assert_eq!((drifted.replication, drifted.bypass_rls), (Attr::Known(false), Attr::Null));
+    assert_eq!(drifted.member_of, Attr::Known(BTreeSet::new()));
+    assert_eq!(drifted.surplus, Attr::Known(["BYPASSRLS", "CREATEROLE"].map(str::to_owned).into()));
+    assert_eq!((drifted.branch_id, drifted.neon_superuser), (Attr::Null, Attr::Known(false)));
+    let as_declared = SqlRole {
+        replication: true,
+        bypass_rls: false,
+        create_role: false,
+        member_of: vec!["g".parse().unwrap(), "others".parse().unwrap()],
+        ..seen
+    };
+    let same = read(&as_declared);
+    assert_eq!((same.replication, same.member_of), (Attr::Null, Attr::Known(group("g"))));
+    assert_eq!(same.surplus, Attr::Known(BTreeSet::new()));
+}
+
+#[test]
+fn a_new_version_sets_the_password() {
+    let with = |version: Attr<i64>| Model { password_wo_version: version, ..nulls::<Role>().unwrap() };
+    use Attr::{Known, Null};
+    for (before, after, sets) in [
+        (Null, Null, false),
+        (Null, Known(1), true),
+        (Known(1), Known(1), false),
+        (Known(1), Known(2), true),
+        (Known(1), Null, false),
+    ] {
+        assert_eq!(with(after).sets_password(&with(before)), sets, "{before:?} {after:?}");
+    }
+}
+
+#[test]
+fn an_import_of_a_server_reached_directly_has_no_project() {
+    let imported = Role::import("sql/-/r").unwrap();
+    assert!(imported.project_id.is_null() && imported.branch_id.is_null() && imported.is_imported());
 }

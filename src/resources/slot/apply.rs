@@ -6,7 +6,8 @@ use std::time::Duration;
 use tfplugin::{Diagnostics, Severity, path};
 
 use super::messages;
-use super::model::{DATABASE_OID, Model, ORDER_SAID, PGOUTPUT, Seen};
+use super::model::{Model, PGOUTPUT, Seen};
+use super::private::{DATABASE_OID, ORDER_SAID};
 use crate::checks::supported_by_server;
 use crate::handler::{Call, Db, explain};
 use crate::postgres::Usage;

@@ -3,7 +3,8 @@
 use tfplugin::{Attr, AttributePath, Diagnostics, Plan, path};
 
 use super::messages;
-use super::model::{Model, RENAMED_FROM, Status};
+use super::model::{Model, Status};
+use super::private::RENAMED_FROM;
 use crate::checks::{
     logical_replication_on, publication_exists, publication_replaced_behind_slot, slot_has_consumer,
     slots_nearly_used_up, supported_by_server,
@@ -43,7 +44,7 @@ async fn create(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Dia
             found = exists(call, publication).await;
             DatabaseLocation::from(publication.database.clone())
         }
-        Attr::Null => match location(call, planned, config) {
+        Attr::Null => match call.checked_location(planned, config) {
             Ok(Some(location)) => location,
             Ok(None) => return found,
             Err(missing) => return missing,
@@ -57,15 +58,6 @@ async fn create(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Dia
         Ok(more) => found + more,
         Err(error) => found + call.unseen(&location).told(&error),
     }
-}
-
-/// Where a slot without a publication is to be; an error when the configuration leaves out what is needed.
-fn location(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Result<Option<DatabaseLocation>, Diagnostics> {
-    if planned.project_id.is_unknown() || planned.database.is_unknown() {
-        return Ok(None);
-    }
-    planned.location(call.target().is_direct())?;
-    Ok(call.checked_location(planned, config))
 }
 
 /// What is replaced is planned once more, as a new slot: here is what concerns the old one.

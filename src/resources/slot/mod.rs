@@ -8,6 +8,7 @@ mod check;
 mod messages;
 mod model;
 mod plan;
+mod private;
 
 use tfplugin::schema::{boolean, number, string};
 use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, identity, path};
@@ -18,7 +19,8 @@ use crate::postgres::slot;
 use crate::postgres::{DatabaseName, PublicationName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};
 use apply::Whereabouts;
-use model::{DATABASE_OID, Model, PGOUTPUT, RENAMED_FROM, Seen, Status};
+use model::{Model, PGOUTPUT, Seen, Status};
+use private::{DATABASE_OID, RENAMED_FROM};
 
 pub(crate) struct Slot;
 

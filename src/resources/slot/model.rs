@@ -10,15 +10,6 @@ use crate::postgres::slot::Slot;
 use crate::postgres::{DatabaseName, PublicationName, RoleName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};
 
-/// In private state: the unknown order of an imported slot was told.
-pub(super) const ORDER_SAID: &str = "order_unknown_said";
-
-/// In private state: the OID of the slot's database, which stays when the database is renamed.
-pub(super) const DATABASE_OID: &str = "database_oid";
-
-/// In private state: the name that the database had before it was renamed outside.
-pub(super) const RENAMED_FROM: &str = "renamed_from";
-
 /// The plugin that decodes by publications.
 pub(super) const PGOUTPUT: &str = "pgoutput";
 

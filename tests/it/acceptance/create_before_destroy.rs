@@ -45,8 +45,8 @@ fn forced_by_a_dependent_nothing_that_is_replaced_is_lost() {
     let stand_in = StandIn::start(17);
     let adopting = PLAIN
         .configuration()
-        .replace("name       = \"reader_one\"", "name       = \"reader_one\"\n  adopt = true")
-        .replace("name       = \"pub_one\"", "name       = \"pub_one\"\n  adopt = true");
+        .replace(r#"name       = "reader_one""#, "name       = \"reader_one\"\n  adopt      = true")
+        .replace(r#"name       = "pub_one""#, "name       = \"pub_one\"\n  adopt      = true");
     let workspace = applied(&stand_in, &format!("{adopting}{CONSUMER}"));
     let before = held(&stand_in);
     assert_eq!(before[..4], ["true", "true", "1", "f"]);
@@ -55,8 +55,8 @@ fn forced_by_a_dependent_nothing_that_is_replaced_is_lost() {
         workspace.apply_with(&[&format!("-replace=neonrep_{address}.this")]);
         assert_eq!(held(&stand_in), before, "{address}");
     }
-    // The publication is taken over by its new resource; the slot, whose publication_id is unknown meanwhile, would be
-    // replaced behind a publication that is there: refused at plan, whatever is consented to by -replace.
+    // The new resource adopts the publication. The slot, whose publication_id is unknown then, would be replaced behind a
+    // publication that exists. The plan refuses that in spite of -replace.
     workspace.try_plan(&["-replace=neonrep_publication.this"]).expect_failure().insist_error("slot");
     assert_eq!(held(&stand_in), before);
     let changes = consumer::take(&stand_in, "slot_one", "pub_one").expect("the slot decodes");
@@ -82,7 +82,7 @@ fn what_meets_its_own_name_explains_it() {
         workspace.insist_on_empty_plan();
     }
     // A new name is all it takes; the old one goes afterwards.
-    workspace.write(&format!("{}{CONSUMER}", PLAIN.configuration().replace("\"slot_one\"", "\"slot_two\"")));
+    workspace.write(&format!("{}{CONSUMER}", PLAIN.configuration().replace(r#""slot_one""#, r#""slot_two""#)));
     workspace.apply();
     let slots = column(&stand_in.sql("SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'logical'"));
     assert_eq!(slots, ["slot_two"]);
@@ -90,15 +90,27 @@ fn what_meets_its_own_name_explains_it() {
 }
 
 #[test]
-fn a_publication_taken_over_before_its_maker_goes() {
+fn a_publication_is_adopted_before_its_creator_is_destroyed() {
     let stand_in = StandIn::start(17);
     PLAIN.prepare(&stand_in);
     let body = |more: &str| {
         format!(
-            "resource \"neonrep_publication\" \"this\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-             name = \"pub_one\"\n  tables = [{{ name = \"playing_with_neon\" }}]\n  {more}\n}}\n\n\
-             resource \"terraform_data\" \"consumer\" {{\n  triggers_replace = [neonrep_publication.this.id]\n  \
-             lifecycle {{\n    create_before_destroy = true\n  }}\n}}\n"
+            r#"
+resource "neonrep_publication" "this" {{
+  project_id = var.project_id
+  database   = "neondb"
+  name       = "pub_one"
+  tables     = [{{ name = "playing_with_neon" }}]
+  {more}
+}}
+
+resource "terraform_data" "consumer" {{
+  triggers_replace = [neonrep_publication.this.id]
+  lifecycle {{
+    create_before_destroy = true
+  }}
+}}
+"#
         )
     };
     let workspace = Workspace::new(&stand_in);
@@ -113,7 +125,7 @@ fn a_publication_taken_over_before_its_maker_goes() {
     assert_eq!(stand_in.value("SELECT oid FROM pg_publication"), oid);
 
     // An instance that a run left over (its delete was interrupted) is deleted by another process, which remembers
-    // nothing: the mark in the COMMENT says that the publication was taken over.
+    // nothing: the mark in the COMMENT says that the publication was adopted.
     let path = workspace.path().join("terraform.tfstate");
     let mut state: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).expect("a state")).expect("JSON");
     let publication = state["resources"]

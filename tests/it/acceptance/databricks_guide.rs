@@ -1,11 +1,11 @@
-//! The Databricks guide: the example applied as it stands, what comes out of it, and nothing left after destroy.
+//! The Databricks guide: its example is applied unchanged, its outputs work, and destroy leaves nothing.
 
 use crate::support::consumer;
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
 
-/// The configuration of `interface.md`, as a user copies it.
+/// The configuration of the guide, as a user copies it.
 const GUIDE: &str = include_str!("../../../examples/guides/databricks-lakeflow/main.tf");
 
 fn workspace(stand_in: &StandIn) -> Workspace {

@@ -1,5 +1,8 @@
 //! `neonrep_grant`: what a role may read, drift of it, who can give it, and nothing left behind.
 
+mod concurrency;
+mod held_before;
+
 use serde_json::json;
 
 use super::role::made_elsewhere;
@@ -112,7 +115,7 @@ fn a_grant_lives_on_every_postgres() {
         );
         workspace.apply();
 
-        // Another scope, in place: what is not declared any more is taken back.
+        // Another scope, in place: what is not declared any more is revoked.
         workspace.write(&grant("tables = [{ name = \"t1\" }]\n  privileges = [\"SELECT\", \"INSERT\"]"));
         assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} update")]);
         workspace.apply();
@@ -148,38 +151,6 @@ fn an_imported_grant_is_whole() {
     workspace.write(&grant("schemas = [\"public\"]"));
     workspace.import(ADDRESS, &id(&stand_in, "reader", "public")).expect_failure();
     workspace.import(ADDRESS, &stand_in.id_of("reader")).expect_failure();
-}
-
-#[test]
-fn what_was_there_before_stays() {
-    let stand_in = StandIn::start(17);
-    tables(&stand_in);
-    made_elsewhere(&stand_in, "reader");
-    stand_in
-        .sql_as_owner("GRANT SELECT ON t2 TO reader; GRANT USAGE ON SCHEMA public TO reader; GRANT CONNECT ON DATABASE neondb TO reader")
-        .unwrap_or_else(|error| panic!("{error}"));
-    let before = held(&stand_in, "reader");
-    let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"reader\"", "schemas = [\"public\"]"));
-    workspace.apply();
-    workspace.destroy();
-    assert_eq!(held(&stand_in, "reader"), before);
-}
-
-#[test]
-fn what_was_there_before_stays_when_the_grant_is_replaced() {
-    let stand_in = StandIn::start(17);
-    tables(&stand_in);
-    stand_in.sql("CREATE ROLE first; CREATE ROLE second");
-    stand_in.sql_as_owner("GRANT SELECT ON t1 TO first").expect("granted");
-    let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"first\"", "schemas = [\"public\"]"));
-    workspace.apply();
-    workspace.write(&grant_to("this", "\"second\"", "schemas = [\"public\"]"));
-    assert_eq!(workspace.plan().changes(), ["neonrep_grant.this replace"]);
-    workspace.apply();
-    // The way to what the role still holds stays too.
-    assert_eq!(held(&stand_in, "first"), ["CONNECT", "SELECT public.t1", "USAGE public"]);
 }
 
 #[test]
@@ -250,47 +221,6 @@ fn a_foreign_table_in_a_schema_stays_missing_and_a_named_one_is_refused() {
 }
 
 #[test]
-fn privileges_on_columns_stay() {
-    let stand_in = StandIn::start(17);
-    stand_in.sql("CREATE ROLE analyst LOGIN");
-    stand_in
-        .sql_as_owner(
-            "CREATE TABLE t1 (id int PRIMARY KEY, secret text); GRANT USAGE ON SCHEMA public TO analyst;
-             GRANT CONNECT ON DATABASE neondb TO analyst; GRANT SELECT (id) ON t1 TO analyst WITH GRANT OPTION",
-        )
-        .expect("granted");
-    let columns = "SELECT string_agg(attname || ' ' || attacl::text, ',') FROM pg_attribute WHERE attacl <> '{}' AND attrelid = 't1'::regclass";
-    let before = (stand_in.value(columns), held(&stand_in, "analyst"));
-    let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"analyst\"", "tables = [{ name = \"t1\" }]"));
-    workspace.apply();
-    workspace.write(&grant_to("this", "\"analyst\"", "tables = [{ name = \"t1\" }]\n  privileges = [\"INSERT\"]"));
-    workspace.apply();
-    assert_eq!(stand_in.value(columns), before.0, "an update revokes too");
-    workspace.destroy();
-    assert_eq!((stand_in.value(columns), held(&stand_in, "analyst")), before);
-}
-
-#[test]
-fn the_way_in_that_was_there_before_stays_whatever_it_was_for() {
-    let stand_in = StandIn::start(17);
-    tables(&stand_in);
-    stand_in.sql("CREATE ROLE app LOGIN");
-    stand_in
-        .sql_as_owner(
-            "CREATE TABLE old (i int); GRANT CONNECT ON DATABASE neondb TO app; GRANT USAGE ON SCHEMA public TO app;
-             GRANT SELECT ON old TO app",
-        )
-        .expect("granted");
-    let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"app\"", "tables = [{ name = \"t1\" }]"));
-    workspace.apply();
-    stand_in.sql_as_owner("DROP TABLE old").expect("dropped");
-    workspace.destroy();
-    assert_eq!(held(&stand_in, "app"), ["CONNECT", "USAGE public"]);
-}
-
-#[test]
 fn a_table_that_was_renamed_is_not_left_behind() {
     let stand_in = StandIn::start(17);
     tables(&stand_in);
@@ -305,30 +235,6 @@ fn a_table_that_was_renamed_is_not_left_behind() {
     assert_eq!(missing(&workspace), ["SELECT ON TABLE public.t1", "SELECT ON TABLE public.t2"]);
     workspace.destroy();
     assert!(held(&stand_in, "app").is_empty(), "{:?}", held(&stand_in, "app"));
-}
-
-#[test]
-fn an_import_takes_nothing_of_what_others_gave() {
-    let stand_in = StandIn::start(17);
-    tables(&stand_in);
-    stand_in.sql("CREATE ROLE app LOGIN");
-    stand_in
-        .sql_as_owner("GRANT INSERT ON t1, t2 TO app; GRANT SELECT ON t1 TO app; GRANT USAGE ON SCHEMA public TO app")
-        .expect("granted");
-    let before = held(&stand_in, "app");
-    let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"app\"", "schemas = [\"public\"]\n  future_tables = false"));
-    workspace.import(ADDRESS, &id(&stand_in, "app", "public")).expect_success();
-    workspace.apply();
-    let now = held(&stand_in, "app");
-    assert!(before.iter().all(|it| now.contains(it)) && now.contains(&"SELECT public.v".to_owned()), "{now:?}");
-    // What it had beyond the configuration was found there: also an update that names it and drops it again leaves it.
-    let both = "schemas = [\"public\"]\n  future_tables = false\n  privileges = [\"SELECT\", \"INSERT\"]";
-    workspace.write(&grant_to("this", "\"app\"", &both.replace("\"INSERT\"", "\"UPDATE\"")));
-    workspace.apply();
-    workspace.destroy();
-    let left = ["CONNECT", "INSERT public.t1", "INSERT public.t2", "USAGE public"];
-    assert_eq!(held(&stand_in, "app"), left, "the way to what others gave stays too");
 }
 
 #[test]
@@ -392,37 +298,6 @@ fn maintain_is_refused_at_plan_where_the_server_does_not_have_it() {
     workspace.write(&grant("schemas = [\"public\"]\n  privileges = [\"MAINTAIN\"]"));
     let error = workspace.plan_fails().error();
     assert!(error.is_on("privileges") && error.text().contains("Postgres 17"), "{error:?}");
-}
-
-#[test]
-fn tables_come_and_go_while_thousands_are_granted() {
-    let stand_in = StandIn::start(17);
-    stand_in.sql("CREATE ROLE app LOGIN");
-    stand_in
-        .sql_as_owner("DO $$ BEGIN FOR n IN 1..5000 LOOP EXECUTE format('CREATE TABLE t%s (i int)', n); IF n % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$")
-        .expect("tables");
-    let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"app\"", "schemas = [\"public\"]"));
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut n = 0;
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                let gone = n * 7 % 5_000 + 1;
-                let _ = stand_in.sql_as_owner(&format!(
-                    "DROP TABLE IF EXISTS t{gone}; DROP TABLE IF EXISTS fresh{n}; CREATE TABLE fresh{} (i int)",
-                    n + 1
-                ));
-                n += 1;
-            }
-        });
-        workspace.apply_once(&[]);
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-    });
-    // A table that was created before the default privileges took effect shows as missing, once.
-    workspace.apply();
-    workspace.destroy();
-    assert!(held(&stand_in, "app").is_empty());
 }
 
 #[test]
@@ -511,48 +386,4 @@ fn odd_names_work_through_import_too() {
     workspace.apply();
     workspace.destroy();
     assert!(held(&stand_in, role).is_empty(), "{:?}", held(&stand_in, role));
-}
-
-#[test]
-fn many_grants_at_once_do_not_trip_over_each_other() {
-    let stand_in = StandIn::start(17);
-    tables(&stand_in);
-    let count = 12;
-    let mut body = String::new();
-    for at in 0..count {
-        made_elsewhere(&stand_in, &format!("reader{at}"));
-        body.push_str(&grant_to(&format!("g{at}"), &format!("\"reader{at}\""), "schemas = [\"public\"]"));
-    }
-    let workspace = Workspace::new(&stand_in);
-    workspace.set_parallelism(50);
-    workspace.write(&body);
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            // Somebody without our lock.
-            let session = stand_in.session();
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                let _ = session.run("GRANT SELECT ON t1 TO neon_superuser; REVOKE SELECT ON t1 FROM neon_superuser");
-            }
-        });
-        workspace.apply_once(&[]);
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-    });
-    workspace.insist_on_empty_plan();
-    workspace.destroy();
-    assert!(held(&stand_in, "reader7").is_empty());
-}
-
-#[test]
-fn a_server_that_goes_away_is_waited_for() {
-    let (stand_in, workspace) = started("schemas = [\"public\"]");
-    stand_in.settings(&json!({ "refuse_connections": "Couldn't connect to compute node", "refuse_times": 3 }));
-    workspace.apply();
-    stand_in.settings(
-        &json!({ "refuse_times": null, "refuse_connections": "This IP address 192.0.2.1 is not allowed to connect to this endpoint." }),
-    );
-    let error = workspace.plan_fails().error();
-    assert!(error.text().contains("IP Allow"), "{error:?}");
-    stand_in.settings(&json!({ "refuse_connections": null }));
-    workspace.insist_on_empty_plan();
 }

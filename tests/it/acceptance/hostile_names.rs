@@ -138,9 +138,15 @@ fn names_that_cannot_be_are_refused_on_their_argument() {
     let wide = "ü".repeat(32);
     let slot = |name: &str| {
         let publication = PLAIN.in_the_database("var.project_id", "\"reader_one\"");
+        let name = hcl(name);
         format!(
-            "{publication}\nresource \"neonrep_slot\" \"this\" {{\n  publication_id = neonrep_publication.this.id\n  name = {}\n}}\n",
-            hcl(name)
+            r#"
+{publication}
+resource "neonrep_slot" "this" {{
+  publication_id = neonrep_publication.this.id
+  name           = {name}
+}}
+"#
         )
     };
     for (name, said) in [
@@ -163,9 +169,14 @@ fn names_that_cannot_be_are_refused_on_their_argument() {
         refused_at_plan(&workspace, &with(Names { schema: name, ..PLAIN }), "schema", said);
     }
     let of = |publication_id: &str| {
+        let publication_id = hcl(publication_id);
         format!(
-            "resource \"neonrep_slot\" \"this\" {{\n  name = \"slot_one\"\n  publication_id = {}\n}}\n",
-            hcl(publication_id)
+            r#"
+resource "neonrep_slot" "this" {{
+  publication_id = {publication_id}
+  name           = "slot_one"
+}}
+"#
         )
     };
     let (project, branch) = (stand_in.ready.project_id.clone(), stand_in.ready.branch_id.clone());
@@ -197,17 +208,21 @@ fn one_table_twice_two_of_one_name_and_a_table_that_is_not_there() {
     let workspace = Workspace::new(&stand_in);
     let publication = |label: &str, name: &str, tables: &str| {
         format!(
-            "resource \"neonrep_publication\" \"{label}\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-             name = \"{name}\"\n  tables = [{tables}]\n}}\n"
+            r#"
+resource "neonrep_publication" "{label}" {{
+  project_id = var.project_id
+  database   = "neondb"
+  name       = "{name}"
+  tables     = [{tables}]
+}}
+"#
         )
     };
-    let table = "{ name = \"playing_with_neon\" }";
-    // The second says the default aloud: they are one table all the same.
-    let twice = format!("{table}, {{ schema = \"public\", name = \"playing_with_neon\", replica_identity_id = null }}");
-    let differing = format!(
-        "{table}, {{ name = \"playing_with_neon\", replica_identity_id = \"{}\" }}",
-        stand_in.id_of("public/playing_with_neon")
-    );
+    let table = r#"{ name = "playing_with_neon" }"#;
+    // The second states the default. Both are one table.
+    let twice = format!(r#"{table}, {{ schema = "public", name = "playing_with_neon", replica_identity_id = null }}"#);
+    let identity = stand_in.id_of("public/playing_with_neon");
+    let differing = format!(r#"{table}, {{ name = "playing_with_neon", replica_identity_id = "{identity}" }}"#);
     workspace.write(&publication("a", "pub_a", &differing));
     workspace.plan_fails().insist_error("playing_with_neon");
     workspace.write(&publication("a", "pub_a", &twice));
@@ -216,7 +231,7 @@ fn one_table_twice_two_of_one_name_and_a_table_that_is_not_there() {
     workspace.apply();
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication_rel"), "1");
 
-    workspace.write(&publication("a", "pub_a", &format!("{table}, {{ name = \"not_there\" }}")));
+    workspace.write(&publication("a", "pub_a", &format!(r#"{table}, {{ name = "not_there" }}"#)));
     workspace.plan().insist_warning("not_there");
     workspace.apply_fails().insist_error("not_there");
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication_rel"), "1");
@@ -225,7 +240,12 @@ fn one_table_twice_two_of_one_name_and_a_table_that_is_not_there() {
     // Two slots of one name: the second is refused and nothing is lost; which of both comes first is not ours to say.
     let slot = |label: &str| {
         format!(
-            "resource \"neonrep_slot\" \"{label}\" {{\n  name = \"slot_one\"\n  publication_id = neonrep_publication.a.id\n}}\n"
+            r#"
+resource "neonrep_slot" "{label}" {{
+  publication_id = neonrep_publication.a.id
+  name           = "slot_one"
+}}
+"#
         )
     };
     let both = format!("{}{}{}", publication("a", "pub_a", table), slot("a"), slot("b"));

@@ -106,7 +106,7 @@ fn ctrl_c_while_a_role_is_made_keeps_the_role() {
     assert!(begun.elapsed() < Duration::from_mins(1));
     assert!(workspace.addresses().contains(&"neonrep_role.this".to_owned()), "{}", outcome.messages());
     assert!(workspace.is_tainted("neonrep_role.this"));
-    // Neon finishes what it has begun; the next apply makes the role anew, and there is one.
+    // Neon finishes what it has begun; the next apply recreates the role, and there is one.
     stand_in.settings(&json!({"operation_polls": null}));
     workspace.apply();
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_roles WHERE rolname = 'reader_one'"), "1");
@@ -130,7 +130,7 @@ fn ctrl_c_while_a_lock_is_waited_for_changes_nothing() {
     assert_eq!(stand_in.value("SELECT relreplident FROM pg_class WHERE relname = 'playing_with_neon'"), "d");
     // With little time, the error says who is in the way or that a lock is.
     let hurried =
-        PLAIN.configuration().replace("mode       = \"full\"", "mode = \"full\"\n  timeouts = { create = \"5s\" }");
+        PLAIN.configuration().replace(r#"mode       = "full""#, "mode = \"full\"\n  timeouts = { create = \"5s\" }");
     workspace.write(&hurried);
     let error = workspace.apply_fails_with(&["-target=neonrep_replica_identity.this"]).error();
     assert!(error.text().contains("lock"), "{error:?}");
@@ -186,9 +186,17 @@ fn a_server_that_dies_in_the_middle_of_an_apply() {
 #[test]
 fn a_server_that_stays_away_leaves_a_state_that_is_right() {
     let (stand_in, workspace) = started(&PLAIN.configuration());
+    let hurried =
+        PLAIN.configuration().replace("\" \"this\" {\n", "\" \"this\" {\n  timeouts = { create = \"25s\" }\n");
     workspace.write_with_provider(&format!(
-        "provider \"neonrep\" {{\n  connect_timeout = \"3s\"\n}}\nvariable \"project_id\" {{ type = string }}\n{}",
-        PLAIN.configuration().replace("\" \"this\" {\n", "\" \"this\" {\n  timeouts = { create = \"25s\" }\n")
+        r#"
+provider "neonrep" {{
+  connect_timeout = "3s"
+}}
+
+variable "project_id" {{ type = string }}
+{hurried}
+"#
     ));
     workspace.apply_once(&["-target=neonrep_publication.this"]);
     let other = open_transaction(&stand_in, WRITE);

@@ -179,9 +179,21 @@ fn one_connection_is_enough_while_a_slot_waits() {
     let workspace = Workspace::new(&stand_in);
     let body = |slots: &str| {
         format!(
-            "provider \"neonrep\" {{\n  max_connections = 1\n}}\n\nvariable \"project_id\" {{ type = string }}\n\n\
-             resource \"neonrep_publication\" \"a\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  name = \"pub_a\"\n  \
-             tables = [{{ name = \"t\" }}]\n}}\n{slots}"
+            r#"
+provider "neonrep" {{
+  max_connections = 1
+}}
+
+variable "project_id" {{ type = string }}
+
+resource "neonrep_publication" "a" {{
+  project_id = var.project_id
+  database   = "neondb"
+  name       = "pub_a"
+  tables     = [{{ name = "t" }}]
+}}
+{slots}
+"#
         )
     };
     workspace.write_with_provider(&body(""));
@@ -189,10 +201,21 @@ fn one_connection_is_enough_while_a_slot_waits() {
     let session = stand_in.session();
     session.run("BEGIN; INSERT INTO t VALUES (1)").expect("a transaction");
     workspace.write_with_provider(&body(
-        "resource \"neonrep_slot\" \"a\" {\n  publication_id = neonrep_publication.a.id\n  name = \"slot_a\"\n  \
-         timeouts = { create = \"25s\" }\n}\n\
-         resource \"neonrep_publication\" \"b\" {\n  project_id = var.project_id\n  database = \"neondb\"\n  name = \"pub_b\"\n  \
-         tables = [{ name = \"t\" }]\n  timeouts = { create = \"6s\" }\n}\n",
+        r#"
+resource "neonrep_slot" "a" {
+  publication_id = neonrep_publication.a.id
+  name           = "slot_a"
+  timeouts       = { create = "25s" }
+}
+
+resource "neonrep_publication" "b" {
+  project_id = var.project_id
+  database   = "neondb"
+  name       = "pub_b"
+  tables     = [{ name = "t" }]
+  timeouts   = { create = "6s" }
+}
+"#,
     ));
     let outcome = workspace.apply_fails();
     session.run("COMMIT").expect("a commit");

@@ -346,3 +346,57 @@ fn a_replacement_stays_on_its_branch_when_the_default_branch_changes() {
     workspace.destroy();
     assert!(!exists(&stand_in, "renamed"));
 }
+
+#[test]
+fn a_role_created_with_sql_reads_what_is_published_and_nothing_else() {
+    for major in [16, 18] {
+        let stand_in = StandIn::start_logical(major);
+        stand_in
+            .sql_as_owner("CREATE TABLE t (i int PRIMARY KEY); INSERT INTO t VALUES (7); CREATE TABLE hidden (i int)")
+            .unwrap_or_else(|error| panic!("{error}"));
+        let workspace = Workspace::new(&stand_in);
+        let password = "of-a-role-made-with-sql";
+        workspace.set_env("TF_VAR_password", password);
+        workspace.write(&format!(
+            r#"
+variable "password" {{
+  type      = string
+  ephemeral = true
+}}
+{}
+resource "neonrep_grant" "this" {{
+  project_id = var.project_id
+  database   = "neondb"
+  role       = neonrep_role.this.name
+  tables     = [{{ name = "t" }}]
+}}
+
+resource "neonrep_publication" "this" {{
+  project_id = var.project_id
+  database   = "neondb"
+  name       = "p"
+  tables     = [{{ name = "t" }}]
+}}
+"#,
+            role("neon_superuser = false\n  password_wo = var.password\n  password_wo_version = 1")
+        ));
+        workspace.apply();
+        let rows = stand_in.sql_as("reader", password, "SELECT i FROM t").expect("the published table");
+        assert_eq!(sql::single(&rows), "7");
+        stand_in.sql_as("reader", password, "SELECT i FROM hidden").expect_err("nothing else");
+        let slot = "SELECT slot_name FROM pg_create_logical_replication_slot('s', 'pgoutput', true)";
+        stand_in.sql_as("reader", password, slot).expect("it may replicate");
+
+        stand_in.sql("ALTER ROLE reader CREATEDB");
+        assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} update")]);
+        workspace.apply();
+
+        workspace.forget(ADDRESS);
+        workspace.import(ADDRESS, &id(&stand_in, "reader")).expect_success();
+        assert_eq!(workspace.attributes(ADDRESS)["neon_superuser"], false);
+        workspace.apply();
+        workspace.no_secret_anywhere(&[password]);
+        workspace.destroy();
+        assert!(!exists(&stand_in, "reader"));
+    }
+}

@@ -6,7 +6,7 @@ use super::whole::PLAIN;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
 
-const KEPT: &str = "name       = \"reader_one\"";
+const KEPT: &str = r#"name       = "reader_one""#;
 
 fn role(more: &str) -> String {
     PLAIN.configuration().replace(KEPT, &format!("{KEPT}\n  {more}"))
@@ -44,7 +44,7 @@ fn rotations_and_errors_leave_no_password_and_no_key_anywhere() {
     let owner = stand_in.password_of(&stand_in.ready.owner_role);
     let mut secrets = vec![stand_in.ready.api_key.clone(), owner];
     for version in ["1", "2", "3"] {
-        workspace.write(&format!("{}{CONNECTION}", role(&format!("rotate_when_changed = {{ v = \"{version}\" }}"))));
+        workspace.write(&format!("{}{CONNECTION}", role(&format!(r#"rotate_when_changed = {{ v = "{version}" }}"#))));
         workspace.apply();
         look_at_everything(&workspace);
         secrets.push(stand_in.password_of("reader_one"));
@@ -61,7 +61,7 @@ fn rotations_and_errors_leave_no_password_and_no_key_anywhere() {
         json!({"method": "GET", "path": "/projects/*/connection_uri", "action": {"status": 400, "message": "no"}}),
     ] {
         stand_in.fault(&fault);
-        workspace.write(&role(&format!("rotate_when_changed = {{ v = \"{}\" }}", secrets.len())));
+        workspace.write(&role(&format!(r#"rotate_when_changed = {{ v = "{}" }}"#, secrets.len())));
         workspace.try_apply(&[]);
         look_at_everything(&workspace);
         secrets.push(stand_in.password_of("reader_one"));

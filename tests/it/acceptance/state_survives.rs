@@ -11,10 +11,17 @@ const OTHER_DATABASE: Names<'static> = Names { database: "other_db", ..PLAIN };
 
 /// Short times, so that what never answers is given up soon.
 fn hurried(body: &str) -> String {
-    let timeouts = "timeouts = { read = \"4s\", create = \"20s\", update = \"6s\", delete = \"6s\" }";
+    let timeouts = r#"timeouts = { read = "4s", create = "20s", update = "6s", delete = "6s" }"#;
     let body = body.replace("\" \"this\" {\n", &format!("\" \"this\" {{\n  {timeouts}\n"));
     format!(
-        "provider \"neonrep\" {{\n  connect_timeout = \"2s\"\n}}\n\nvariable \"project_id\" {{ type = string }}\n\n{body}"
+        r#"
+provider "neonrep" {{
+  connect_timeout = "2s"
+}}
+
+variable "project_id" {{ type = string }}
+{body}
+"#
     )
 }
 
@@ -110,12 +117,12 @@ fn a_project_that_is_not_there_is_let_go_only_with_a_key_that_works() {
 }
 
 #[test]
-fn a_server_that_is_not_reached_never_empties_the_state() {
+fn an_unreachable_server_never_empties_the_state() {
     let (stand_in, workspace) = applied(&PLAIN);
     let before = resources(&workspace);
     let there = made(&stand_in);
     stand_in.postgres("stop");
-    all_fail(&workspace, "try again", &before);
+    all_fail(&workspace, "Try again", &before);
     // Without the refresh the deletes are tried, fail, and keep what they could not delete.
     workspace.try_destroy(&["-refresh=false"]).expect_failure();
     assert!(workspace.addresses().contains(&"neonrep_slot.this".to_owned()), "{:?}", workspace.addresses());

@@ -1,4 +1,4 @@
-//! The whole of the guide in one configuration, with names of the caller's choice, and the ids of what it makes.
+//! The whole guide in one configuration, with names that the test chooses, and the ids of what it creates.
 
 use crate::support::sql::identifier;
 use crate::support::stand_in::StandIn;
@@ -8,7 +8,7 @@ pub(super) fn hcl(text: &str) -> String {
     format!("{text:?}").replace("${", "$${").replace("%{", "%%{")
 }
 
-/// A part of an id, escaped as `interface.md` says; `also` is what a grant's list escapes beside it.
+/// A part of an id, escaped as the guide "Getting started" says; `also` is what the list in a grant's id escapes too.
 pub(super) fn part(text: &str, also: &[char]) -> String {
     let escaped = |it: char| match it {
         '%' | '/' => format!("%{:02X}", u32::from(it)),
@@ -29,7 +29,7 @@ pub(super) struct Names<'a> {
     pub(super) slot: &'a str,
 }
 
-/// Names that nobody has to think about.
+/// Names that need no quoting.
 pub(super) const PLAIN: Names<'static> = Names {
     database: "neondb",
     schema: "public",
@@ -49,8 +49,11 @@ pub(super) const ADDRESSES: [&str; 6] = [
     "neonrep_slot.this",
 ];
 
-pub(super) const LOGICAL_REPLICATION: &str =
-    "resource \"neonrep_logical_replication\" \"this\" {\n  project_id = var.project_id\n}\n";
+pub(super) const LOGICAL_REPLICATION: &str = r#"
+resource "neonrep_logical_replication" "this" {
+  project_id = var.project_id
+}
+"#;
 
 impl Names<'_> {
     /// The configuration after the provider block.
@@ -114,7 +117,7 @@ resource "neonrep_publication" "this" {{
         )
     }
 
-    /// Makes database, schema and table where they are not there yet, owned by the database's owner.
+    /// Creates database, schema and table if they do not exist, owned by the owner of the database.
     pub(super) fn prepare(&self, stand_in: &StandIn) {
         if self.database != stand_in.ready.database {
             let owner = stand_in.ready.owner_role.as_str();

@@ -48,8 +48,9 @@ fn found(text: &str, words: &[(&str, &str)]) -> Vec<(usize, String)> {
                 let before = folded[..at].chars().next_back();
                 let after = folded[at + word.len()..].chars().next();
                 let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-                !(word.starts_with(char::is_alphanumeric) && inside(before))
-                    && !(word.ends_with(char::is_alphanumeric) && inside(after))
+                let begins_inside = word.starts_with(char::is_alphanumeric) && inside(before);
+                let ends_inside = word.ends_with(char::is_alphanumeric) && inside(after);
+                !begins_inside && !ends_inside
             });
             if hit {
                 found.push((number + 1, format!("says `{}`: write `{instead}`", word.trim())));
@@ -60,7 +61,7 @@ fn found(text: &str, words: &[(&str, &str)]) -> Vec<(usize, String)> {
 }
 
 /// Files that a user reads as they are.
-fn pages() -> BTreeMap<String, String> {
+pub(super) fn pages() -> BTreeMap<String, String> {
     let mut pages = BTreeMap::new();
     let mut folders = vec![root().join("docs"), root().join("examples"), root().join("src"), root().join("crates")];
     for file in [
@@ -78,7 +79,7 @@ fn pages() -> BTreeMap<String, String> {
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|it| it.path()) {
             if path.is_dir() {
-                if !path.ends_with("target") {
+                if !path.join("CACHEDIR.TAG").is_file() {
                     folders.push(path);
                 }
             } else if path.extension().is_some_and(|it| it == "md" || it == "tf") {

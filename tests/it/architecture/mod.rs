@@ -1,9 +1,11 @@
 //! The architecture as tests: which layer may name which, how long a file may be, what belongs to a resource.
 
 mod circles;
+mod contributing;
 mod files;
 mod glossary;
 mod layers;
+mod links;
 mod parts;
 
 use std::collections::BTreeSet;
@@ -21,7 +23,7 @@ pub(crate) fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            if path.is_dir() && entry.file_name() != "target" {
+            if path.is_dir() && !path.join("CACHEDIR.TAG").is_file() {
                 walk(&path, found);
             } else if path.extension().is_some_and(|it| it == "rs") {
                 found.push(path);

@@ -1,6 +1,6 @@
 //! `docs/` is what the schemas, the prose beside the code and the examples render to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,12 +67,19 @@ fn pages() -> BTreeMap<String, String> {
     pages
 }
 
-/// Guides that are written by hand: one per folder of `examples/guides`.
-fn written_guides() -> Vec<String> {
-    let folders = fs::read_dir(root().join("examples/guides")).expect("the guides' examples").flatten();
-    let mut names: Vec<String> = folders.map(|it| it.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
+/// Pages below `docs/guides` that are rendered as a whole.
+const RENDERED_GUIDES: &[&str] = &["destinations", "plan-checks"];
+
+/// Guides that are written by hand: all others, with a folder of `examples/guides` or without.
+fn written_guides() -> BTreeSet<String> {
+    let pages = names_in("docs/guides").into_iter();
+    let pages = pages.filter_map(|it| it.strip_suffix(".md").map(str::to_owned));
+    pages.filter(|it| !RENDERED_GUIDES.contains(&it.as_str())).collect()
+}
+
+fn names_in(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}")).flatten();
+    entries.map(|it| it.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// The guide with each block that follows `<!-- examples/… -->` replaced by that file.
@@ -115,22 +122,45 @@ fn with_parts(guide: &str) -> String {
     done
 }
 
+/// The page on plan-time checks, up to its table.
+const PLAN_CHECKS: &str = r#"---
+page_title: "Plan-time checks"
+subcategory: ""
+description: |-
+  What a plan refuses, what it warns of, and how to skip a check.
+---
+
+# Plan-time checks
+
+A plan fails if this run would cause harm. It only warns if the harm was done outside of Terraform, or if another resource of the same
+run may still prevent it. The apply then decides.
+
+A check never fails a plan that changes nothing. Such a plan can still fail for another reason: the refresh reads every object, so an
+unreachable server, a wrong API key or a deleted project is an error, and the state is kept.
+
+## Skip a check
+
+- `plan_checks = "warn"` in the provider block, or `NEONREP_PLAN_CHECKS=warn`, turns every error of a check into a warning. `off` skips all checks.
+- `skip_checks = ["<id>"]` in the provider block skips single checks.
+- `terraform destroy` makes a full plan first, which can fail. `terraform destroy -refresh=false` skips that plan.
+
+Invalid names and `deletion_protection` are not checks. They always apply.
+
+## Checks
+
+A check speaks when its rule does not hold.
+
+| id | the plan then | rule |
+|---|---|---|
+"#;
+
 fn plan_checks() -> String {
-    let mut page = String::from(
-        "---\npage_title: \"Plan-time checks\"\nsubcategory: \"\"\ndescription: |-\n  What a plan refuses, what it warns of, and \
-         the way past each check.\n---\n\n# Plan-time checks\n\nA plan refuses what this run would cause. What has already \
-         happened outside, or what another resource of the same\nrun may still cure, is a warning, and the apply decides. A \
-         plan that changes nothing never fails.\n\n`plan_checks` in the provider block (or `NEONREP_PLAN_CHECKS`) lets \
-         them speak as the table says (`error`), only warn (`warn`), or\nleaves them all out (`off`); `skip_checks` leaves \
-         single ones out by their id. Illegal names and \
-         `deletion_protection` are no such checks.\n`terraform destroy` makes a full plan first: `terraform destroy \
-         -refresh=false` does not.\n\n| id | | rule |\n|---|---|---|\n",
-    );
+    let mut page = PLAN_CHECKS.to_owned();
     for check in CHECKS {
         let level = match check.level {
-            Level::Error => "error",
-            Level::Warning => "warning",
-            Level::ErrorOrWarning => "error, or a warning where the run may cure it",
+            Level::Error => "fails",
+            Level::Warning => "warns",
+            Level::ErrorOrWarning => "fails, or warns if the run may cure it",
         };
         let _ = writeln!(page, "| `{}` | {level} | {} |", check.id, check.rule);
     }
@@ -201,6 +231,18 @@ fn pages_are_what_the_registry_takes() {
             assert!(page.contains("## Import") && page.contains("terraform import neonrep_"), "{path}");
         }
     }
+}
+
+#[test]
+fn each_example_of_a_guide_is_on_its_page() {
+    let missing: Vec<String> = names_in("examples/guides")
+        .into_iter()
+        .filter(|it| {
+            let page = PAGES.get(&format!("guides/{it}.md"));
+            !page.is_some_and(|page| page.contains(&format!("<!-- examples/guides/{it}/main.tf -->")))
+        })
+        .collect();
+    assert!(missing.is_empty(), "no page shows the example of {}", missing.join(", "));
 }
 
 #[test]

@@ -223,7 +223,7 @@ fn what_the_rules_say_is_what_an_update_meets() {
             let (tables_found, publishers) = server.read(|it| async move {
                 let tables = table::read(&it, names).await?;
                 let oids = tables.iter().map(|it| it.oid).collect();
-                Ok((tables, publisher::read(&it, &oids).await?))
+                Ok((tables, publisher::read(&it, &oids, None).await?))
             });
             let found = tables_found.get(&name).unwrap();
             let of_table = publishers.get(&found.oid).map(Vec::as_slice).unwrap_or_default();

@@ -308,3 +308,110 @@ fn a_branch_is_named_by_its_id_and_another_project_is_checked_as_such() {
     let strayed = format!("another-project-1/branches/{}", stand_in.ready.branch_id);
     assert_eq!(stand_in.count_requests("GET", &strayed), 0, "the old branch is not looked for in the new project");
 }
+
+const PASSWORD: &str = "of-a-role-made-with-sql";
+
+#[test]
+fn a_role_created_with_sql_has_what_is_declared_and_no_more() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    stand_in.sql("CREATE ROLE g; GRANT g TO neondb_owner WITH ADMIN OPTION");
+    let with_sql = |more: Json| {
+        let mut config = config(&stand_in, json!({"neon_superuser": false}));
+        let Json::Object(more) = more else { panic!("an object") };
+        config.as_object_mut().expect("an object").extend(more);
+        config
+    };
+    let whole = with_sql(json!({"member_of": ["g"], "password_wo": PASSWORD, "password_wo_version": 1}));
+    let made = core.made(TYPE, None, &whole);
+    assert_eq!((made.text("id"), made.get("neon_superuser")), (id(&stand_in), json!(false)));
+    assert_eq!((made.get("surplus"), made.get("password_wo")), (json!([]), Json::Null));
+    let attributes = "SELECT rolreplication, rolcanlogin, rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls,
+                             ARRAY(SELECT roleid::regrole FROM pg_auth_members WHERE member = r.oid)
+                      FROM pg_roles r WHERE rolname = 'r'";
+    let seen = || stand_in.sql(attributes)[0].iter().map(|it| it.clone().unwrap_or_default()).collect::<Vec<_>>();
+    assert_eq!(seen(), ["t", "t", "f", "{g}"]);
+    stand_in.sql_as("r", PASSWORD, "SELECT 1").expect("the role logs in");
+
+    // A password is set again by a new version alone.
+    let other = |version: i64| {
+        with_sql(json!({"member_of": ["g"], "password_wo": "another password", "password_wo_version": version}))
+    };
+    let plan = core.plan(TYPE, Some(&made), &other(1)).expect("a plan");
+    assert_eq!(plan.action, Action::Nothing);
+    let made = core.made(TYPE, Some(&made), &other(2));
+    stand_in.sql_as("r", "another password", "SELECT 1").expect("the role logs in");
+    let lacking = with_sql(json!({"member_of": ["g"], "password_wo_version": 3}));
+    core.plan(TYPE, Some(&made), &lacking).expect_err("no password").insist_error("password_wo_version", "password_wo");
+
+    // Drift shows, and is set right.
+    stand_in.sql("ALTER ROLE r NOREPLICATION CREATEDB; REVOKE g FROM r");
+    let (drifted, _) = core.refreshed(&made);
+    let drifted = drifted.expect("the role");
+    assert_eq!((drifted.get("replication"), drifted.get("member_of")), (json!(false), json!([])));
+    assert_eq!(drifted.get("surplus"), json!(["CREATEDB"]));
+    let made = core.made(TYPE, Some(&drifted), &other(2));
+    assert_eq!(seen(), ["t", "t", "f", "{g}"]);
+
+    // Less is declared, in place.
+    let less = with_sql(json!({"replication": false, "bypass_rls": true}));
+    let made = core.made(TYPE, Some(&made), &less);
+    assert_eq!(seen(), ["f", "t", "t", "{}"]);
+    core.imported(TYPE, &id(&stand_in), &less);
+
+    // What it holds goes one by one, default privileges included; what it owns stays and is told.
+    stand_in
+        .sql_as_owner(
+            "CREATE TABLE t (i int, j int); GRANT SELECT (i) ON t TO r; GRANT USAGE, CREATE ON SCHEMA public TO r;
+         ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO r; GRANT CONNECT ON DATABASE neondb TO r",
+        )
+        .expect("grants");
+    stand_in.sql("CREATE TABLE owned (i int); ALTER TABLE owned OWNER TO r");
+    let destroy = core.plan_destroy(&made).expect("a plan").expect("an object to destroy");
+    core.apply(&destroy, &json!({})).messages.insist_error("name", "owned");
+    stand_in.sql("DROP TABLE owned");
+    core.destroyed(&made).insist_warning("Privileges were removed");
+    assert_eq!(stand_in.value(COUNT), "0");
+}
+
+#[test]
+fn an_existing_role_is_adopted_with_sql_and_loses_what_is_not_declared() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    stand_in.sql_as_owner("CREATE ROLE r CREATEDB CREATEROLE NOLOGIN").expect("a role");
+    let plain = config(&stand_in, json!({"neon_superuser": false}));
+    let plan = core.plan(TYPE, None, &plain).expect("a plan");
+    core.apply(&plan, &plain).messages.insist_error("name", "already exists");
+    let adopting = config(&stand_in, json!({"neon_superuser": false, "adopt": true}));
+    let made = core.made(TYPE, None, &adopting);
+    assert_eq!(made.get("adopted"), json!(true));
+    let attributes = "SELECT rolreplication AND rolcanlogin AND NOT rolcreatedb AND NOT rolcreaterole FROM pg_roles WHERE rolname = 'r'";
+    assert_eq!(stand_in.value(attributes), "t");
+    core.destroyed(&made).insist_warning("was kept");
+    assert_eq!(stand_in.value(COUNT), "1");
+}
+
+#[test]
+fn arguments_of_the_other_kind_are_refused_on_themselves() {
+    let stand_in = StandIn::start_logical(17);
+    let core = Core::new(&stand_in);
+    let refused = |more: Json, argument: &str| {
+        core.plan(TYPE, None, &config(&stand_in, more)).expect_err(argument).insist_error(argument, "is not for");
+    };
+    refused(json!({"replication": true}), "replication");
+    refused(json!({"member_of": ["g"]}), "member_of");
+    refused(json!({"neon_superuser": false, "store_password": true}), "store_password");
+    refused(json!({"neon_superuser": false, "rotate_when_changed": {"a": "b"}}), "rotate_when_changed");
+    let nowhere = core.plan(TYPE, None, &json!({"name": "r"})).expect_err("no project");
+    nowhere.insist_error("project_id", "Missing");
+}
+
+#[test]
+fn postgres_15_says_who_could_create_the_role() {
+    let stand_in = StandIn::start_logical(15);
+    let core = Core::new(&stand_in);
+    let plain = config(&stand_in, json!({"neon_superuser": false}));
+    let plan = core.plan(TYPE, None, &plain).expect("a plan");
+    core.apply(&plan, &plain).messages.insist_error("name", "Postgres 16");
+    assert_eq!(stand_in.value(COUNT), "0");
+}

@@ -75,7 +75,25 @@ fn a_state_of_an_older_form_is_taken_on() {
         ("neonrep_slot", slot, vec!["allow_recreate", "deletion_protection", "terminate_consumer", "timeouts"]),
         ("neonrep_replica_identity", identity, vec!["on_destroy", "timeouts"]),
         ("neonrep_grant", grant, vec!["future_table_owners", "connect_as", "mode", "surplus", "timeouts"]),
-        ("neonrep_role", role, vec!["adopt", "store_password", "force_destroy", "adopted", "timeouts"]),
+        (
+            "neonrep_role",
+            role,
+            vec![
+                "adopt",
+                "store_password",
+                "force_destroy",
+                "adopted",
+                "timeouts",
+                "neon_superuser",
+                "database",
+                "replication",
+                "bypass_rls",
+                "member_of",
+                "password_wo",
+                "password_wo_version",
+                "surplus",
+            ],
+        ),
     ] {
         let made = core.made(type_name, None, &config);
         let mut stored = state_json(&made.value);

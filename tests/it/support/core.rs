@@ -1,4 +1,6 @@
-//! Terraform's core in small: what it calls, in which order, and what it makes of the answers (protocol.md A3, C).
+//! An emulator of Terraform: which calls it makes of a provider, in which order, and what it makes of the answers, as
+//! `docs/resource-instance-change-lifecycle.md` and `internal/terraform/node_resource_abstract_instance.go` of
+//! hashicorp/terraform say.
 //!
 //! A plan is one process of the provider, an apply another. Every answer is held to `core_rules`. What a configuration
 //! refers to may be unknown in the plan and known in the apply, and what happens between both is the test's own.
@@ -244,7 +246,11 @@ impl Core {
         assert!(prior.is_none() || !replaces, "planned as an update, and now as a replacement");
         let violations =
             core_rules::of_final_plan(schema(&self.schemas, type_name), &before, &plan.planned, &last.value);
-        assert!(violations.is_empty(), "core would refuse the final plan of {type_name}:\n{}", violations.join("\n"));
+        assert!(
+            violations.is_empty(),
+            "Terraform would refuse the final plan of {type_name}:\n{}",
+            violations.join("\n")
+        );
         let told = last.messages;
         if prior.is_some_and(|it| it.value == last.value) {
             return Outcome { object: prior.cloned(), messages: told };
@@ -254,7 +260,7 @@ impl Core {
         Self::outcome(type_name, prior, done)
     }
 
-    /// What core stores of the answer to a create or update.
+    /// What Terraform stores of the answer to a create or update.
     pub(crate) fn outcome(type_name: &str, prior: Option<&Object>, done: walk::Applied) -> Outcome {
         let failed = done.messages.have_errors();
         let object = match prior {

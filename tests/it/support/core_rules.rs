@@ -1,8 +1,10 @@
-//! What Terraform's core enforces on a provider's answers (protocol.md C2 to C8), said again over the framework's
-//! values, so that every plan, apply, read, import and upgrade of a test can be held to it. Pure: each function lists
-//! what core would refuse.
+//! What Terraform enforces on a provider's answers, over the framework's values, so that every plan, apply, read, import
+//! and upgrade of a test can be held to it. Pure: each function lists what Terraform would refuse.
 //!
-//! Written from core's rules and not from our planner, which it judges.
+//! The rules are those of hashicorp/terraform: `internal/plans/objchange/plan_valid.go` for plans,
+//! `internal/plans/objchange/compatible.go` for what an apply or a second plan makes of a plan, and
+//! `internal/terraform/node_resource_abstract_instance.go` for the rest. They are not written from our planner, which
+//! they check.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use tfplugin::value::{SetValue, Value};
 
 type Attributes = BTreeMap<String, Attribute>;
 
-/// What core would refuse of the answer to `PlanResourceChange`. `prior` is null on create, `config` and `planned` on
+/// What Terraform would refuse of the answer to `PlanResourceChange`. `prior` is null on create, `config` and `planned` on
 /// destroy.
 pub(crate) fn of_plan(
     schema: &Schema,
@@ -42,7 +44,7 @@ pub(crate) fn of_plan(
     found
 }
 
-/// What core would refuse of the second plan of the same change, within apply: what was known stays, and so does the
+/// What Terraform would refuse of the second plan of the same change, within apply: what was known stays, and so does the
 /// action, but that an update may turn out to be none.
 pub(crate) fn of_final_plan(schema: &Schema, prior: &Value, first: &Value, last: &Value) -> Vec<String> {
     let mut found = wrong_type(schema, last);
@@ -53,7 +55,7 @@ pub(crate) fn of_final_plan(schema: &Schema, prior: &Value, first: &Value, last:
     found
 }
 
-/// What core would refuse of the answer to `ApplyResourceChange`, which had no error. With an error only the type and
+/// What Terraform would refuse of the answer to `ApplyResourceChange`, which had no error. With an error only the type and
 /// what is stored are looked at: see [`of_state`].
 pub(crate) fn of_apply(schema: &Schema, planned: &Value, result: &Value) -> Vec<String> {
     let mut found = of_state(schema, result);
@@ -66,7 +68,7 @@ pub(crate) fn of_apply(schema: &Schema, planned: &Value, result: &Value) -> Vec<
     found
 }
 
-/// What core would refuse of any state: from read, upgrade, a data source, or an apply that failed.
+/// What Terraform would refuse of any state: from read, upgrade, a data source, or an apply that failed.
 pub(crate) fn of_state(schema: &Schema, state: &Value) -> Vec<String> {
     let mut found = wrong_type(schema, state);
     unknown_parts(state, &AttributePath::root(), &mut found);
@@ -74,7 +76,7 @@ pub(crate) fn of_state(schema: &Schema, state: &Value) -> Vec<String> {
     found
 }
 
-/// What core would refuse of an imported object, or a data source's value: it is a state and it is there.
+/// What Terraform would refuse of an imported object, or a data source's value: it is a state and it is there.
 pub(crate) fn of_present_state(schema: &Schema, state: &Value) -> Vec<String> {
     let mut found = of_state(schema, state);
     if state.is_null() {
@@ -223,7 +225,7 @@ fn resolves(path: &AttributePath, value: &Value) -> bool {
     !path.is_root()
 }
 
-/// Core's `AssertObjectCompatible`: what was known is unchanged, what was unknown may be anything.
+/// Terraform's `AssertObjectCompatible`: what was known is unchanged, what was unknown may be anything.
 fn compatible(planned: &Value, actual: &Value, path: &AttributePath, found: &mut Vec<String>) {
     match (planned, actual) {
         (Value::Unknown, _) | (Value::Null, Value::Null) => {}
@@ -383,7 +385,7 @@ mod tests {
                     planned
                 };
                 let created = run(&Value::Null, &config);
-                assert_eq!(created, run(&Value::Null, &config), "{name}: core plans twice");
+                assert_eq!(created, run(&Value::Null, &config), "{name}: Terraform plans twice");
                 let half_imported = created.unknown_as_null();
                 run(&half_imported, &config);
                 run(&half_imported, &Value::Null);

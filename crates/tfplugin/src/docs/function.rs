@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{fenced, plain_summary, title_case};
+use super::markdown::{fenced, plain_summary, title_case};
 use crate::kinds::function::{Parameter, Signature};
 use crate::value::types::Type;
 

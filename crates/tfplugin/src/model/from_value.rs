@@ -8,9 +8,10 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::{Mismatch, Step};
-use crate::model::attr;
+use super::attr;
+use super::mismatch::Mismatch;
 use crate::value::Value;
+use crate::value::path::Step;
 
 /// Deserializes a [`Value`].
 pub(crate) struct FromValue<'a>(pub(crate) &'a Value);

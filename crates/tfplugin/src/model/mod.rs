@@ -3,46 +3,16 @@
 pub mod attr;
 pub(crate) mod fill;
 mod from_value;
+mod mismatch;
 mod to_value;
+
+pub use mismatch::Mismatch;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::schema::{Attribute, Kind, Nesting, Schema};
 use crate::value::Value;
-use crate::value::path::{AttributePath, Step};
-
-/// A value and a model that do not fit together: a mistake in the provider.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{message}", if path.is_root() { String::new() } else { format!("`{path}`: ") })]
-pub struct Mismatch {
-    /// Where in the value, as far as a path can tell.
-    pub path: AttributePath,
-    message: String,
-}
-
-impl Mismatch {
-    fn new(message: impl Into<String>) -> Self {
-        Self { path: AttributePath::root(), message: message.into() }
-    }
-
-    fn inside(mut self, step: Step) -> Self {
-        self.path = self.path.inside(step);
-        self
-    }
-}
-
-impl serde::ser::Error for Mismatch {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
-    }
-}
-
-impl serde::de::Error for Mismatch {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
-    }
-}
 
 /// The untyped form of a model. Sequences come out as lists: `Type::conform` turns them into sets where the schema
 /// says so.

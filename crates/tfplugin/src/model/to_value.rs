@@ -7,10 +7,11 @@ use serde::ser::{
     Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple, SerializeTupleStruct, Serializer,
 };
 
-use super::{Mismatch, Step};
-use crate::model::attr;
+use super::attr;
+use super::mismatch::Mismatch;
 use crate::value::Value;
 use crate::value::number::Number;
+use crate::value::path::Step;
 
 /// Serializes into a [`Value`].
 pub(crate) struct ToValue;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use super::About;
+use super::about::About;
 use crate::process::address::{Address, Place};
 use crate::process::arguments::{self, Wanted};
 

@@ -14,7 +14,8 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry};
 
-use super::About;
+use super::about::About;
+use super::environment;
 use crate::printable;
 
 /// go-plugin takes longer lines for plain text. Some room is left for its own additions.
@@ -25,7 +26,7 @@ const QUIET: LevelFilter = LevelFilter::WARN;
 /// Sets up logging and the panic report, once per process.
 pub(crate) fn start(about: &About) {
     let level =
-        level(&about.variable_suffix(), |name| crate::process::variable(name).and_then(|it| it.into_string().ok()));
+        level(&about.variable_suffix(), |name| environment::variable(name).and_then(|it| it.into_string().ok()));
     // A subscriber is there already only if the caller set its own: it is left in place.
     drop(tracing::subscriber::set_global_default(Registry::default().with(Hclog { level, crates: about.log_crates })));
     std::panic::set_hook(Box::new(|panic| {

@@ -6,8 +6,10 @@
 //! Terraform reads on stderr.
 //! The contract is plugin protocol 6.11 over go-plugin's core protocol 1, as `proto/` has it.
 
+mod about;
 mod address;
 mod arguments;
+mod environment;
 mod handshake;
 mod listener;
 mod logging;
@@ -17,7 +19,8 @@ mod tls;
 #[cfg(unix)]
 mod unix_socket;
 
-use std::ffi::OsString;
+pub use about::About;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,41 +28,10 @@ use std::sync::Arc;
 use crate::server::PluginServer;
 use handshake::Ask;
 
-/// What the process says of itself.
-#[derive(Clone, Copy, Debug)]
-pub struct About {
-    /// The provider's type: the part of the binary's name after `terraform-provider-`.
-    pub name: &'static str,
-    /// Version, without `v`.
-    pub version: &'static str,
-    /// One sentence on what the provider is for.
-    pub purpose: &'static str,
-    /// Crates whose log lines Terraform sees, beside this one's: those of libraries would drown them.
-    pub log_crates: &'static [&'static str],
-    /// Full source addresses, for `--debug`: the same short address means another registry to OpenTofu.
-    pub addresses: &'static [&'static str],
-}
-
-impl About {
-    fn binary(&self) -> String {
-        format!("terraform-provider-{}", self.name)
-    }
-
-    /// `namespace/name`, as users write it.
-    fn source(&self) -> &'static str {
-        self.addresses.first().and_then(|it| it.split_once('/')).map_or(self.name, |(_, source)| source)
-    }
-
-    /// The provider's part of names of environment variables.
-    fn variable_suffix(&self) -> String {
-        self.name.to_uppercase().replace('-', "_")
-    }
-}
-
 /// The whole life of the process: answers `--version` and the like, or serves the provider that `make` makes until the
 /// parent ends it. `make` is called only where there is something to serve.
 pub fn serve(about: &About, make: impl FnOnce() -> Arc<dyn PluginServer>) -> ExitCode {
-    match handshake::ask(about, std::env::args_os().skip(1), variable) {
+    match handshake::ask(about, std::env::args_os().skip(1), environment::variable) {
         Ask::Tell(text) => {
             // Nobody is left to tell if stdout is closed.
             drop(writeln!(io::stdout(), "{text}"));
@@ -69,14 +41,6 @@ pub fn serve(about: &About, make: impl FnOnce() -> Arc<dyn PluginServer>) -> Exi
         Ask::Serve(launch) => finish(serving::for_parent(about, &launch, make)),
         Ask::Debug(place) => finish(serving::for_debugger(about, &place, make)),
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the rim of the process: what the parent asks of a plugin is in its environment"
-)]
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
 }
 
 fn finish(outcome: Result<(), serving::Error>) -> ExitCode {

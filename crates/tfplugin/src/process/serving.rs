@@ -13,7 +13,7 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tracing::{debug, info, warn};
 
-use super::About;
+use super::about::About;
 use crate::process::address::{Address, Place};
 use crate::process::handshake::{self, Launch, PROTOCOL};
 use crate::process::listener::Listener;

@@ -3,37 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attribute, Identity, Kind, Nesting, Rule, Schema};
+use super::Schema;
+use super::attribute::{Attribute, Kind, Nesting};
+use super::identity::Identity;
+use super::role::Role;
+use super::rule::Rule;
 use crate::value::types::Type;
-
-/// What a schema describes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The provider block.
-    Provider,
-    /// A managed resource.
-    Resource,
-    /// A data source.
-    DataSource,
-    /// An ephemeral resource.
-    Ephemeral,
-    /// An action.
-    Action,
-    /// What configures a list.
-    List,
-}
-
-impl Role {
-    /// Names that the language keeps for itself.
-    fn reserved(self) -> &'static [&'static str] {
-        match self {
-            Self::Provider => &["alias", "version", "count", "depends_on", "for_each", "source", "lifecycle", "locals"],
-            Self::Resource | Self::DataSource | Self::Ephemeral | Self::Action | Self::List => {
-                &["count", "for_each", "depends_on", "provider", "lifecycle", "connection", "provisioner", "locals"]
-            }
-        }
-    }
-}
 
 impl Schema {
     /// Whether Terraform would take the schema, and whether its documentation is complete: all that is wrong.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attribute, Kind, Rule, Validator};
+use super::attribute::{Attribute, Kind, Validator};
+use super::rule::Rule;
 use crate::validate::listed;
 use crate::value::Value;
 use crate::value::number::Number;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Attribute;
+use super::attribute::Attribute;
 use crate::value::Value;
 use crate::value::types::Type;
 

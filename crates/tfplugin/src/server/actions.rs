@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::Encoded;
 use crate::context::Progress;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::plan::with_defaults;
@@ -14,6 +13,7 @@ use crate::server::host::{Access, FrameworkServer, decode, failure};
 use crate::server::read::within;
 use crate::server::validate::check;
 use crate::validate::presence;
+use crate::value::codec::Encoded;
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn validate_action(&self, type_name: &str, config: &Encoded) -> Diagnostics {

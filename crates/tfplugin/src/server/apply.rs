@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::{ApplyRequest, StateResponse};
+use super::messages::{ApplyRequest, StateResponse};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::erased::ErasedResource;

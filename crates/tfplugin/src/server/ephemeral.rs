@@ -1,6 +1,6 @@
 //! Ephemeral resources: validate, open, renew, close. Nothing of them reaches plan or state.
 
-use super::{Encoded, OpenResponse, RenewResponse};
+use super::messages::{OpenResponse, RenewResponse};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::ephemeral::Opened;
@@ -14,6 +14,7 @@ use crate::server::validate::check;
 use crate::server::verify;
 use crate::validate::presence;
 use crate::value::Value;
+use crate::value::codec::Encoded;
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn validate_ephemeral(&self, type_name: &str, config: &Encoded) -> Diagnostics {

@@ -1,11 +1,11 @@
 //! `CallFunction`: pure, without a configured provider.
 
-use super::{Encoded, FunctionRefusal};
+use super::messages::FunctionRefusal;
 use crate::kinds::function::Parameter;
 use crate::provider::Provider;
 use crate::server::host::FrameworkServer;
 use crate::value::Value;
-use crate::value::codec;
+use crate::value::codec::{self, Encoded};
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn call(&self, name: &str, arguments: &[Encoded]) -> Result<Encoded, FunctionRefusal> {

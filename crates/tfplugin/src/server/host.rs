@@ -8,11 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    ApplyRequest, ClientCapabilities, Encoded, FunctionRefusal, ImportRequest, ImportResponse, ListRequest,
-    ListedObject, Metadata, MoveRequest, OpenResponse, PlanRequest, PlanResponse, PluginServer, ProviderSchema,
-    ReadRequest, RenewResponse, StateResponse, UpgradeRequest,
+use super::messages::{
+    ApplyRequest, ClientCapabilities, FunctionRefusal, ImportRequest, ImportResponse, ListRequest, ListedObject,
+    Metadata, MoveRequest, OpenResponse, PlanRequest, PlanResponse, ProviderSchema, ReadRequest, RenewResponse,
+    StateResponse, UpgradeRequest,
 };
+use super::plugin_server::PluginServer;
 use crate::context::{Context, Progress};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::erased::{
@@ -26,7 +27,7 @@ use crate::schema::Schema;
 use crate::secrets;
 use crate::validate::presence;
 use crate::value::Value;
-use crate::value::codec;
+use crate::value::codec::{self, Encoded};
 
 /// Serves a [`Provider`].
 pub struct FrameworkServer<P: Provider> {

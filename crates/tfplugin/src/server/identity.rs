@@ -1,12 +1,11 @@
 //! Resource identity: taken from the state by the names that the schema says, in each call that has a state.
 
-use super::Encoded;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::provider::Provider;
 use crate::schema::{Identity, Schema};
 use crate::server::host::FrameworkServer;
 use crate::value::Value;
-use crate::value::codec;
+use crate::value::codec::{self, Encoded};
 
 /// The identity of an object; none where there is no object, where its resource has no identity, or where all of it is
 /// null, which Terraform does not take.

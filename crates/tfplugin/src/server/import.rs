@@ -1,6 +1,6 @@
 //! `ImportResourceState`, by id or by identity. Terraform reads the object next.
 
-use super::{ImportRequest, ImportResponse};
+use super::messages::{ImportRequest, ImportResponse};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::provider::Provider;
 use crate::server::host::{FrameworkServer, encode, failure};

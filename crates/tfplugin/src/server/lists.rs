@@ -1,6 +1,6 @@
 //! `ListResource`: the objects of a resource that there are.
 
-use super::{Encoded, ListRequest, ListedObject};
+use super::messages::{ListRequest, ListedObject};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::list::Listed;
 use crate::plan::with_defaults;
@@ -14,6 +14,7 @@ use crate::server::validate::check;
 use crate::server::{identity, verify};
 use crate::validate::presence;
 use crate::value::Value;
+use crate::value::codec::Encoded;
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn validate_list(&self, type_name: &str, config: &Encoded) -> Diagnostics {

@@ -1,6 +1,6 @@
 //! `MoveResourceState`: an object of another type or provider becomes one of ours. Terraform reads it next.
 
-use super::{MoveRequest, StateResponse};
+use super::messages::{MoveRequest, StateResponse};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::resource::{MovedFrom, StoredState};
 use crate::plan::null_write_only;

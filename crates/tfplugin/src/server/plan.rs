@@ -1,6 +1,6 @@
 //! `PlanResourceChange`: the pure planner, then the resource's check of the plan against the live system.
 
-use super::{Encoded, PlanRequest, PlanResponse};
+use super::messages::{PlanRequest, PlanResponse};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::erased::ErasedResource;
 use crate::kinds::resource::Plan;
@@ -14,6 +14,7 @@ use crate::server::identity;
 use crate::server::read::{Ended, within};
 use crate::validate::presence;
 use crate::value::Value;
+use crate::value::codec::Encoded;
 
 /// The identity of an object that stays is known, whatever else of it is not.
 fn planned_identity(schema: &Schema, plan: &Plan<Value>) -> Result<Option<Encoded>, Diagnostic> {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{Encoded, ReadRequest, StateResponse};
+use super::messages::{ReadRequest, StateResponse};
 use crate::context::Context;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::model::fill;
@@ -14,6 +14,7 @@ use crate::server::host::{Access, FrameworkServer, decode, encode, failure};
 use crate::server::{identity, verify};
 use crate::validate::presence;
 use crate::value::Value;
+use crate::value::codec::Encoded;
 use crate::value::path::AttributePath;
 
 /// Why a reading call ended without a result.

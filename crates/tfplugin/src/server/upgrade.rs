@@ -1,6 +1,6 @@
 //! `UpgradeResourceState`: called for every object of every run, configured or not. Does no IO.
 
-use super::{Encoded, StateResponse, UpgradeRequest};
+use super::messages::{StateResponse, UpgradeRequest};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::kinds::resource::StoredState;
 use crate::plan::null_write_only;
@@ -8,7 +8,7 @@ use crate::provider::Provider;
 use crate::schema::Schema;
 use crate::server::host::{FrameworkServer, encode, failure};
 use crate::value::Value;
-use crate::value::codec;
+use crate::value::codec::{self, Encoded};
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn upgrade(&self, request: &UpgradeRequest) -> StateResponse {

@@ -1,6 +1,6 @@
 //! The calls that check configuration. They work without a configured provider and do no IO.
 
-use super::{ClientCapabilities, Encoded};
+use super::messages::ClientCapabilities;
 use crate::diagnostic::Diagnostics;
 use crate::kinds::typed::{self, Origin};
 use crate::provider::Provider;
@@ -8,6 +8,7 @@ use crate::schema::Schema;
 use crate::server::host::{FrameworkServer, decode};
 use crate::validate::validate;
 use crate::value::Value;
+use crate::value::codec::Encoded;
 
 impl<P: Provider> FrameworkServer<P> {
     pub(crate) fn validate_provider(&self, config: &Encoded) -> Diagnostics {

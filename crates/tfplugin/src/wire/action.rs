@@ -1,12 +1,12 @@
 //! Calls about actions (protocol 6.10 of Terraform 1.14).
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use tokio::sync::mpsc;
 use tonic::Status;
 
+use super::events::Events;
 use super::service::ProviderService;
 use crate::printable;
 use crate::wire::generated::tfplugin6::Diagnostic;
@@ -14,9 +14,6 @@ use crate::wire::generated::tfplugin6::invoke_action::event::{Completed, Progres
 use crate::wire::generated::tfplugin6::{invoke_action, plan_action, validate_action_config};
 use crate::wire::rpc::{self, Answer, Subject};
 use crate::wire::translate::{self, diagnostics, encoded};
-
-/// What a streaming call answers.
-pub(super) type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Answer for Completed {
     fn diagnostics(&self) -> &[Diagnostic] {

@@ -3,7 +3,7 @@
 use futures_util::stream;
 use tonic::Status;
 
-use super::action::Events;
+use super::events::Events;
 use super::service::ProviderService;
 use crate::printable;
 use crate::server::ListRequest;

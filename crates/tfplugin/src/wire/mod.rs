@@ -3,6 +3,7 @@
 mod action;
 mod data_source;
 mod ephemeral;
+mod events;
 mod function;
 pub mod generated;
 mod list;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::server::PluginServer;
-use crate::wire::action::Events;
+use crate::wire::events::Events;
 use crate::wire::generated::tfplugin6 as proto;
 use crate::wire::generated::tfplugin6::provider_server::Provider;
 use crate::wire::rpc::{self, Answer, RequestIds, Subject, UnderWay};

@@ -1,5 +1,5 @@
-//! Core's `proposed_new_state` (protocol.md C2): the configuration, and the prior state where that says nothing and the
-//! provider computes.
+//! Terraform's `proposed_new_state` (`ProposedNew` in `internal/plans/objchange/objchange.go` of hashicorp/terraform):
+//! the configuration, and the prior state where that says nothing and the provider computes.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use tfplugin::schema::{Attribute, Kind, Nesting, Schema};
 
 type Attributes = BTreeMap<String, Attribute>;
 
-/// What core proposes. Both may be null; a null configuration proposes null.
+/// What Terraform proposes. Both may be null; a null configuration proposes null.
 pub(super) fn proposed(schema: &Schema, prior: &Value, config: &Value) -> Value {
     object(&schema.attributes, prior, config)
 }

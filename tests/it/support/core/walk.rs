@@ -1,4 +1,4 @@
-//! One process of the provider, and its calls as typed values. Every answer is held to core's rules on the spot.
+//! One process of the provider, and its calls as typed values. Every answer is held to Terraform's rules on the spot.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(crate) struct Planned {
     pub(crate) messages: Messages,
 }
 
-/// The answer to `ApplyResourceChange`; null with errors is for the caller to read as core does.
+/// The answer to `ApplyResourceChange`; null with errors is for the caller to read as Terraform does.
 #[derive(Debug)]
 pub(crate) struct Applied {
     pub(crate) value: Value,
@@ -58,9 +58,9 @@ pub(crate) struct Change<'a> {
     pub(crate) private: &'a [u8],
 }
 
-/// Panics if there is anything that core would refuse.
+/// Panics if there is anything that Terraform would refuse.
 fn obey(what: &str, violations: &[String]) {
-    assert!(violations.is_empty(), "core would refuse {what}:\n- {}", violations.join("\n- "));
+    assert!(violations.is_empty(), "Terraform would refuse {what}:\n- {}", violations.join("\n- "));
 }
 
 impl Walk {
@@ -126,7 +126,7 @@ impl Walk {
         Ok(value)
     }
 
-    /// `ReadResource`: the object as it is now, none if it is gone; after an error the prior one, as core keeps it.
+    /// `ReadResource`: the object as it is now, none if it is gone; after an error the prior one, as Terraform keeps it.
     pub(crate) fn read(&self, object: &Object) -> (Option<Object>, Messages) {
         let type_name = &object.type_name;
         let request = read_resource::Request {
@@ -225,7 +225,7 @@ impl Walk {
         Applied { value, private: answer.private, messages }
     }
 
-    /// `ImportResourceState` by id: the stub that core reads next.
+    /// `ImportResourceState` by id: the stub that Terraform reads next.
     pub(crate) fn import(&self, type_name: &str, id: &str) -> Result<Object, Messages> {
         let request = import_resource_state::Request {
             type_name: type_name.to_owned(),
@@ -253,7 +253,7 @@ impl Walk {
         let mut client = self.client.clone();
         let answer = self.runtime.block_on(client.validate_data_resource_config(request)).expect("an answer");
         Messages::of(answer.into_inner().diagnostics).unless_errors()?;
-        assert!(config.is_wholly_known(), "core puts off a data source whose configuration is not known");
+        assert!(config.is_wholly_known(), "Terraform puts off a data source whose configuration is not known");
         let request = read_data_source::Request {
             type_name: type_name.to_owned(),
             config: encoded,
@@ -292,7 +292,7 @@ fn encode(schema: &Schema, value: &Value) -> DynamicValue {
 fn decode(schema: &Schema, value: Option<DynamicValue>) -> Value {
     let value = value.unwrap_or_default();
     let encoded = Encoded { msgpack: value.msgpack, json: value.json };
-    codec::decode(schema.object_type(), &encoded).unwrap_or_else(|error| panic!("core cannot read it: {error}"))
+    codec::decode(schema.object_type(), &encoded).unwrap_or_else(|error| panic!("Terraform cannot read it: {error}"))
 }
 
 fn path(path: proto::AttributePath) -> AttributePath {

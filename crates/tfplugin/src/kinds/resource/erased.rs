@@ -19,7 +19,7 @@ pub trait ErasedResource<D>: Send + Sync {
     fn schema(&self) -> &Schema;
     /// [`Resource::validate`]
     fn validate(&self, config: &Value) -> Diagnostics;
-    /// [`Resource::modify_plan`]: only attributes that the hook changed are taken over.
+    /// [`Resource::modify_plan`]: only attributes that the hook changed are adopted.
     fn modify_plan(&self, plan: &mut Plan<Value>) -> Result<(), Diagnostics>;
     /// [`Resource::check_plan`]
     async fn check_plan(&self, cx: &Context<D>, plan: &Plan<Value>) -> Diagnostics;

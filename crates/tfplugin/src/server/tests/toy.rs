@@ -24,7 +24,7 @@ use crate::value::Value;
 use crate::value::codec;
 use crate::value::types::Type;
 
-/// The world: things by name, with their size.
+/// What the toy manages: things by name, with their size.
 pub(crate) type World = Arc<Mutex<BTreeMap<String, i64>>>;
 
 pub(crate) struct Toy(pub(crate) World);

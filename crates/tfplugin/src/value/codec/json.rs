@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::CodecError;
+use super::error::CodecError;
 use crate::value::Value;
 use crate::value::number::Number;
 use crate::value::path::Step;

@@ -3,50 +3,16 @@
 //! Decoding is driven by the schema's type, as `docs/plugin-protocol/object-wire-format.md` of hashicorp/terraform says.
 //! No input makes it panic, and memory is bounded by the size of the input.
 
+mod encoded;
+mod error;
 mod json;
 mod msgpack;
 
-use crate::server::Encoded;
+pub use encoded::Encoded;
+pub use error::CodecError;
+
 use crate::value::Value;
-use crate::value::conform::NotOfType;
-use crate::value::path::{AttributePath, Step};
-use crate::value::types::{NotAType, Type};
-
-/// Bytes that are no value of the wanted type.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{message}", if path.is_root() { String::new() } else { format!("`{path}`: ") })]
-pub struct CodecError {
-    /// Where in the value.
-    pub path: AttributePath,
-    message: String,
-}
-
-impl CodecError {
-    fn new(message: impl Into<String>) -> Self {
-        Self { path: AttributePath::root(), message: message.into() }
-    }
-
-    fn inside(mut self, step: Step) -> Self {
-        self.path = self.path.inside(step);
-        self
-    }
-
-    fn wanted(wanted: &Type, found: &str) -> Self {
-        Self::new(format!("wanted {}, found {found}", wanted.name()))
-    }
-}
-
-impl From<NotOfType> for CodecError {
-    fn from(error: NotOfType) -> Self {
-        Self { path: error.path, message: error.message }
-    }
-}
-
-impl From<NotAType> for CodecError {
-    fn from(error: NotAType) -> Self {
-        Self::new(error.to_string())
-    }
-}
+use crate::value::types::Type;
 
 /// Reads a value: msgpack if there is any, else JSON; both empty is null.
 pub fn decode(wanted: &Type, encoded: &Encoded) -> Result<Value, CodecError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rmpv::Value as Tree;
 
-use super::CodecError;
+use super::error::CodecError;
 use crate::value::Value;
 use crate::value::number::Number;
 use crate::value::path::Step;

@@ -1,0 +1,110 @@
+//! Rights on objects, and the entries of an ACL that give them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::postgres::names::{DatabaseName, RoleName, SchemaName, TableName};
+use crate::postgres::privilege::TablePrivilege;
+
+/// An object by its oid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Object {
+    /// The connected database.
+    Database(u32),
+    /// A schema.
+    Schema(u32),
+    /// A table, or what is like one.
+    Table(u32),
+    /// Tables that a role will create in a schema.
+    Future {
+        /// The role.
+        owner: u32,
+        /// The schema.
+        schema: u32,
+    },
+}
+
+/// A privilege on whatever object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    /// CONNECT on a database.
+    Connect,
+    /// USAGE of a schema.
+    Usage,
+    /// A privilege on a table, now or in the future.
+    Table(TablePrivilege),
+}
+
+impl Right {
+    /// The word of the grammar.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "CONNECT",
+            Self::Usage => "USAGE",
+            Self::Table(privilege) => privilege.as_str(),
+        }
+    }
+
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "CONNECT" => Some(Self::Connect),
+            "USAGE" => Some(Self::Usage),
+            other => TablePrivilege::parse(other).map(Self::Table),
+        }
+    }
+}
+
+/// One right on one object, told apart by oid alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
+    /// On what.
+    pub object: Object,
+    /// Which.
+    pub right: Right,
+}
+
+/// What the object of a [`Key`] is called now.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// A database.
+    Database(DatabaseName),
+    /// A schema.
+    Schema(SchemaName),
+    /// A table.
+    Table(TableName),
+    /// Future tables.
+    Future {
+        /// Who will create them.
+        owner: RoleName,
+        /// Where.
+        schema: SchemaName,
+    },
+}
+
+/// Rights with the names of their objects.
+pub type Rights = BTreeMap<Key, Name>;
+
+/// `SELECT ON TABLE public.t3`, for messages.
+pub fn describe(key: &Key, name: &Name) -> String {
+    let right = key.right.as_str();
+    match name {
+        Name::Database(database) => format!("{right} ON DATABASE {database}"),
+        Name::Schema(schema) => format!("{right} ON SCHEMA {schema}"),
+        Name::Table(table) => format!("{right} ON TABLE {table}"),
+        Name::Future { owner, schema } => format!("{right} ON FUTURE TABLES OF {owner} IN SCHEMA {schema}"),
+    }
+}
+
+/// An entry of an ACL for the role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// What it allows.
+    pub right: Right,
+    /// Who gave it: only that role, or one that has its privileges, can revoke it.
+    pub grantor: RoleName,
+    /// WITH GRANT OPTION.
+    pub grantable: bool,
+}

@@ -1,0 +1,52 @@
+//! `examples/testing`: a module that is tested against mocks, by the real CLI and without any server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::terraform::Workspace;
+
+fn copied() -> Workspace {
+    fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+        for path in fs::read_dir(folder).expect("a folder").flatten().map(|it| it.path()) {
+            if path.is_dir() { files(&path, found) } else { found.push(path) }
+        }
+    }
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/testing");
+    let workspace = Workspace::bare();
+    let mut found = Vec::new();
+    files(&example, &mut found);
+    for file in found {
+        let to = workspace.path().join(file.strip_prefix(&example).expect("below it"));
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        fs::copy(&file, to).expect("a copy");
+    }
+    workspace
+}
+
+const TEST: &str = "tests/names.tftest.hcl";
+
+#[test]
+fn the_module_passes_its_tests_against_mocks() {
+    let outcome = copied().run(&["test", "-no-color"]).expect_success();
+    assert!(outcome.says("2 passed, 0 failed"), "{}", outcome.all());
+}
+
+#[test]
+fn its_tests_can_fail() {
+    let workspace = copied();
+    let main = fs::read_to_string(workspace.path().join("main.tf")).expect("the module");
+    workspace.write_file("main.tf", &main.replace("${var.name}_publication", "${var.name}_pub"));
+    let outcome = workspace.run(&["test", "-no-color"]).expect_failure();
+    assert!(outcome.says("The publication is named after the module."), "{}", outcome.all());
+}
+
+/// Why the mocks have values: those that Terraform makes up have no form, and are refused.
+#[test]
+fn made_up_ids_are_refused() {
+    let workspace = copied();
+    let test = fs::read_to_string(workspace.path().join(TEST)).expect("the test");
+    let lines = test.lines().filter(|it| !it.contains("neondb/orders_publication"));
+    workspace.write_file(TEST, &lines.collect::<Vec<_>>().join("\n"));
+    let outcome = workspace.run(&["test", "-no-color"]).expect_failure();
+    assert!(outcome.says("parts, not 4"), "{}", outcome.all());
+}
