@@ -124,6 +124,32 @@ pub(crate) fn location() -> [(&'static str, Attribute); 3] {
     ]
 }
 
+/// Where a data source reads. It reads again each time, so that nothing of it is kept or replaced.
+pub(crate) fn location_to_read() -> [(&'static str, Attribute); 3] {
+    [
+        ("project_id", project_id_to_read()),
+        ("branch_id", branch_id_to_read()),
+        ("database", string().required().parsed_by(DatabaseName::parse).doc("Name of the database.")),
+    ]
+}
+
+/// `project_id` of a data source.
+pub(crate) fn project_id_to_read() -> Attribute {
+    string()
+        .optional()
+        .parsed_by(ProjectId::parse)
+        .doc("ID of the Neon project. Required on Neon. Must not be set with the provider's `sql` block.")
+}
+
+/// `branch_id` of a data source.
+pub(crate) fn branch_id_to_read() -> Attribute {
+    string()
+        .optional()
+        .computed()
+        .parsed_by(branch)
+        .doc("ID of the branch, such as `br-aged-salad-637688`. Defaults to the default branch of the project.")
+}
+
 /// `connect_as`
 pub(crate) fn connect_as() -> Attribute {
     string().optional().parsed_by(RoleName::parse).doc(

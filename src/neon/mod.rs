@@ -52,4 +52,5 @@ pub(crate) use connection_uri::{ConnectionUri, host_in_uri, is_pooler_host};
 pub(crate) use error::{Error, Kind};
 pub(crate) use ids::{BranchId, ProjectId};
 pub(crate) use project::{Permission, Project};
+pub(crate) use role::ApiRole;
 pub(crate) use settings::{ApiSettings, DEFAULT_BASE_URL};

@@ -48,6 +48,17 @@ impl Shared<'_> {
         self.0.cache().branches.get(self.0.now(project), branch.clone(), budget, load).await
     }
 
+    /// All roles of a branch by name, Neon's own included.
+    pub async fn roles(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        budget: &Budget,
+    ) -> Result<Arc<Vec<ApiRole>>, Error> {
+        let load = || async { self.0.list_roles(project, branch, budget).await.map(Arc::new) };
+        self.0.cache().roles.get(self.0.now(project), branch.clone(), budget, load).await
+    }
+
     /// A role, from one list of all roles of the branch. `None` means gone, because the branch was read.
     pub(crate) async fn role(
         &self,
@@ -56,8 +67,7 @@ impl Shared<'_> {
         name: &str,
         budget: &Budget,
     ) -> Result<Option<ApiRole>, Error> {
-        let load = || async { self.0.list_roles(project, branch, budget).await.map(Arc::new) };
-        let roles = self.0.cache().roles.get(self.0.now(project), branch.clone(), budget, load).await?;
+        let roles = self.roles(project, branch, budget).await?;
         Ok(roles.iter().find(|role| role.name == name).cloned())
     }
 

@@ -1,9 +1,11 @@
 //! Roles: attributes, what they own anywhere in the cluster, and which objects have them in an ACL.
 
+use std::collections::BTreeMap;
+
 use super::connection::Connection;
 use super::error::Result;
 use super::names::{DatabaseName, RoleName};
-use super::row::Param;
+use super::row::{Param, Row};
 
 /// A role and its attributes (`pg_roles`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,23 +31,41 @@ pub struct Role {
     pub member_of: Vec<RoleName>,
 }
 
-const READ: &str = "
+macro_rules! select_roles {
+    ($which:literal) => {
+        concat!(
+            "
 SELECT r.oid, r.rolname::text AS name, r.rolsuper, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb,
        ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
              WHERE m.member = r.oid ORDER BY 1) AS member_of
 FROM pg_roles r
-WHERE r.rolname = $1";
+WHERE ",
+            $which
+        )
+    };
+}
+
+const READ: &str = select_roles!("r.rolname = $1");
+/// Names with `pg_` are reserved for predefined roles (manual, 21.5).
+const READ_ALL: &str = select_roles!("r.rolname !~ '^pg_'");
 
 /// Reads one; `None` if there is no such role.
 pub async fn read(connection: &Connection, name: &RoleName) -> Result<Option<Role>> {
-    let Some(row) = connection.fetch_optional(READ, &[Param::Text(name.as_str())]).await? else {
-        return Ok(None);
-    };
+    connection.fetch_optional(READ, &[Param::Text(name.as_str())]).await?.as_ref().map(from_row).transpose()
+}
+
+/// Reads all of the cluster by name, except predefined ones.
+pub async fn read_all(connection: &Connection) -> Result<BTreeMap<RoleName, Role>> {
+    let rows = connection.fetch(READ_ALL, &[]).await?;
+    rows.iter().map(|row| from_row(row).map(|role| (role.name.clone(), role))).collect()
+}
+
+fn from_row(row: &Row) -> Result<Role> {
     let mut member_of = Vec::new();
     for group in row.get::<Vec<String>>("member_of")? {
         member_of.extend(RoleName::try_from(group).ok());
     }
-    Ok(Some(Role {
+    Ok(Role {
         oid: row.get("oid")?,
         name: row.parse("name", RoleName::parse)?,
         superuser: row.get("rolsuper")?,
@@ -55,7 +75,7 @@ pub async fn read(connection: &Connection, name: &RoleName) -> Result<Option<Rol
         create_role: row.get("rolcreaterole")?,
         create_db: row.get("rolcreatedb")?,
         member_of,
-    }))
+    })
 }
 
 /// How a role is tied to an object (`pg_shdepend.deptype`).

@@ -234,15 +234,27 @@ SELECT s.active_pid AS pid, a.usename::text AS owner, a.application_name AS appl
 FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid
 WHERE s.slot_name = $1 AND s.active_pid IS NOT NULL";
     let row = connection.fetch_optional(CONSUMER, &[Param::Text(name.as_str())]).await?;
-    row.map(|row| {
-        Ok(Consumer {
-            pid: row.get("pid")?,
-            user: row.get("owner")?,
-            application: row.get("application")?,
-            client: row.get("client")?,
-        })
+    row.as_ref().map(consumer_of).transpose()
+}
+
+/// Reads who uses the logical slots of the cluster; slots without a consumer are left out.
+pub async fn consumers(connection: &Connection) -> Result<BTreeMap<SlotName, Consumer>> {
+    const CONSUMERS: &str = "
+SELECT s.slot_name::text AS name, s.active_pid AS pid, a.usename::text AS owner, a.application_name AS application,
+       host(a.client_addr) AS client
+FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid
+WHERE s.slot_type = 'logical' AND s.active_pid IS NOT NULL";
+    let rows = connection.fetch(CONSUMERS, &[]).await?;
+    rows.iter().map(|row| Ok((row.parse("name", SlotName::parse)?, consumer_of(row)?))).collect()
+}
+
+fn consumer_of(row: &Row) -> Result<Consumer> {
+    Ok(Consumer {
+        pid: row.get("pid")?,
+        user: row.get("owner")?,
+        application: row.get("application")?,
+        client: row.get("client")?,
     })
-    .transpose()
 }
 
 /// Ends the process that uses the slot, if there is one. Error: `InsufficientPrivilege`, if it is of a role that this one may not end.

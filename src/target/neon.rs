@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Target;
 use super::database::{Branch, Database, Server};
 use super::error::{Container, Error};
-use crate::neon::{self, BranchId, Budget, ConnectionUri, Project, ProjectId};
+use crate::neon::{self, ApiRole, BranchId, Budget, ConnectionUri, Project, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
 use crate::secret::Secret;
 
@@ -199,6 +199,19 @@ impl Target {
         match shared.branch(project, id, budget).await {
             Ok(found) => Ok(found),
             Err(error) => Err(entrance.absent_on(&branch, error, budget).await),
+        }
+    }
+
+    /// The roles of a branch as the API has them, Neon's own included.
+    pub(crate) async fn roles_of(
+        &self,
+        branch: &Branch,
+        budget: &Budget,
+    ) -> Result<BTreeMap<RoleName, ApiRole>, Error> {
+        let entrance = self.neon_entrance()?;
+        match entrance.client.shared().roles(&branch.project, &branch.id, budget).await {
+            Ok(roles) => roles.iter().map(|it| Ok((super::role_name(&it.name)?, it.clone()))).collect(),
+            Err(error) => Err(entrance.absent_on(branch, error, budget).await),
         }
     }
 

@@ -12,9 +12,10 @@ use super::error::Error;
 use crate::neon::{Budget, ProjectId};
 use crate::postgres::names::{PublicationName, RoleName, SlotName, TableName};
 use crate::postgres::privilege::{self, Holdings};
-use crate::postgres::publication::{self, Publication};
+use crate::postgres::publication::{self, EffectiveTables, Publication};
+use crate::postgres::role::{self, Role};
 use crate::postgres::settings::{self, Settings};
-use crate::postgres::slot::{self, Slot};
+use crate::postgres::slot::{self, Consumer, Slot};
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{self, Connection};
 use crate::single_flight::{Failure, SingleFlight};
@@ -37,7 +38,10 @@ impl Failure for Error {
 #[derive(Debug, Default)]
 pub(super) struct Snapshots {
     publications: Family<BTreeMap<PublicationName, Publication>>,
+    effective_tables: Family<BTreeMap<PublicationName, EffectiveTables>>,
     slots: Family<BTreeMap<SlotName, Slot>>,
+    consumers: Family<BTreeMap<SlotName, Consumer>>,
+    roles: Family<BTreeMap<RoleName, Role>>,
     tables: Family<Tables>,
     settings: Family<Settings>,
     holdings: Family<BTreeMap<RoleName, Holdings>>,
@@ -47,7 +51,10 @@ pub(super) struct Snapshots {
 impl Snapshots {
     pub(super) fn forget(&self, server: &Server) {
         self.publications.forget(|it| &it.server == server);
+        self.effective_tables.forget(|it| &it.server == server);
         self.slots.forget(|it| &it.server == server);
+        self.consumers.forget(|it| &it.server == server);
+        self.roles.forget(|it| &it.server == server);
         self.tables.forget(|it| &it.server == server);
         self.settings.forget(|it| &it.server == server);
         self.holdings.forget(|it| &it.server == server);
@@ -90,6 +97,38 @@ impl Target {
         }
         self.read(database, budget, "reading a publication", |it| async move { publication::read(&it, name).await })
             .await
+    }
+
+    /// The tables that each publication of a database comes to.
+    pub(crate) async fn effective_tables(
+        &self,
+        database: &Database,
+        budget: &Budget,
+    ) -> Result<Arc<BTreeMap<PublicationName, EffectiveTables>>, Error> {
+        let family = &self.0.snapshots.effective_tables;
+        let read = |it: Arc<Connection>| async move { publication::read_all_effective(&it).await };
+        self.shared(family, database, budget, "reading published tables", read).await
+    }
+
+    /// Who is connected to the logical slots of a branch.
+    pub(crate) async fn consumers(
+        &self,
+        database: &Database,
+        budget: &Budget,
+    ) -> Result<Arc<BTreeMap<SlotName, Consumer>>, Error> {
+        let family = &self.0.snapshots.consumers;
+        let read = |it: Arc<Connection>| async move { slot::consumers(&it).await };
+        self.shared(family, database, budget, "reading consumers", read).await
+    }
+
+    /// The roles of a server as its catalogue has them, except predefined ones.
+    pub(crate) async fn roles_in_catalog(
+        &self,
+        database: &Database,
+        budget: &Budget,
+    ) -> Result<Arc<BTreeMap<RoleName, Role>>, Error> {
+        let family = &self.0.snapshots.roles;
+        self.shared(family, database, budget, "reading roles", |it| async move { role::read_all(&it).await }).await
     }
 
     /// All logical slots of a branch, whatever database they belong to.

@@ -5,6 +5,7 @@
 
 mod change;
 mod definition;
+mod effective;
 mod filter;
 mod operation;
 mod read;
@@ -12,6 +13,7 @@ mod read;
 pub use super::marks::{Comment, Marks, Nonce};
 pub use change::{alter, comment, create, drop, replace};
 pub use definition::{Definition, Listing, Member, Publication, WantedFilter, Wish};
+pub use effective::{EffectiveTables, read_all_effective};
 pub use filter::{InvalidFilter, RowFilter};
 pub use operation::{GeneratedColumns, Operation};
 pub use read::{read, read_all, read_comment};

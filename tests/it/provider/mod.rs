@@ -1,6 +1,7 @@
 //! Each resource over gRPC with the calls that Terraform makes, and those that it makes rarely; core's rules are held at
 //! every answer. Behind it the stand-in with a real Postgres 17.
 
+mod catalog;
 mod connection;
 mod grant;
 mod logical_replication;
