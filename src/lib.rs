@@ -12,7 +12,7 @@
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
 //! - [`target`]: where SQL runs, the way in, ids of objects, and what reads of one database share.
 //! - `destinations`: what each consumer and each source needs, one file per system. [`guides`]: pages rendered from it.
-//! - [`functions`]: bodies of the provider functions: the values that consumers take, from plain values.
+//! - `functions`: the provider functions: the values that consumers take, from plain values.
 //! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform, nor the other.
 //! - [`secret`]: a text that cannot be printed. `single_flight`: a load that many ask for at once runs once.
 //!
@@ -40,7 +40,7 @@
 mod checks;
 mod data_sources;
 mod destinations;
-pub mod functions;
+mod functions;
 pub mod guides;
 mod handler;
 mod neon;

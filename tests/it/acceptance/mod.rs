@@ -5,6 +5,7 @@ mod connection;
 mod create_before_destroy;
 mod databricks_guide;
 mod faults_of_the_api;
+mod functions;
 mod grant;
 mod guides;
 mod hostile_names;

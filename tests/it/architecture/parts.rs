@@ -1,8 +1,11 @@
-//! What belongs to a resource, to a data source and to a check.
+//! What belongs to a resource, to a data source, to a function and to a check.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use neonrep::Neonrep;
+use tfplugin::Provider;
 
 use super::{Named, prose, root, sources};
 
@@ -51,6 +54,12 @@ fn each_resource_has_all_its_parts() {
         want(format!("src/data_sources/{name}/mod.rs"));
         want(format!("examples/data-sources/neonrep_{name}/data-source.tf"));
         want(format!("docs/data-sources/{name}.md"));
+    }
+    for function in Neonrep::functions() {
+        let name = function.name();
+        want(format!("src/functions/{name}.rs"));
+        want(format!("examples/functions/{name}/function.tf"));
+        want(format!("docs/functions/{name}.md"));
     }
     assert!(missing.is_empty(), "missing: {}", missing.join(", "));
 }

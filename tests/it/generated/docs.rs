@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use tfplugin::Provider;
-use tfplugin::docs::{Page, page};
+use tfplugin::docs::{FunctionPage, Page, function_page, page};
 use tfplugin::schema::{Role, Schema};
 
 use neonrep::Neonrep;
@@ -56,6 +56,17 @@ fn pages() -> BTreeMap<String, String> {
         let short = name.trim_start_matches("neonrep_");
         let page = render(Role::DataSource, name, &schema, &format!("data-sources/{name}"), "data-source.tf");
         pages.insert(format!("data-sources/{short}.md"), page);
+    }
+    for function in Neonrep::functions() {
+        let name = function.name();
+        let page = function_page(&FunctionPage {
+            name,
+            provider: "neonrep",
+            signature: function.signature(),
+            subcategory: "",
+            example: &text(&format!("examples/functions/{name}/function.tf")),
+        });
+        pages.insert(format!("functions/{name}.md"), page);
     }
     pages.insert("guides/plan-checks.md".to_owned(), plan_checks());
     pages.insert("guides/destinations.md".to_owned(), neonrep::guides::destinations());
@@ -196,6 +207,9 @@ fn pages_are_what_the_registry_takes() {
         assert!(!matter.contains("layout:") && !matter.contains("sidebar_current:"), "{path}: an old layout");
         if path.starts_with("resources/") || path.starts_with("data-sources/") || path == "index.md" {
             assert!(page.contains("## Example Usage") && page.contains("## Schema"), "{path}");
+        }
+        if path.starts_with("functions/") {
+            assert!(page.contains("## Example Usage") && page.contains("## Signature"), "{path}");
         }
         if path.starts_with("resources/") {
             assert!(page.contains("## Import") && page.contains("terraform import neonrep_"), "{path}");

@@ -67,6 +67,23 @@ fn models_agree_with_schemas() {
     for it in Neonrep::data_sources() {
         assert_eq!(it.agrees(), Ok(()), "{}", it.type_name());
     }
+    for it in Neonrep::functions() {
+        assert_eq!(it.agrees(), Ok(()), "{}", it.name());
+    }
+}
+
+#[test]
+fn each_parameter_is_described_and_each_example_calls_its_function() {
+    let functions = Neonrep::functions();
+    assert!(!functions.is_empty(), "there are no functions: nothing was looked at");
+    for it in functions {
+        for parameter in &it.signature().parameters {
+            assert!(parameter.doc.ends_with('.'), "{}: `{}` has no description", it.name(), parameter.name);
+        }
+        let file = format!("{}/examples/functions/{}/function.tf", env!("CARGO_MANIFEST_DIR"), it.name());
+        let example = std::fs::read_to_string(file).expect("an example");
+        assert!(example.contains(&format!("provider::neonrep::{}(", it.name())), "{}: {example}", it.name());
+    }
 }
 
 #[test]
