@@ -7,7 +7,7 @@
 //!
 //! - [`tfplugin`], a crate of its own: the plugin protocol and a framework for providers. Knows nothing of this one.
 //! - [`provider`]: the provider block, and the lists of what there is. The only reader of the environment.
-//! - [`resources`], [`data_sources`]: one file each: schema, handlers, what an error means to the user.
+//! - [`resources`], [`data_sources`], `ephemeral`: one folder each: schema, handlers, what an error means to the user.
 //! - [`handler`]: what handlers share: the way to a database, transactions, errors of lower layers as diagnostics.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
 //! - [`target`]: where SQL runs, the way in, ids of objects, and what reads of one database share.
@@ -40,6 +40,7 @@
 mod checks;
 mod data_sources;
 mod destinations;
+mod ephemeral;
 mod functions;
 pub mod guides;
 mod handler;

@@ -4,8 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::options::{Form, values};
-use super::{Connection, Options, Result, connection, given, named, options, refused};
+use super::connection::{self, Connection};
+use super::options::{self, Form, Options, values};
+use super::refusal::{Result, given, named, refused};
 
 /// Airbyte runs it while it reads, so that its saved position moves on a quiet database. It needs no table, on Postgres 14
 /// and later.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::{Result, given, named, object, refused};
+use super::refusal::{Result, given, named, object, refused};
 
 /// `{ replication_mode, publication_name, replication_slot_name }`, the last null where the pipe creates its slot.
 ///

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tfplugin::{Parameter, Type};
 
-use super::{Refused, Result, object, refused};
+use super::refusal::{Refused, Result, object, refused};
 
 /// What a consumer connects with.
 #[derive(Clone, PartialEq, Eq, Deserialize)]

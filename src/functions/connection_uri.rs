@@ -4,7 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::{Result, given, named, refused};
+use super::refusal::{Result, given, named, refused};
 
 /// What a URI leaves as it is (RFC 3986, unreserved).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

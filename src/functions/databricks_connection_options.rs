@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tfplugin::{Attr, Function, FunctionError, Signature, Type};
 
-use super::{Connection, Result, connection, given, object};
+use super::connection::{self, Connection};
+use super::refusal::{Result, given, object};
 
 /// `{ host, port, user, password }`, all texts: the argument is a map of strings.
 pub(crate) fn databricks_connection_options(connection: &Connection) -> Result<Value> {

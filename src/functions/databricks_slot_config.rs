@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::{Result, given, named, object};
+use super::refusal::{Result, given, named, object};
 
 /// `{ slot_name, publication_name }`
 pub(crate) fn databricks_slot_config(slot_name: &str, publication_name: &str) -> Result<Value> {

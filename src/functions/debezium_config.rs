@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::{Connection, Options, Result, connection, given, named, options, refused};
+use super::connection::{self, Connection};
+use super::options::{self, Options};
+use super::refusal::{Result, given, named, refused};
 
 /// Settings that the arguments give.
 const GIVEN: &[&str] =

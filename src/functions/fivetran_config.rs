@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::{Connection, Result, connection, given, named};
+use super::connection::{self, Connection};
+use super::refusal::{Result, given, named};
 
 /// The configuration of service `postgres` with the update method `WAL_PGOUTPUT`.
 pub(crate) fn fivetran_config(connection: &Connection, slot_name: &str, publication_name: &str) -> Result<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tfplugin::{Parameter, Type};
 
-use super::{Result, refused};
+use super::refusal::{Result, refused};
 
 /// Options by name.
 pub(crate) type Options = BTreeMap<String, String>;

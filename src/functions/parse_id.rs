@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::{Result, given, object, refused};
+use super::refusal::{Result, given, object, refused};
 
 /// `{ project_id, branch_id, database, schema, name }`, null where the id has no such part.
 ///

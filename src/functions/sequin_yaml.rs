@@ -1,10 +1,12 @@
 //! `sequin_yaml(connection, slot_name, publication_name, name)`: the part of `sequin.yaml` on a database.
 
-use serde::Deserialize;
 use std::fmt::Write as _;
+
+use serde::Deserialize;
 use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::{Connection, Result, connection, given, named};
+use super::connection::{self, Connection};
+use super::refusal::{Result, given, named};
 
 /// YAML whose texts are quoted as in JSON, which is YAML too.
 ///
@@ -20,7 +22,7 @@ pub(crate) fn sequin_yaml(
     let port = connection.port.to_string();
     let quoted = |parameter: &'static str, text: &str| {
         if text.contains("${") {
-            return super::refused(
+            return super::refusal::refused(
                 parameter,
                 "It contains `${`, which Sequin replaces by a variable of its environment.",
             );

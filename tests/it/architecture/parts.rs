@@ -1,4 +1,4 @@
-//! What belongs to a resource, to a data source, to a function and to a check.
+//! What belongs to a resource, to a data source, to an ephemeral resource, to a function and to a check.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -54,6 +54,11 @@ fn each_resource_has_all_its_parts() {
         want(format!("src/data_sources/{name}/mod.rs"));
         want(format!("examples/data-sources/neonrep_{name}/data-source.tf"));
         want(format!("docs/data-sources/{name}.md"));
+    }
+    for name in &prose("src/ephemeral") {
+        want(format!("src/ephemeral/{name}/mod.rs"));
+        want(format!("examples/ephemeral-resources/neonrep_{name}/ephemeral-resource.tf"));
+        want(format!("docs/ephemeral-resources/{name}.md"));
     }
     for function in Neonrep::functions() {
         let name = function.name();
