@@ -35,9 +35,14 @@ fn what_is_named_and_absent_is_a_finding_and_what_is_not_named_is_none() {
     assert!(found["report"].as_str().expect("text").contains("not ready"), "{}", found["report"]);
 
     // IP Allow is known from the API.
-    stand_in.settings(&json!({"allowed_ips": ["127.0.0.1", "::1"]}));
-    let checks = data(json!({"tables": [{"name": "a"}]})).expect("a read");
-    assert!(checks["findings"].to_string().contains("\"ip_allow\""), "{}", checks["findings"]);
+    let body = json!({"project": {"settings": {"allowed_ips": {"ips": ["127.0.0.1", "::1"]}}}});
+    let (status, answer) = stand_in.api("PATCH", &format!("/projects/{project}"), Some(&body));
+    assert_eq!(status, 200, "{answer}");
+    let config = json!({
+        "project_id": project, "database": "neondb", "destination": "airbyte", "tables": [{"name": "a"}],
+    });
+    let found = core.walk().data(TYPE, &config).map(|it| state_json(&it)).expect("a read");
+    assert!(found["findings"].to_string().contains("2 entries"), "{}", found["findings"]);
 
     data(json!({"destination": "nobody"})).expect_err("no destination").insist_error("destination", "airbyte");
     let elsewhere = format!("{project}/{branch}/other/p");
