@@ -11,13 +11,13 @@
 //!
 //! - [`tfplugin`], a crate of its own: the plugin protocol and a framework for providers. Knows nothing of this one.
 //! - [`provider`]: the provider block, and the lists of what there is. The only reader of the environment.
-//! - [`resources`], [`data_sources`]: one folder each: schema, handlers, and what an error means to the user.
+//! - [`resources`], [`data_sources`], `ephemeral`: one folder each: schema, handlers, what an error means to the user.
 //! - [`handler`]: what handlers share: the way to a database, transactions, errors of lower layers as diagnostics.
 //! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
 //! - [`target`]: the server on which SQL runs, how to log in, ids of objects, and snapshots that reads of one database
 //!   share.
 //! - `destinations`: what each consumer and each source needs, one file per system. [`guides`]: pages rendered from it.
-//! - [`functions`]: bodies of the provider functions. They compute what consumers take, from plain values.
+//! - `functions`: the provider functions. They compute what consumers take, from plain values.
 //! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform or the other.
 //! - [`secret`]: a text that cannot be printed. `single_flight`: a load that several callers request at once runs once.
 //!
@@ -46,7 +46,8 @@
 mod checks;
 mod data_sources;
 mod destinations;
-pub mod functions;
+mod ephemeral;
+mod functions;
 pub mod guides;
 mod handler;
 mod neon;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tfplugin::schema::timeouts::parse_duration;
 use tfplugin::schema::{Attribute, map_of, number, set_of, single, string};
 use tfplugin::{
-    Attr, Configured, Diagnostic, Diagnostics, ErasedDataSource, ErasedResource, Provider, Schema, Type, path,
+    Attr, Configured, Diagnostic, Diagnostics, ErasedDataSource, ErasedEphemeralResource, ErasedFunction,
+    ErasedResource, Provider, Schema, Type, path,
 };
 
 use crate::checks;
@@ -16,7 +17,7 @@ use crate::postgres::RoleName;
 use crate::secret::Secret;
 use crate::target::direct::Entrance as Direct;
 use crate::target::{Access, Settings, SslMode, Target};
-use crate::{data_sources, neon, resources};
+use crate::{data_sources, ephemeral, functions, neon, resources};
 
 /// The provider `neonrep`.
 #[derive(Debug, Default)]
@@ -154,6 +155,14 @@ impl Provider for Neonrep {
 
     fn data_sources() -> Vec<Box<dyn ErasedDataSource<Data>>> {
         data_sources::all()
+    }
+
+    fn ephemeral_resources() -> Vec<Box<dyn ErasedEphemeralResource<Data>>> {
+        ephemeral::all()
+    }
+
+    fn functions() -> Vec<Box<dyn ErasedFunction>> {
+        functions::all()
     }
 }
 

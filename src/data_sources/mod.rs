@@ -4,6 +4,7 @@ mod catalog;
 mod connection;
 mod publication;
 mod publications;
+mod readiness;
 mod roles;
 mod slot;
 mod slots;
@@ -20,6 +21,7 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedDataSource<Data>>> {
         data_source(connection::Connection),
         data_source(publication::Publication),
         data_source(publications::Publications),
+        data_source(readiness::Readiness),
         data_source(roles::Roles),
         data_source(slot::Slot),
         data_source(slots::Slots),

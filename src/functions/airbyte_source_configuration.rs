@@ -1,11 +1,12 @@
 //! `airbyte_source_configuration(…)`: `configuration` of an `airbyte_source` for Postgres, as JSON.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::connection::Connection;
-use super::options::Options;
-use super::options::{Form, values};
-use super::refusal::{Result, named, refused};
+use super::connection::{self, Connection};
+use super::options::{self, Form, Options, values};
+use super::refusal::{Result, given, named, refused};
 
 /// Airbyte runs it while it reads, so that its saved position moves on a quiet database. It needs no table, on Postgres 14
 /// and later.
@@ -23,7 +24,7 @@ const OPTIONS: &[(&str, Form)] = &[
 ];
 
 /// The configuration of connector `source-postgres` with CDC.
-pub fn airbyte_source_configuration(
+pub(crate) fn airbyte_source_configuration(
     connection: &Connection,
     slot_name: &str,
     publication_name: &str,
@@ -60,6 +61,44 @@ pub fn airbyte_source_configuration(
         "replication_method": method,
     });
     Ok(configuration.to_string())
+}
+
+/// `provider::neonrep::airbyte_source_configuration`
+pub(crate) struct AirbyteSourceConfiguration;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    connection: Attr<Connection>,
+    slot_name: Attr<String>,
+    publication_name: Attr<String>,
+    schemas: Attr<Vec<String>>,
+    options: Attr<Options>,
+}
+
+impl Function for AirbyteSourceConfiguration {
+    const NAME: &'static str = "airbyte_source_configuration";
+    type Arguments = Arguments;
+    type Result = String;
+
+    fn signature() -> Signature {
+        Signature::new("`configuration` of an Airbyte source for Postgres.", "Gives the configuration of the connector `source-postgres` with CDC as JSON, as `configuration` of an `airbyte_source` takes it. The heartbeat is on: without it the slot does not advance while the tables are quiet.\n\nOptions are `heartbeat_action_query`, `initial_load_timeout_hours`, `initial_waiting_seconds`, `invalid_cdc_cursor_position_behavior`, `lsn_commit_behaviour`, `queue_size` and `ssl_mode`.\n\nThe result contains the password, and Terraform hides it because `password` of `connection` is sensitive.", Type::String)
+            .parameter(connection::parameter())
+            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, such as `neonrep_slot.<name>.slot_name`."))
+            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_slot.<name>.publication_name`."))
+            .parameter(Parameter::new("schemas", Type::List(Box::new(Type::String)), "Schemas to read. Must not be empty."))
+            .parameter(options::parameter())
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<String, FunctionError> {
+        Ok(airbyte_source_configuration(
+            &given("connection", arguments.connection)?,
+            &given("slot_name", arguments.slot_name)?,
+            &given("publication_name", arguments.publication_name)?,
+            &given("schemas", arguments.schemas)?,
+            &arguments.options.into_known().unwrap_or_default(),
+        )?)
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! `clickpipes_settings(publication_name, mode, slot_name)`: `settings` of a `clickhouse_clickpipe` for Postgres.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::refusal::{Result, named, refused};
+use super::refusal::{Result, given, named, object, refused};
 
 /// `{ replication_mode, publication_name, replication_slot_name }`, the last null where the pipe creates its slot.
 ///
 /// A pipe that starts with a copy of the tables creates its slot, and refuses one that exists (`ErrSlotAlreadyExists` of
 /// `PeerDB-io/peerdb`): so a slot goes with `cdc_only` alone.
-pub fn clickpipes_settings(publication_name: &str, mode: &str, slot_name: Option<&str>) -> Result<Value> {
+pub(crate) fn clickpipes_settings(publication_name: &str, mode: &str, slot_name: Option<&str>) -> Result<Value> {
     let publication_name = named("publication_name", publication_name)?;
     match (mode, slot_name) {
         ("cdc_only", Some(slot)) => {
@@ -36,6 +38,38 @@ pub fn clickpipes_settings(publication_name: &str, mode: &str, slot_name: Option
         "publication_name": publication_name,
         "replication_slot_name": slot_name,
     }))
+}
+
+/// `provider::neonrep::clickpipes_settings`
+pub(crate) struct ClickpipesSettings;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    publication_name: Attr<String>,
+    mode: Attr<String>,
+    slot_name: Attr<String>,
+}
+
+impl Function for ClickpipesSettings {
+    const NAME: &'static str = "clickpipes_settings";
+    type Arguments = Arguments;
+    type Result = Value;
+
+    fn signature() -> Signature {
+        Signature::new("`settings` of a `clickhouse_clickpipe` for Postgres.", "Gives replication mode, publication and slot of a `clickhouse_clickpipe` whose source is Postgres.\n\nA pipe with mode `cdc` copies the tables, creates its slot and refuses a slot that exists, so `slot_name` must be null. A slot can be given only with mode `cdc_only`, which copies nothing.", object(&[("replication_mode", Type::String), ("publication_name", Type::String), ("replication_slot_name", Type::String)]))
+            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_publication.<name>.name`."))
+            .parameter(Parameter::new("mode", Type::String, "`cdc`, `snapshot` or `cdc_only`."))
+            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, with mode `cdc_only` only. Null lets the pipe create it.").nullable())
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<Value, FunctionError> {
+        Ok(clickpipes_settings(
+            &given("publication_name", arguments.publication_name)?,
+            &given("mode", arguments.mode)?,
+            arguments.slot_name.known().map(String::as_str),
+        )?)
+    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,40 @@
 //! The parameter `connection`: the object of `data.neonrep_connection`.
 
-use super::refusal::{Refused, Result, refused};
+use serde::Deserialize;
+use tfplugin::{Parameter, Type};
+
+use super::refusal::{Refused, Result, object, refused};
 
 /// What a consumer connects with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Connection {
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Connection {
     /// The direct host.
-    pub host: String,
+    pub(crate) host: String,
     /// Its port.
-    pub port: u16,
+    pub(crate) port: u16,
     /// The database.
-    pub database: String,
+    pub(crate) database: String,
     /// The role.
-    pub username: String,
+    pub(crate) username: String,
     /// Its password; `None` if the data source was not asked for it.
-    pub password: Option<String>,
+    pub(crate) password: Option<String>,
+}
+
+/// The parameter. Terraform drops the other attributes of an object that is passed.
+pub(super) fn parameter() -> Parameter {
+    let of = object(&[
+        ("host", Type::String),
+        ("port", Type::Number),
+        ("database", Type::String),
+        ("username", Type::String),
+        ("password", Type::String),
+    ]);
+    Parameter::new(
+        "connection",
+        of,
+        "A `neonrep_connection`, as data source or ephemeral resource, or an object with these attributes.",
+    )
 }
 
 impl std::fmt::Debug for Connection {

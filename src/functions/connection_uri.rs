@@ -1,14 +1,22 @@
 //! `connection_uri(host, port, database, username, password)`: a connection string in Neon's own form.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::refusal::{Result, named, refused};
+use super::refusal::{Result, given, named, refused};
 
 /// What a URI leaves as it is (RFC 3986, unreserved).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// `postgresql://…?sslmode=require&channel_binding=require`; without a password where that is null.
-pub fn connection_uri(host: &str, port: u16, database: &str, username: &str, password: Option<&str>) -> Result<String> {
+pub(crate) fn connection_uri(
+    host: &str,
+    port: u16,
+    database: &str,
+    username: &str,
+    password: Option<&str>,
+) -> Result<String> {
     let host = named("host", host)?;
     if host.contains(['/', '@', '?', '#', ' ']) {
         return refused("host", format!("`{host}` is no host name."));
@@ -20,6 +28,40 @@ pub fn connection_uri(host: &str, port: u16, database: &str, username: &str, pas
     let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
     let port = if port == 5432 { String::new() } else { format!(":{port}") };
     Ok(format!("postgresql://{username}{password}@{host}{port}/{database}?sslmode=require&channel_binding=require"))
+}
+
+/// `provider::neonrep::connection_uri`
+pub(crate) struct ConnectionUri;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    host: Attr<String>,
+    port: Attr<u16>,
+    database: Attr<String>,
+    username: Attr<String>,
+    password: Attr<String>,
+}
+
+impl Function for ConnectionUri {
+    const NAME: &'static str = "connection_uri";
+    type Arguments = Arguments;
+    type Result = String;
+
+    fn signature() -> Signature {
+        Signature::new("Connection URI of a database.", "Builds a connection URI in the form that Neon gives, with `sslmode=require` and `channel_binding=require`. Names and password are escaped. Port `5432` is left out.", Type::String)
+            .parameter(Parameter::new("host", Type::String, "Direct host."))
+            .parameter(Parameter::new("port", Type::Number, "Port."))
+            .parameter(Parameter::new("database", Type::String, "Name of the database."))
+            .parameter(Parameter::new("username", Type::String, "Name of the role."))
+            .parameter(Parameter::new("password", Type::String, "Password of the role. Null leaves it out.").nullable())
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<String, FunctionError> {
+        let (host, port) = (given("host", arguments.host)?, given("port", arguments.port)?);
+        let (database, username) = (given("database", arguments.database)?, given("username", arguments.username)?);
+        Ok(connection_uri(&host, port, &database, &username, arguments.password.known().map(String::as_str))?)
+    }
 }
 
 #[cfg(test)]

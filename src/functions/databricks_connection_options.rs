@@ -1,12 +1,14 @@
 //! `databricks_connection_options(connection)`: `options` of a `databricks_connection` of type `POSTGRESQL`.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tfplugin::{Attr, Function, FunctionError, Signature, Type};
 
-use super::connection::Connection;
-use super::refusal::Result;
+use super::connection::{self, Connection};
+use super::refusal::{Result, given, object};
 
 /// `{ host, port, user, password }`, all texts: the argument is a map of strings.
-pub fn databricks_connection_options(connection: &Connection) -> Result<Value> {
+pub(crate) fn databricks_connection_options(connection: &Connection) -> Result<Value> {
     let connection = connection.direct()?;
     Ok(json!({
         "host": connection.host,
@@ -14,6 +16,30 @@ pub fn databricks_connection_options(connection: &Connection) -> Result<Value> {
         "user": connection.username,
         "password": connection.password()?,
     }))
+}
+
+/// `provider::neonrep::databricks_connection_options`
+pub(crate) struct DatabricksConnectionOptions;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    connection: Attr<Connection>,
+}
+
+impl Function for DatabricksConnectionOptions {
+    const NAME: &'static str = "databricks_connection_options";
+    type Arguments = Arguments;
+    type Result = Value;
+
+    fn signature() -> Signature {
+        Signature::new("`options` of a `databricks_connection`.", "Gives `options` of a `databricks_connection` with `connection_type = \"POSTGRESQL\"`. All values are strings, as that argument takes.\n\nThe result contains the password, and Terraform hides it because `password` of `connection` is sensitive.", object(&[("host", Type::String), ("port", Type::String), ("user", Type::String), ("password", Type::String)]))
+            .parameter(connection::parameter())
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<Value, FunctionError> {
+        Ok(databricks_connection_options(&given("connection", arguments.connection)?)?)
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! `debezium_config(connection, slot_name, publication_name, options)`: settings of Debezium's connector for Postgres.
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::connection::Connection;
-use super::options::Options;
-use super::refusal::{Result, named, refused};
+use super::connection::{self, Connection};
+use super::options::{self, Options};
+use super::refusal::{Result, given, named, refused};
 
 /// Settings that the arguments give.
 const GIVEN: &[&str] =
@@ -14,7 +16,7 @@ const GIVEN: &[&str] =
 ///
 /// Options are settings of the connector by their own names, and win over the defaults here. Those that would break the
 /// prepared database are refused.
-pub fn debezium_config(
+pub(crate) fn debezium_config(
     connection: &Connection,
     slot_name: &str,
     publication_name: &str,
@@ -76,6 +78,41 @@ fn why_not(name: &str, value: &str) -> Option<String> {
         }
         (given, _) if GIVEN.contains(&given) => Some(format!("`{given}` follows from the other parameters.")),
         _ => None,
+    }
+}
+
+/// `provider::neonrep::debezium_config`
+pub(crate) struct DebeziumConfig;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    connection: Attr<Connection>,
+    slot_name: Attr<String>,
+    publication_name: Attr<String>,
+    options: Attr<Options>,
+}
+
+impl Function for DebeziumConfig {
+    const NAME: &'static str = "debezium_config";
+    type Arguments = Arguments;
+    type Result = Value;
+
+    fn signature() -> Signature {
+        Signature::new("Settings of the Debezium connector for Postgres.", "Gives the settings of the Debezium connector for Postgres, by the names of the connector.\n\n`database.password` is not among them: merge it where the connector takes secrets. `options` are further settings by the names of the connector and win over the defaults. Those that contradict the prepared database are refused.", Type::Map(Box::new(Type::String)))
+            .parameter(connection::parameter())
+            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, such as `neonrep_slot.<name>.slot_name`."))
+            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_slot.<name>.publication_name`."))
+            .parameter(options::parameter())
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<Value, FunctionError> {
+        Ok(debezium_config(
+            &given("connection", arguments.connection)?,
+            &given("slot_name", arguments.slot_name)?,
+            &given("publication_name", arguments.publication_name)?,
+            &arguments.options.into_known().unwrap_or_default(),
+        )?)
     }
 }
 

@@ -1,11 +1,12 @@
 //! `estuary_config(connection, publication_name, options)`: configuration of Estuary's `source-postgres`, as JSON.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::connection::Connection;
-use super::options::Options;
-use super::options::{Form, values};
-use super::refusal::{Result, named, refused};
+use super::connection::{self, Connection};
+use super::options::{self, Form, Options, values};
+use super::refusal::{Result, given, named, refused};
 
 /// What `advanced` takes, by the names of this provider; and its own name there.
 const OPTIONS: &[(&str, Form)] = &[
@@ -22,7 +23,7 @@ const OPTIONS: &[(&str, Form)] = &[
 ];
 
 /// The configuration; without `slot_name` the capture uses `flow_slot`, which it drops and recreates as it needs.
-pub fn estuary_config(connection: &Connection, publication_name: &str, options: &Options) -> Result<String> {
+pub(crate) fn estuary_config(connection: &Connection, publication_name: &str, options: &Options) -> Result<String> {
     let connection = connection.direct()?;
     let mut options = values(options, OPTIONS)?;
     let is_on = |name: &str| options.get(name).and_then(Value::as_bool).unwrap_or(false);
@@ -59,6 +60,38 @@ pub fn estuary_config(connection: &Connection, publication_name: &str, options: 
         "advanced": advanced,
     });
     Ok(config.to_string())
+}
+
+/// `provider::neonrep::estuary_config`
+pub(crate) struct EstuaryConfig;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    connection: Attr<Connection>,
+    publication_name: Attr<String>,
+    options: Attr<Options>,
+}
+
+impl Function for EstuaryConfig {
+    const NAME: &'static str = "estuary_config";
+    type Arguments = Arguments;
+    type Result = String;
+
+    fn signature() -> Signature {
+        Signature::new("Configuration of an Estuary capture for Postgres.", "Gives the configuration of the connector `source-postgres` as JSON. The capture creates its slot, `flow_slot` by default.\n\nOptions are `capture_as_partitions`, `discover_schemas`, `feature_flags`, `history_mode`, `min_backfill_xid`, `read_only_capture`, `slot_name`, `sslmode`, `statement_timeout` and `watermarks_table`. A list has commas between its words.\n\nThe result contains the password, and Terraform hides it because `password` of `connection` is sensitive.", Type::String)
+            .parameter(connection::parameter())
+            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_publication.<name>.name`."))
+            .parameter(options::parameter())
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<String, FunctionError> {
+        Ok(estuary_config(
+            &given("connection", arguments.connection)?,
+            &given("publication_name", arguments.publication_name)?,
+            &arguments.options.into_known().unwrap_or_default(),
+        )?)
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! `fivetran_config(connection, slot_name, publication_name)`: `config` of a `fivetran_connection_config`, as JSON.
 
+use serde::Deserialize;
 use serde_json::json;
+use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::connection::Connection;
-use super::refusal::{Result, named};
+use super::connection::{self, Connection};
+use super::refusal::{Result, given, named};
 
 /// The configuration of service `postgres` with the update method `WAL_PGOUTPUT`.
-pub fn fivetran_config(connection: &Connection, slot_name: &str, publication_name: &str) -> Result<String> {
+pub(crate) fn fivetran_config(connection: &Connection, slot_name: &str, publication_name: &str) -> Result<String> {
     let connection = connection.direct()?;
     let config = json!({
         "update_method": "WAL_PGOUTPUT",
@@ -21,6 +23,38 @@ pub fn fivetran_config(connection: &Connection, slot_name: &str, publication_nam
         "always_encrypted": true,
     });
     Ok(config.to_string())
+}
+
+/// `provider::neonrep::fivetran_config`
+pub(crate) struct FivetranConfig;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    connection: Attr<Connection>,
+    slot_name: Attr<String>,
+    publication_name: Attr<String>,
+}
+
+impl Function for FivetranConfig {
+    const NAME: &'static str = "fivetran_config";
+    type Arguments = Arguments;
+    type Result = String;
+
+    fn signature() -> Signature {
+        Signature::new("`config` of a Fivetran connection for Postgres.", "Gives the configuration of the service `postgres` with the update method `WAL_PGOUTPUT` as JSON, as `config` of a `fivetran_connection_config` takes it.\n\nThe result contains the password, and Terraform hides it because `password` of `connection` is sensitive.", Type::String)
+            .parameter(connection::parameter())
+            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, such as `neonrep_slot.<name>.slot_name`."))
+            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_slot.<name>.publication_name`."))
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<String, FunctionError> {
+        Ok(fivetran_config(
+            &given("connection", arguments.connection)?,
+            &given("slot_name", arguments.slot_name)?,
+            &given("publication_name", arguments.publication_name)?,
+        )?)
+    }
 }
 
 #[cfg(test)]

@@ -1,29 +1,44 @@
-//! Bodies of the provider functions: values in, the value that a consumer's provider, API or file takes out.
+//! The provider functions: values in, the value that a consumer's provider, API or file takes out.
 //!
-//! They are pure and know nothing of Terraform. A combination that the consumer refuses is an error that says why and names
-//! the parameter.
+//! One file each: the body, which is pure, and the signature under which Terraform calls it. A combination that the
+//! consumer refuses is an error that says why and names the parameter.
 
-pub mod airbyte_source_configuration;
-pub mod clickpipes_settings;
+mod airbyte_source_configuration;
+mod clickpipes_settings;
 mod connection;
-pub mod connection_uri;
-pub mod databricks_connection_options;
-pub mod databricks_slot_config;
-pub mod debezium_config;
-pub mod estuary_config;
-pub mod fivetran_config;
+mod connection_uri;
+mod databricks_connection_options;
+mod databricks_slot_config;
+mod debezium_config;
+mod estuary_config;
+mod fivetran_config;
 mod options;
-pub mod parse_id;
+mod parse_id;
 mod refusal;
-pub mod sequin_yaml;
+mod sequin_yaml;
 
-pub use connection::Connection;
-pub use options::Options;
-pub use refusal::{Refused, Result};
+use tfplugin::ErasedFunction;
+use tfplugin::kinds::erased::function;
+
+/// All functions.
+pub(crate) fn all() -> Vec<Box<dyn ErasedFunction>> {
+    vec![
+        function(airbyte_source_configuration::AirbyteSourceConfiguration),
+        function(clickpipes_settings::ClickpipesSettings),
+        function(connection_uri::ConnectionUri),
+        function(databricks_connection_options::DatabricksConnectionOptions),
+        function(databricks_slot_config::DatabricksSlotConfig),
+        function(debezium_config::DebeziumConfig),
+        function(estuary_config::EstuaryConfig),
+        function(fivetran_config::FivetranConfig),
+        function(parse_id::ParseId),
+        function(sequin_yaml::SequinYaml),
+    ]
+}
 
 #[cfg(test)]
 mod samples {
-    use super::Connection;
+    use super::connection::Connection;
 
     pub(super) fn connection() -> Connection {
         Connection {

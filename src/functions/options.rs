@@ -3,11 +3,22 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tfplugin::{Parameter, Type};
 
 use super::refusal::{Result, refused};
 
 /// Options by name.
-pub type Options = BTreeMap<String, String>;
+pub(crate) type Options = BTreeMap<String, String>;
+
+/// The parameter.
+pub(super) fn parameter() -> Parameter {
+    Parameter::new(
+        "options",
+        Type::Map(Box::new(Type::String)),
+        "Settings of the consumer by name. Null for its defaults.",
+    )
+    .nullable()
+}
 
 /// How the text of an option becomes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

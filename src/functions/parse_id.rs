@@ -1,15 +1,17 @@
 //! `parse_id(id)`: the parts of an object's id.
 
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
-use super::refusal::{Result, refused};
+use super::refusal::{Result, given, object, refused};
 
 /// `{ project_id, branch_id, database, schema, name }`, null where the id has no such part.
 ///
 /// Ids are `project`, `project/branch/role`, `project/branch/database/name` and `project/branch/database/schema/table`.
 /// Under the `sql` block project and branch are written `sql/-`, and are null here.
-pub fn parse_id(id: &str) -> Result<Value> {
+pub(crate) fn parse_id(id: &str) -> Result<Value> {
     let mut parts = Vec::new();
     for part in id.split('/') {
         let Ok(text) = percent_decode_str(part).decode_utf8() else {
@@ -41,6 +43,30 @@ pub fn parse_id(id: &str) -> Result<Value> {
         }
     };
     Ok(json!({ "project_id": project, "branch_id": branch, "database": database, "schema": schema, "name": name }))
+}
+
+/// `provider::neonrep::parse_id`
+pub(crate) struct ParseId;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    id: Attr<String>,
+}
+
+impl Function for ParseId {
+    const NAME: &'static str = "parse_id";
+    type Arguments = Arguments;
+    type Result = Value;
+
+    fn signature() -> Signature {
+        Signature::new("Parts of the ID of an object.", "Splits the `id` of a resource of this provider into its parts, and decodes the names in it.\n\nAn attribute is null if the ID has no such part. Project and branch of an object behind the `sql` block are null.", object(&[("project_id", Type::String), ("branch_id", Type::String), ("database", Type::String), ("schema", Type::String), ("name", Type::String)]))
+            .parameter(Parameter::new("id", Type::String, "ID of an object, such as `neonrep_slot.<name>.id`."))
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<Value, FunctionError> {
+        Ok(parse_id(&given("id", arguments.id)?)?)
+    }
 }
 
 #[cfg(test)]

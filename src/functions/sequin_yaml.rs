@@ -2,14 +2,22 @@
 
 use std::fmt::Write as _;
 
-use super::connection::Connection;
-use super::refusal::{Result, named};
+use serde::Deserialize;
+use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
+
+use super::connection::{self, Connection};
+use super::refusal::{Result, given, named};
 
 /// YAML whose texts are quoted as in JSON, which is YAML too.
 ///
 /// Sequin replaces `${…}` by variables of its environment, so a dollar sign before a brace would not survive: such a text is
 /// refused.
-pub fn sequin_yaml(connection: &Connection, slot_name: &str, publication_name: &str, name: &str) -> Result<String> {
+pub(crate) fn sequin_yaml(
+    connection: &Connection,
+    slot_name: &str,
+    publication_name: &str,
+    name: &str,
+) -> Result<String> {
     let connection = connection.direct()?;
     let port = connection.port.to_string();
     let quoted = |parameter: &'static str, text: &str| {
@@ -41,6 +49,41 @@ pub fn sequin_yaml(connection: &Connection, slot_name: &str, publication_name: &
         let _ = if value.is_empty() { writeln!(yaml, "{key}:") } else { writeln!(yaml, "{key}: {value}") };
     }
     Ok(yaml)
+}
+
+/// `provider::neonrep::sequin_yaml`
+pub(crate) struct SequinYaml;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    connection: Attr<Connection>,
+    slot_name: Attr<String>,
+    publication_name: Attr<String>,
+    name: Attr<String>,
+}
+
+impl Function for SequinYaml {
+    const NAME: &'static str = "sequin_yaml";
+    type Arguments = Arguments;
+    type Result = String;
+
+    fn signature() -> Signature {
+        Signature::new("The database in `sequin.yaml`.", "Gives the part of `sequin.yaml` that describes the database, its slot and its publication. Both are created by Terraform, so Sequin does not create them.\n\nThe result contains the password, and Terraform hides it because `password` of `connection` is sensitive.", Type::String)
+            .parameter(connection::parameter())
+            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, such as `neonrep_slot.<name>.slot_name`."))
+            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_slot.<name>.publication_name`."))
+            .parameter(Parameter::new("name", Type::String, "Name of the database in Sequin."))
+    }
+
+    fn call(arguments: Arguments) -> std::result::Result<String, FunctionError> {
+        Ok(sequin_yaml(
+            &given("connection", arguments.connection)?,
+            &given("slot_name", arguments.slot_name)?,
+            &given("publication_name", arguments.publication_name)?,
+            &given("name", arguments.name)?,
+        )?)
+    }
 }
 
 #[cfg(test)]

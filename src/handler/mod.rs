@@ -5,6 +5,7 @@
 
 pub(crate) mod attributes;
 mod call;
+pub(crate) mod connection;
 mod context;
 mod db;
 pub(crate) mod explain;

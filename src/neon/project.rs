@@ -33,6 +33,15 @@ pub(crate) struct Project {
 struct ProjectSettings {
     #[serde(default)]
     enable_logical_replication: Option<bool>,
+    #[serde(default)]
+    allowed_ips: Option<AllowedIps>,
+}
+
+/// The addresses that may connect to the project.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct AllowedIps {
+    #[serde(default, deserialize_with = "or_default")]
+    ips: Vec<String>,
 }
 
 impl Project {
@@ -40,6 +49,11 @@ impl Project {
     /// still has the old value.
     pub(crate) fn logical_replication(&self) -> bool {
         self.settings.as_ref().and_then(|settings| settings.enable_logical_replication) == Some(true)
+    }
+
+    /// The addresses that may connect: addresses, ranges `a-b` and CIDR blocks as the API has them. Empty admits everyone.
+    pub(crate) fn allowed_ips(&self) -> &[String] {
+        self.settings.as_ref().and_then(|it| it.allowed_ips.as_ref()).map_or(&[], |it| &it.ips)
     }
 
     /// Whether passwords can be read back.
@@ -147,6 +161,10 @@ mod tests {
         ] {
             assert_eq!(Permission::from(text.to_owned()), permission);
             assert_eq!(permission.may_change(), may_change, "{text}");
+        }
+        assert_eq!(read(r#"{"id":"p-1","settings":{"allowed_ips":{"ips":["a","b"]}}}"#).allowed_ips(), ["a", "b"]);
+        for open in [r#"{"id":"p-1"}"#, r#"{"id":"p-1","settings":{"allowed_ips":null}}"#] {
+            assert!(read(open).allowed_ips().is_empty(), "{open}");
         }
         assert!(!read(r#"{"id":"p-1","settings":null,"effective_project_permission":null}"#).logical_replication());
     }

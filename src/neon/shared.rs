@@ -49,7 +49,7 @@ impl Shared<'_> {
     }
 
     /// All roles of a branch by name, Neon's own included.
-    pub async fn roles(
+    pub(crate) async fn roles(
         &self,
         project: &ProjectId,
         branch: &BranchId,

@@ -246,11 +246,11 @@ impl Target {
     /// The password that a role logs in with.
     pub(crate) async fn password(
         &self,
-        database: &Database,
+        server: &Server,
         role: &RoleName,
         budget: &Budget,
     ) -> Result<Option<Secret>, Error> {
-        match (&self.0.entrance, &database.server) {
+        match (&self.0.entrance, server) {
             (Entrance::Neon(entrance), Server::Neon(branch)) => {
                 if let Some(given) = entrance.role_passwords.get(role.as_str()) {
                     return Ok(Some(given.clone()));

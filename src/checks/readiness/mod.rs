@@ -52,6 +52,12 @@ pub fn destinations() -> Vec<&'static str> {
     destinations::ALL.iter().map(|it| it.id).collect()
 }
 
+/// Whether a destination is a server that subscribes, of which facts are read too.
+pub fn subscribes(destination: &str) -> bool {
+    let found = destinations::find(destination);
+    found.is_some_and(|it| it.checks().iter().any(|applies| applies.check == "target_table_missing"))
+}
+
 /// What a destination would stumble over, sorted by weight, check and object; `None` if no destination has this id.
 pub fn findings(destination: &str, facts: &Facts) -> Option<Vec<Finding>> {
     let destination = destinations::find(destination)?;

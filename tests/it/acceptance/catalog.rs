@@ -23,7 +23,7 @@ fn the_examples_read_what_is_there_and_settle() {
     let workspace = Workspace::new(&stand_in);
     workspace.write("");
     let add = |name: &str| workspace.write_file(&format!("{name}.tf"), &example(&stand_in, name));
-    ["publication", "publications", "roles", "tables"].map(add);
+    ["publication", "publications", "roles", "tables"].into_iter().for_each(add);
     // A table that got its identity stays in the list of tables without a key.
     workspace.apply();
     workspace.insist_on_empty_plan();
@@ -35,7 +35,7 @@ fn the_examples_read_what_is_there_and_settle() {
     assert!(roles.contains(&json!(stand_in.ready.owner_role)), "{roles:?}");
     assert_eq!(outputs["publications_of_all_tables"]["value"], json!([]));
 
-    ["slot", "slots"].map(add);
+    ["slot", "slots"].into_iter().for_each(add);
     workspace.apply();
     workspace.insist_on_empty_plan();
     assert_eq!(workspace.outputs()["slots_without_consumer"]["value"], json!(["databricks_slot"]));

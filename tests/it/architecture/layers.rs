@@ -76,7 +76,7 @@ fn resources_do_not_name_one_another() {
     for (file, text) in sources("src") {
         let module = module_path(&file);
         let (Some(layer), Some(unit)) = (module.first(), module.get(1)) else { continue };
-        if layer != "resources" && layer != "data_sources" {
+        if layer != "resources" && layer != "data_sources" && layer != "ephemeral" {
             continue;
         }
         for named in Named::of(&file, &text) {

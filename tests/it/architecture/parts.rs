@@ -1,8 +1,11 @@
-//! What belongs to a resource, to a data source and to a check.
+//! What belongs to a resource, to a data source, to an ephemeral resource, to a function and to a check.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use neonrep::Neonrep;
+use tfplugin::Provider;
 
 use super::{Named, prose, root, sources};
 
@@ -25,13 +28,12 @@ pub(super) fn of_a_resource(name: &str) -> [String; 7] {
 }
 
 /// What each data source has.
-pub(super) fn of_a_data_source(name: &str) -> [String; 5] {
+pub(super) fn of_a_data_source(name: &str) -> [String; 4] {
     [
         format!("src/data_sources/{name}/mod.rs"),
         format!("src/data_sources/{name}/page.md"),
         format!("examples/data-sources/neonrep_{name}/data-source.tf"),
         format!("docs/data-sources/{name}.md"),
-        format!("tests/it/acceptance/{name}.rs"),
     ]
 }
 
@@ -68,6 +70,17 @@ fn each_resource_has_all_its_parts() {
     assert!(!resources.is_empty(), "no resource has prose: nothing was looked at");
     resources.iter().flat_map(|it| of_a_resource(it)).for_each(&mut want);
     prose("src/data_sources").iter().flat_map(|it| of_a_data_source(it)).for_each(&mut want);
+    for name in &prose("src/ephemeral") {
+        want(format!("src/ephemeral/{name}/mod.rs"));
+        want(format!("examples/ephemeral-resources/neonrep_{name}/ephemeral-resource.tf"));
+        want(format!("docs/ephemeral-resources/{name}.md"));
+    }
+    for function in Neonrep::functions() {
+        let name = function.name();
+        want(format!("src/functions/{name}.rs"));
+        want(format!("examples/functions/{name}/function.tf"));
+        want(format!("docs/functions/{name}.md"));
+    }
     assert!(missing.is_empty(), "missing: {}", missing.join(", "));
 }
 

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use tfplugin::Provider;
-use tfplugin::docs::{Page, page};
+use tfplugin::docs::{FunctionPage, Page, function_page, page};
 use tfplugin::schema::{Role, Schema};
 
 use neonrep::Neonrep;
 use neonrep::{CHECKS, Level};
 
-use super::{data_sources, resources};
+use super::{data_sources, ephemeral_resources, resources};
 
 /// Largest page that the Registry shows, in bytes.
 const LARGEST: usize = 500_000;
@@ -56,6 +56,23 @@ fn pages() -> BTreeMap<String, String> {
         let short = name.trim_start_matches("neonrep_");
         let page = render(Role::DataSource, name, &schema, &format!("data-sources/{name}"), "data-source.tf");
         pages.insert(format!("data-sources/{short}.md"), page);
+    }
+    for (name, schema) in ephemeral_resources() {
+        let short = name.trim_start_matches("neonrep_");
+        let folder = format!("ephemeral-resources/{name}");
+        let page = render(Role::Ephemeral, name, &schema, &folder, "ephemeral-resource.tf");
+        pages.insert(format!("ephemeral-resources/{short}.md"), page);
+    }
+    for function in Neonrep::functions() {
+        let name = function.name();
+        let page = function_page(&FunctionPage {
+            name,
+            provider: "neonrep",
+            signature: function.signature(),
+            subcategory: "",
+            example: &text(&format!("examples/functions/{name}/function.tf")),
+        });
+        pages.insert(format!("functions/{name}.md"), page);
     }
     pages.insert("guides/plan-checks.md".to_owned(), plan_checks());
     pages.insert("guides/destinations.md".to_owned(), neonrep::guides::destinations());
@@ -224,8 +241,12 @@ fn pages_are_what_the_registry_takes() {
         assert!(matter.contains("page_title: \"") && matter.contains("description: |-\n  "), "{path}: {matter}");
         assert!(path == "index.md" || matter.contains("subcategory:"), "{path}: no subcategory");
         assert!(!matter.contains("layout:") && !matter.contains("sidebar_current:"), "{path}: an old layout");
-        if path.starts_with("resources/") || path.starts_with("data-sources/") || path == "index.md" {
+        let of_a_type = ["resources/", "data-sources/", "ephemeral-resources/"].iter().any(|it| path.starts_with(it));
+        if of_a_type || path == "index.md" {
             assert!(page.contains("## Example Usage") && page.contains("## Schema"), "{path}");
+        }
+        if path.starts_with("functions/") {
+            assert!(page.contains("## Example Usage") && page.contains("## Signature"), "{path}");
         }
         if path.starts_with("resources/") {
             assert!(page.contains("## Import") && page.contains("terraform import neonrep_"), "{path}");

@@ -29,3 +29,11 @@ pub(crate) fn data_sources() -> Vec<Named> {
     found.sort_by_key(|(name, _)| *name);
     found
 }
+
+/// All ephemeral resources, by name.
+pub(crate) fn ephemeral_resources() -> Vec<Named> {
+    let mut found: Vec<Named> =
+        Neonrep::ephemeral_resources().iter().map(|it| (it.type_name(), it.schema().clone())).collect();
+    found.sort_by_key(|(name, _)| *name);
+    found
+}

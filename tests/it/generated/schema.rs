@@ -8,7 +8,7 @@ use tfplugin::{Provider, Type};
 use neonrep::Neonrep;
 use serde_json::{Value, json};
 
-use super::{Named, data_sources, resources};
+use super::{Named, data_sources, ephemeral_resources, resources};
 use crate::architecture::{module_path, prose, sources};
 use crate::support::terraform::Workspace;
 
@@ -21,6 +21,7 @@ fn each_registered_type_has_prose_and_each_prose_a_type() {
     let names = |types: Vec<Named>| -> BTreeSet<String> { types.iter().map(|(name, _)| short(name)).collect() };
     assert_eq!(names(resources()), prose("src/resources"));
     assert_eq!(names(data_sources()), prose("src/data_sources"));
+    assert_eq!(names(ephemeral_resources()), prose("src/ephemeral"));
 }
 
 /// Attribute names written in `path!(…)`, dotted ones in parts.
@@ -42,7 +43,9 @@ fn has(attributes: &BTreeMap<String, Attribute>, path: &str) -> bool {
 fn paths_exist_in_the_schema() {
     let mut looked_at = 0;
     let mut wrong = Vec::new();
-    for (folder, types) in [("resources", resources()), ("data_sources", data_sources())] {
+    for (folder, types) in
+        [("resources", resources()), ("data_sources", data_sources()), ("ephemeral", ephemeral_resources())]
+    {
         for (name, schema) in types {
             let ours = |file: &std::path::Path| module_path(file).get(1).is_some_and(|it| *it == short(name));
             for (file, text) in sources(&format!("src/{folder}")).into_iter().filter(|(file, _)| ours(file)) {
@@ -67,12 +70,34 @@ fn models_agree_with_schemas() {
     for it in Neonrep::data_sources() {
         assert_eq!(it.agrees(), Ok(()), "{}", it.type_name());
     }
+    for it in Neonrep::ephemeral_resources() {
+        assert_eq!(it.agrees(), Ok(()), "{}", it.type_name());
+    }
+    for it in Neonrep::functions() {
+        assert_eq!(it.agrees(), Ok(()), "{}", it.name());
+    }
+}
+
+#[test]
+fn each_parameter_is_described_and_each_example_calls_its_function() {
+    let functions = Neonrep::functions();
+    assert!(!functions.is_empty(), "there are no functions: nothing was looked at");
+    for it in functions {
+        for parameter in &it.signature().parameters {
+            assert!(parameter.doc.ends_with('.'), "{}: `{}` has no description", it.name(), parameter.name);
+        }
+        let file = format!("{}/examples/functions/{}/function.tf", env!("CARGO_MANIFEST_DIR"), it.name());
+        let example = std::fs::read_to_string(file).expect("an example");
+        assert!(example.contains(&format!("provider::neonrep::{}(", it.name())), "{}: {example}", it.name());
+    }
 }
 
 #[test]
 fn terraform_takes_the_schemas() {
     assert_eq!(Neonrep::schema().check(Role::Provider), Ok(()));
-    for (types, role) in [(resources(), Role::Resource), (data_sources(), Role::DataSource)] {
+    for (types, role) in
+        [(resources(), Role::Resource), (data_sources(), Role::DataSource), (ephemeral_resources(), Role::Ephemeral)]
+    {
         for (name, schema) in types {
             assert_eq!(schema.check(role), Ok(()), "{name}");
         }
@@ -93,7 +118,7 @@ fn walk(attributes: &BTreeMap<String, Attribute>, at: &str, visit: &mut dyn FnMu
 fn each_attribute_is_described_once() {
     let mut wrong = Vec::new();
     let provider = vec![("the provider", Neonrep::schema())];
-    for (name, schema) in provider.into_iter().chain(resources()).chain(data_sources()) {
+    for (name, schema) in provider.into_iter().chain(resources()).chain(data_sources()).chain(ephemeral_resources()) {
         let mut seen = BTreeMap::new();
         walk(&schema.attributes, "", &mut |path, attribute| {
             if !attribute.doc.ends_with('.') {
@@ -195,7 +220,11 @@ fn the_cli_sees_the_schemas_that_we_have() {
         });
     };
     compare("provider", &shown["provider"], &Neonrep::schema());
-    for (kind, types) in [("resource_schemas", resources()), ("data_source_schemas", data_sources())] {
+    for (kind, types) in [
+        ("resource_schemas", resources()),
+        ("data_source_schemas", data_sources()),
+        ("ephemeral_resource_schemas", ephemeral_resources()),
+    ] {
         let there = shown[kind].as_object().map(|it| it.keys().cloned().collect()).unwrap_or_default();
         let ours: Vec<String> = types.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(ours, Vec::<String>::from_iter(BTreeSet::<String>::from_iter::<Vec<String>>(there)), "{kind}");

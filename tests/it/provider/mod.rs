@@ -7,6 +7,7 @@ mod grant;
 mod logical_replication;
 mod process;
 mod publication;
+mod readiness;
 mod replica_identity;
 mod role;
 mod slot;

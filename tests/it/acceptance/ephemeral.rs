@@ -1,0 +1,85 @@
+//! Ephemeral `neonrep_connection` and `neonrep_role_password`: a password that works and is stored nowhere.
+
+use serde_json::json;
+
+use crate::support::stand_in::StandIn;
+use crate::support::terraform::Workspace;
+
+/// Two providers log in with what the ephemeral resources gave, so a wrong password fails the run.
+const CONFIGURATION: &str = r#"
+ephemeral "neonrep_connection" "owner" {
+  project_id = var.project_id
+  database   = "neondb"
+  username   = "neondb_owner"
+}
+
+ephemeral "neonrep_role_password" "owner" {
+  role_id = "${var.project_id}/BRANCH/neondb_owner"
+}
+
+provider "neonrep" {
+  alias = "direct"
+  sql = {
+    host     = ephemeral.neonrep_connection.owner.host
+    port     = ephemeral.neonrep_connection.owner.port
+    username = ephemeral.neonrep_connection.owner.username
+    password = ephemeral.neonrep_connection.owner.password
+  }
+}
+
+resource "neonrep_publication" "direct" {
+  provider = neonrep.direct
+  database = "neondb"
+  name     = "p"
+  tables   = [{ name = "playing_with_neon" }]
+}
+
+provider "neonrep" {
+  alias = "second"
+  sql = {
+    host     = ephemeral.neonrep_connection.owner.host
+    port     = ephemeral.neonrep_connection.owner.port
+    username = "neondb_owner"
+    password = ephemeral.neonrep_role_password.owner.password
+  }
+}
+
+resource "neonrep_publication" "second" {
+  provider = neonrep.second
+  database = "neondb"
+  name     = "q"
+  tables   = [{ name = "playing_with_neon" }]
+}
+"#;
+
+#[test]
+fn a_password_is_used_and_stored_nowhere() {
+    let stand_in = StandIn::start_logical(17);
+    stand_in.sample_table();
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&CONFIGURATION.replace("BRANCH", &stand_in.ready.branch_id));
+    workspace.apply();
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication WHERE pubname IN ('p', 'q')"), "2");
+    workspace.plan_json();
+    let secret = stand_in.password_of("neondb_owner");
+    workspace.no_secret_anywhere(&[&secret, &stand_in.ready.api_key]);
+    workspace.destroy();
+    workspace.no_secret_anywhere(&[&secret, &stand_in.ready.api_key]);
+}
+
+#[test]
+fn a_role_without_a_password_to_read_is_named() {
+    let stand_in = StandIn::start(17);
+    let workspace = Workspace::new(&stand_in);
+    let id = format!("{}/{}/nobody", stand_in.ready.project_id, stand_in.ready.branch_id);
+    workspace.write(&format!("ephemeral \"neonrep_role_password\" \"it\" {{\n  role_id = \"{id}\"\n}}\n"));
+    let error = workspace.plan_fails().error();
+    assert!(error.is_on("role_id") && error.text().contains("`nobody`"), "{error:?}");
+    stand_in.settings(&json!({ "store_passwords": false }));
+    workspace.write(&format!(
+        "ephemeral \"neonrep_role_password\" \"it\" {{\n  role_id = \"{}\"\n}}\n",
+        id.replace("nobody", "neondb_owner")
+    ));
+    let error = workspace.plan_fails().error();
+    assert!(error.text().contains("role_passwords"), "{error:?}");
+}

@@ -1,0 +1,63 @@
+//! `data.neonrep_readiness`: the Databricks guide's database is ready; what is broken is found, named and cured.
+
+use serde_json::Value;
+
+use crate::support::stand_in::StandIn;
+use crate::support::terraform::Workspace;
+
+const GUIDE: &str = include_str!("../../../examples/guides/databricks-lakeflow/main.tf");
+
+const READINESS: &str = r#"
+check "databricks" {
+  data "neonrep_readiness" "this" {
+    project_id     = var.project_id
+    database       = var.database
+    destination    = "databricks_lakeflow"
+    publication_id = neonrep_publication.databricks.id
+    role           = neonrep_grant.databricks.role
+    slot           = neonrep_slot.databricks.slot_name
+  }
+
+  assert {
+    condition     = data.neonrep_readiness.this.ready
+    error_message = data.neonrep_readiness.this.report
+  }
+}
+"#;
+
+fn read(workspace: &Workspace) -> Value {
+    workspace.refresh();
+    workspace.attributes("data.neonrep_readiness.this")
+}
+
+fn of_severity(found: &Value, severity: &str) -> Vec<Value> {
+    let findings = found["findings"].as_array().expect("findings").iter();
+    findings.filter(|it| it["severity"] == severity).cloned().collect()
+}
+
+#[test]
+fn a_prepared_database_is_ready_and_what_is_broken_is_found_until_it_is_cured() {
+    let stand_in = StandIn::start(17);
+    stand_in.sample_table();
+    let workspace = Workspace::new(&stand_in);
+    workspace.write_file("main.tf", &format!("{GUIDE}{READINESS}"));
+    workspace.apply_once(&[]);
+    let found = read(&workspace);
+    assert_eq!(found["ready"], true, "{found:#}");
+    assert_eq!(of_severity(&found, "error"), Vec::<Value>::new());
+
+    stand_in.sql("ALTER ROLE databricks_replication NOLOGIN");
+    let found = read(&workspace);
+    let errors = of_severity(&found, "error");
+    assert_eq!((&found["ready"], errors.len()), (&Value::Bool(false), 1), "{found:#}");
+    assert_eq!(errors[0]["check"], "role_login");
+    assert_eq!(errors[0]["object"], "role databricks_replication");
+    let remedy = errors[0]["remedy"].as_str().expect("text");
+    assert!(remedy.contains("LOGIN"), "{remedy}");
+    let said = workspace.plan_text();
+    assert!(said.contains("Check block assertion failed") && said.contains("role_login"), "{said}");
+
+    stand_in.sql("ALTER ROLE databricks_replication LOGIN");
+    let found = read(&workspace);
+    assert_eq!(found["ready"], true, "{found:#}");
+}
