@@ -96,11 +96,10 @@ pub fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, password: Opt
     let by_attribute = wanted.replication && by == ReplicationBy::Attribute;
     let replication = Keyword(if by_attribute { " REPLICATION" } else { "" });
     let bypass_rls = Keyword(if wanted.bypass_rls { " BYPASSRLS" } else { "" });
-    let created = match password {
-        Some(password) => {
-            sql!("CREATE ROLE {} LOGIN{}{} PASSWORD {}", name, replication, bypass_rls, SecretLiteral(password))
-        }
-        None => sql!("CREATE ROLE {} LOGIN{}{}", name, replication, bypass_rls),
+    let created = if let Some(password) = password {
+        sql!("CREATE ROLE {} LOGIN{}{} PASSWORD {}", name, replication, bypass_rls, SecretLiteral(password))
+    } else {
+        sql!("CREATE ROLE {} LOGIN{}{}", name, replication, bypass_rls)
     };
     let mut statements = vec![created];
     statements.extend(groups(wanted, by).iter().map(|group| sql!("GRANT {} TO {}", group, name)));

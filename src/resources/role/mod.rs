@@ -24,6 +24,7 @@ impl Resource for Role {
     type Model = Model;
     type Data = Data;
 
+    #[expect(clippy::too_many_lines, reason = "one entry for each attribute")]
     fn schema() -> Schema {
         Schema::new(include_str!("page.md"))
             .attribute("project_id", attributes::optional_project_id())
@@ -165,9 +166,10 @@ impl Resource for Role {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("read role `{name}`"));
         let id = state.located(&call).await?;
-        let by_api = match state.is_imported() && !call.target().is_direct() {
-            true => !apply_sql::is_created_with_sql(&call, &id).await,
-            false => state.is_by_api(call.target().is_direct()),
+        let by_api = if state.is_imported() && !call.target().is_direct() {
+            !apply_sql::is_created_with_sql(&call, &id).await
+        } else {
+            state.is_by_api(call.target().is_direct())
         };
         let found =
             if by_api { apply::read(&call, &state, &id).await? } else { apply_sql::read(&call, &state, &id).await? };

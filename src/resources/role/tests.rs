@@ -286,8 +286,8 @@ fn drift_of_a_role_created_with_sql_is_read_into_the_state() {
 
 #[test]
 fn a_new_version_sets_the_password() {
-    let with = |version: Attr<i64>| Model { password_wo_version: version, ..nulls::<Role>().unwrap() };
     use Attr::{Known, Null};
+    let with = |version: Attr<i64>| Model { password_wo_version: version, ..nulls::<Role>().unwrap() };
     for (before, after, sets) in [
         (Null, Null, false),
         (Null, Known(1), true),
