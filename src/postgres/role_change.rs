@@ -96,11 +96,10 @@ pub fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, password: Opt
     let by_attribute = wanted.replication && by == ReplicationBy::Attribute;
     let replication = Keyword(if by_attribute { " REPLICATION" } else { "" });
     let bypass_rls = Keyword(if wanted.bypass_rls { " BYPASSRLS" } else { "" });
-    let created = match password {
-        Some(password) => {
-            sql!("CREATE ROLE {} LOGIN{}{} PASSWORD {}", name, replication, bypass_rls, SecretLiteral(password))
-        }
-        None => sql!("CREATE ROLE {} LOGIN{}{}", name, replication, bypass_rls),
+    let created = if let Some(password) = password {
+        sql!("CREATE ROLE {} LOGIN{}{} PASSWORD {}", name, replication, bypass_rls, SecretLiteral(password))
+    } else {
+        sql!("CREATE ROLE {} LOGIN{}{}", name, replication, bypass_rls)
     };
     let mut statements = vec![created];
     statements.extend(groups(wanted, by).iter().map(|group| sql!("GRANT {} TO {}", group, name)));
@@ -127,15 +126,30 @@ pub fn alter(
     let wanted_groups = groups(wanted, by);
     let joins = wanted_groups.iter().filter(|group| !found.is_member(group.as_str()));
     statements.extend(joins.map(|group| sql!("GRANT {} TO {}", group, name)));
-    for group in &found.member_of {
-        let unwanted = left.contains(group)
-            || group.as_str() == NEON_SUPERUSER
-            || (group.as_str() == RDS_REPLICATION && by == ReplicationBy::Membership);
-        if unwanted && !wanted_groups.contains(group) {
-            statements.push(sql!("REVOKE {} FROM {}", group, name));
-        }
-    }
+    statements.extend(leaves(found, wanted, by, left).iter().map(|group| sql!("REVOKE {} FROM {}", group, name)));
     statements
+}
+
+/// The groups that the role should leave.
+pub fn leaves(found: &Role, wanted: &Wanted, by: ReplicationBy, left: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+    let wanted_groups = groups(wanted, by);
+    let unwanted = |group: &&RoleName| {
+        left.contains(*group)
+            || group.as_str() == NEON_SUPERUSER
+            || (group.as_str() == RDS_REPLICATION && by == ReplicationBy::Membership)
+    };
+    found.member_of.iter().filter(unwanted).filter(|group| !wanted_groups.contains(*group)).cloned().collect()
+}
+
+/// Memberships of the role, each with who granted it. From Postgres 16 on `REVOKE` takes away only what the connected role
+/// granted, and warns (01006) where that is nothing.
+pub async fn memberships(connection: &Connection, name: &RoleName) -> Result<Vec<(RoleName, RoleName)>> {
+    const READ: &str = "
+SELECT g.rolname::text AS joined, pg_get_userbyid(m.grantor)::text AS grantor
+FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
+WHERE r.rolname = $1 ORDER BY 1, 2";
+    let rows = connection.fetch(READ, &[Param::Text(name.as_str())]).await?;
+    rows.iter().map(|row| Ok((row.parse("joined", RoleName::parse)?, row.parse("grantor", RoleName::parse)?))).collect()
 }
 
 /// Drops the role, which must not own or hold anything.

@@ -9,8 +9,8 @@ use super::messages;
 use super::model::{Drift, Found, Model};
 use crate::handler::{Call, Stop, removed_with_its_container};
 use crate::postgres::role::{self, Role, Tie};
-use crate::postgres::role_change::{self, ReplicationBy};
-use crate::postgres::{DatabaseName, Kind, Session, Usage};
+use crate::postgres::role_change::{self, ReplicationBy, Wanted};
+use crate::postgres::{DatabaseName, Kind, RoleName, Session, Tx, Usage};
 use crate::secret::Secret;
 use crate::target::{self, Container, Database, Error, RoleId, Server};
 
@@ -115,15 +115,35 @@ pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result
             // The answer to COMMIT was lost: it is the role of this call.
             Some(_) if attempt.after_lost_commit => return Ok(false),
             Some(_) if !adopts => return Err(messages::exists(id).into()),
-            Some(found) => role_change::alter(found, wanted, by, password.as_ref(), &BTreeSet::new()),
+            Some(found) => {
+                return alter(&tx, found, (wanted, by), password.as_ref(), &BTreeSet::new()).await.map(|()| true);
+            }
             None => role_change::create(name, wanted, by, password.as_ref()),
         };
         tx.run(&statements).await?;
-        Ok(found.is_some())
+        Ok(false)
     });
     let adopted = done.await.map_err(|stop| explained(call, stop))?;
     call.claim(id);
     Ok(Found::of_sql(adopted, Drift::default()))
+}
+
+/// Alters the role, and looks again: a membership that another role granted outlasts the `REVOKE`.
+async fn alter(
+    tx: &Tx,
+    found: &Role,
+    (wanted, by): (&Wanted, ReplicationBy),
+    password: Option<&Secret>,
+    left: &BTreeSet<RoleName>,
+) -> Result<(), Stop> {
+    tx.run(&role_change::alter(found, wanted, by, password, left)).await?;
+    let leaves = role_change::leaves(found, wanted, by, left);
+    if leaves.is_empty() {
+        return Ok(());
+    }
+    let mut kept = role_change::memberships(tx, &found.name).await?;
+    kept.retain(|(group, _)| leaves.contains(group));
+    if kept.is_empty() { Ok(()) } else { Err(messages::granted_by_others(&found.name, &kept).into()) }
 }
 
 /// Sets right what differs from the plan, and a new password where the plan has a new version of it.
@@ -136,8 +156,7 @@ pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &Ro
     let done = db.transaction(&tfplugin::Attr::Null, |tx, _| async move {
         let by = role_change::replication_by(&tx).await?;
         let Some(found) = role::read(&tx, name).await? else { return Err(messages::gone(id).into()) };
-        tx.run(&role_change::alter(&found, wanted, by, password.as_ref(), left)).await?;
-        Ok(())
+        alter(&tx, &found, (wanted, by), password.as_ref(), left).await
     });
     done.await.map_err(|stop| explained(call, stop))?;
     Ok(Found::of_sql(false, Drift::default()))

@@ -248,3 +248,15 @@ pub(super) fn owns_by_sql(name: &RoleName, found: &[Dependants]) -> Option<Diagn
         Diagnostic::error(format!("Role `{name}` owns objects"), detail).at(path!(name)).into()
     })
 }
+
+/// Memberships that the connecting role cannot revoke.
+pub(super) fn granted_by_others(name: &RoleName, kept: &[(RoleName, RoleName)]) -> Diagnostic {
+    let lines: Vec<String> =
+        kept.iter().map(|(group, grantor)| format!("- membership of `{group}`, granted by `{grantor}`")).collect();
+    let detail = format!(
+        "Role `{name}` still has:\n{}\n\nPostgres revokes a membership only as the role that granted it. Nothing was changed. Let \
+         the grantor or a superuser revoke it, then apply again.",
+        lines.join("\n")
+    );
+    Diagnostic::error(format!("Role `{name}` has more than is declared"), detail).at(path!(name))
+}

@@ -345,13 +345,22 @@ fn a_role_created_with_sql_has_what_is_declared_and_no_more() {
     core.plan(TYPE, Some(&made), &lacking).expect_err("no password").insist_error("password_wo_version", "password_wo");
 
     // Drift shows, and is set right.
-    stand_in.sql("ALTER ROLE r NOREPLICATION CREATEDB; REVOKE g FROM r");
+    stand_in.sql("ALTER ROLE r NOREPLICATION CREATEDB; REVOKE g FROM r GRANTED BY neondb_owner");
     let (drifted, _) = core.refreshed(&made);
     let drifted = drifted.expect("the role");
     assert_eq!((drifted.get("replication"), drifted.get("member_of")), (json!(false), json!([])));
     assert_eq!(drifted.get("surplus"), json!(["CREATEDB"]));
     let made = core.made(TYPE, Some(&drifted), &other(2));
     assert_eq!(seen(), ["t", "t", "f", "{g}"]);
+
+    // A membership that another role granted is told, with who can revoke it.
+    stand_in.sql("GRANT neon_superuser TO r");
+    let (drifted, _) = core.refreshed(&made);
+    let drifted = drifted.expect("the role");
+    assert_eq!(drifted.get("surplus"), json!(["MEMBER OF neon_superuser"]));
+    let plan = core.plan(TYPE, Some(&drifted), &other(2)).expect("a plan");
+    core.apply(&plan, &other(2)).messages.insist_error("name", "granted by `cloud_admin`");
+    stand_in.sql("REVOKE neon_superuser FROM r");
 
     // Less is declared, in place.
     let less = with_sql(json!({"replication": false, "bypass_rls": true}));
