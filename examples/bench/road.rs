@@ -50,7 +50,9 @@ impl Road {
 
     /// Counts from here on.
     pub(crate) fn reset(&self) {
-        for count in [&self.database.counts.connections, &self.database.counts.round_trips, &self.api.counts.round_trips] {
+        for count in
+            [&self.database.counts.connections, &self.database.counts.round_trips, &self.api.counts.round_trips]
+        {
             count.store(0, Ordering::Relaxed);
         }
         self.since.set(fs::metadata(&self.log).expect("the server's log").len());

@@ -127,8 +127,7 @@ ORDER BY ic.relname"
 
 /// Indexes of a table.
 pub async fn indexes(connection: &Connection, table: &TableName) -> Result<BTreeMap<IndexName, Index>> {
-    let rows =
-        connection.fetch(INDEXES, &[Param::Text(table.schema.as_str()), Param::Text(table.name())]).await?;
+    let rows = connection.fetch(INDEXES, &[Param::Text(table.schema.as_str()), Param::Text(table.name())]).await?;
     rows.iter()
         .map(|row| {
             let index = Index {

@@ -130,12 +130,7 @@ fn id(db: &Db<'_>, name: &PublicationName) -> PublicationId {
 }
 
 /// The smallest statements, or drop and create where only that leads there and the user has agreed.
-async fn change(
-    tx: &Connection,
-    plan: &Model,
-    have: &Publication,
-    want: &Definition,
-) -> Result<Vec<Statement>, Stop> {
+async fn change(tx: &Connection, plan: &Model, have: &Publication, want: &Definition) -> Result<Vec<Statement>, Stop> {
     let name = &have.name;
     let turns = have.must_be_replaced_for(want);
     if turns && !plan.allow_replace.is_true() {
