@@ -11,6 +11,7 @@ mod branches;
 mod database;
 pub(crate) mod direct;
 mod error;
+mod gathered;
 mod ids;
 mod natural_keys;
 mod neon;
@@ -33,6 +34,7 @@ use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName,
 use crate::secret::Secret;
 use addresses::Addresses;
 use branches::Branches;
+use gathered::Gathered;
 use readers::Readers;
 use snapshots::Snapshots;
 
@@ -89,6 +91,7 @@ struct Inner {
     unreachable: Mutex<BTreeMap<Database, Error>>,
     natural_keys: NaturalKeys,
     readers: Readers,
+    gathered: Gathered,
     addresses: Addresses,
     branches: Branches,
     writing: AtomicBool,
@@ -150,6 +153,7 @@ impl Target {
             unreachable: Mutex::default(),
             natural_keys: NaturalKeys::default(),
             readers: Readers::default(),
+            gathered: Gathered::default(),
             addresses: Addresses::default(),
             branches: Branches::default(),
             writing: AtomicBool::new(false),

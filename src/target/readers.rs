@@ -68,7 +68,9 @@ impl Target {
         purpose: &str,
     ) -> Result<postgres::Session, Error> {
         let address = self.address(database, role, budget).await?;
-        self.open(&address, database, budget, purpose, Usage::Read).await
+        // What a process that writes reads is not shared, so nothing is gained by taking turns.
+        let usage = if self.is_writing() { Usage::Write } else { Usage::Read };
+        self.open(&address, database, budget, purpose, usage).await
     }
 }
 

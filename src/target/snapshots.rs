@@ -4,13 +4,13 @@
 //! its database; a load that began before a write serves those who waited for it and is not kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Target;
 use super::database::{Database, Server};
 use super::error::Error;
 use crate::neon::{Budget, ProjectId};
-use crate::postgres::names::{PublicationName, RoleName, SlotName, TableName};
+use crate::postgres::names::{PublicationName, RoleName, SlotName};
 use crate::postgres::privilege::{self, Holdings};
 use crate::postgres::publication::{self, EffectiveTables, Publication};
 use crate::postgres::role::{self, Role};
@@ -44,6 +44,8 @@ pub(super) struct Snapshots {
     roles: Family<BTreeMap<RoleName, Role>>,
     tables: Family<Tables>,
     settings: Family<Settings>,
+    /// Of servers on which logical replication is on: it takes a restart to turn that off, so no write makes this untrue.
+    logical: Mutex<BTreeMap<Database, Arc<Settings>>>,
     holdings: Family<BTreeMap<RoleName, Holdings>>,
     may_act_for: Family<BTreeSet<RoleName>>,
 }
@@ -64,6 +66,11 @@ impl Snapshots {
     /// A setting of a project changes what its servers say of themselves, not what is in their databases.
     pub(super) fn forget_project(&self, project: &ProjectId) {
         self.settings.forget(|it| it.server.project_id() == Some(project));
+        self.logical().retain(|it, _| it.server.project_id() != Some(project));
+    }
+
+    fn logical(&self) -> MutexGuard<'_, BTreeMap<Database, Arc<Settings>>> {
+        self.logical.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,26 +167,18 @@ impl Target {
         self.shared(family, database, budget, "reading tables", |it| async move { table::read_all(&it).await }).await
     }
 
-    /// Some tables, those that are there, with the partitions beneath them: out of the snapshot while this process
-    /// only reads, else by name.
-    pub(crate) async fn tables_named(
-        &self,
-        database: &Database,
-        names: &BTreeSet<TableName>,
-        budget: &Budget,
-    ) -> Result<Arc<Tables>, Error> {
-        if !self.is_writing() {
-            return self.tables(database, budget).await;
-        }
-        self.read(database, budget, "reading tables", |it| async move { table::read(&it, names).await })
-            .await
-            .map(Arc::new)
-    }
-
     /// The server's settings that replication depends on.
     pub(crate) async fn server_settings(&self, database: &Database, budget: &Budget) -> Result<Arc<Settings>, Error> {
-        let family = &self.0.snapshots.settings;
-        self.shared(family, database, budget, "reading settings", |it| async move { settings::read(&it).await }).await
+        let snapshots = &self.0.snapshots;
+        if let Some(known) = snapshots.logical().get(database) {
+            return Ok(Arc::clone(known));
+        }
+        let read = |it: Arc<Connection>| async move { settings::read(&it).await };
+        let found = self.shared(&snapshots.settings, database, budget, "reading settings", read).await?;
+        if found.is_logical() {
+            snapshots.logical().insert(database.clone(), Arc::clone(&found));
+        }
+        Ok(found)
     }
 
     /// What a role holds in a database; `None` if there is no such role.

@@ -14,9 +14,19 @@ use crate::postgres::{Connection, RoleName, ServerVersion, TableName, privilege}
 use crate::target::{Database, DatabaseLocation, Error};
 
 impl Facts {
-    pub(super) async fn shared(call: &Call<'_>, at: &Database, connect_as: Option<&RoleName>) -> Result<Self, Error> {
+    /// `only`: no other tables matter.
+    pub(super) async fn shared(
+        call: &Call<'_>,
+        at: &Database,
+        connect_as: Option<&RoleName>,
+        only: Option<&BTreeSet<TableName>>,
+    ) -> Result<Self, Error> {
         let (target, budget) = (call.target(), call.budget());
-        let tables = (*target.tables(at, &budget).await?).clone();
+        let tables = match only {
+            Some(names) => target.tables_named(at, names, &budget).await?,
+            None => target.tables(at, &budget).await?,
+        };
+        let tables = (*tables).clone();
         let may_act_for = (*target.may_act_for(at, connect_as, &budget).await?).clone();
         let writer = match connect_as {
             Some(role) => role.clone(),
@@ -68,7 +78,8 @@ async fn facts(
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
     let at = call.resolved(location, connect_as).await?;
     let held = target.holdings(&at, &scope.role, &budget).await?.unwrap_or_default();
-    let facts = Facts::shared(call, &at, connect_as).await?;
+    let only = scope.schemas.is_empty().then_some(&scope.tables);
+    let facts = Facts::shared(call, &at, connect_as, only).await?;
     let absent = tables_exist::check(&facts.tables, &scope.tables, &path!(tables));
     let mut found = policy.admit(&tables_exist::CHECK, absent);
     // A `connect_as` that is not there yet may be created in the same run.

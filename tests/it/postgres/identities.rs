@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use neonrep::postgres::identity::{self, Problem};
-use neonrep::postgres::{TableName, publisher, table};
+use neonrep::postgres::{PublicationName, TableName, publisher, table};
 
 use super::Server;
 use crate::support::on_every_postgres;
@@ -219,14 +219,21 @@ fn what_the_rules_say_is_what_an_update_meets() {
             superuser.run(&prepare).unwrap_or_else(|error| panic!("{prepare}: {error}"));
             let name = TableName::parse("public", updated).unwrap();
             let names = BTreeSet::from([name.clone()]);
-            let names = &names;
-            let (tables_found, publishers) = server.read(|it| async move {
+            let (names, updated_name, p) = (&names, &name, &PublicationName::parse("p").unwrap());
+            let (tables_found, publishers, named, only_p) = server.read(|it| async move {
                 let tables = table::read(&it, names).await?;
                 let oids = tables.iter().map(|it| it.oid).collect();
-                Ok((tables, publisher::read(&it, &oids, None).await?))
+                let (named, only_p) =
+                    (publisher::read_named(&it, updated_name).await?, publisher::read(&it, &oids, Some(p)).await?);
+                Ok((tables, publisher::read(&it, &oids, None).await?, named, only_p))
             });
             let found = tables_found.get(&name).unwrap();
             let of_table = publishers.get(&found.oid).map(Vec::as_slice).unwrap_or_default();
+            if found.kind == table::Kind::Table {
+                assert_eq!(named, of_table, "by name as by oid: {publications}");
+            }
+            let of_p: Vec<_> = of_table.iter().filter(|it| it.name == *p).cloned().collect();
+            assert_eq!(only_p.get(&found.oid).cloned().unwrap_or_default(), of_p, "{publications}");
             let problems: Vec<Problem> =
                 of_table.iter().filter_map(|it| identity::problem(version, &found.facts(), &it.published_as)).collect();
             let update = superuser.run(&format!("UPDATE {updated} SET v = 2"));
