@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
+use super::Target;
+use super::api_names::database_name;
 use super::database::{Database, Server};
 use super::error::Error;
-use super::{Target, database_name};
 use crate::neon::Budget;
 use crate::postgres::{self, Connection, DatabaseName};
 

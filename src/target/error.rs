@@ -63,7 +63,7 @@ pub(crate) enum Error {
     /// What the API said.
     #[error("{0}")]
     Neon(#[from] neon::Error),
-    /// What the server said, or why it was not reached.
+    /// What the server said, or why it is unreachable.
     #[error("{0}")]
     Postgres(#[from] postgres::Error),
 }

@@ -6,6 +6,7 @@
 //! [`neon`](self::neon) and [`direct`] alone know how to get in; everything else takes a [`Database`] whole.
 
 mod addresses;
+mod api_names;
 mod beside;
 mod branches;
 mod database;
@@ -24,13 +25,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub(crate) use addresses::Fate;
+pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
 pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
-use crate::postgres::{self, Address, DatabaseName, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
+use crate::postgres::{self, Address, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
 use crate::secret::Secret;
 use addresses::Addresses;
 use branches::Branches;
@@ -387,14 +389,4 @@ impl Target {
     fn unreachable(&self) -> MutexGuard<'_, BTreeMap<Database, Error>> {
         self.0.unreachable.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn role_name(text: &str) -> Result<RoleName, Error> {
-    RoleName::parse(text).map_err(|wrong| postgres::Error::new(postgres::Kind::InvalidName, wrong.to_string()).into())
-}
-
-/// A database's name as the API gives it.
-pub(crate) fn database_name(text: &str) -> Result<DatabaseName, Error> {
-    DatabaseName::parse(text)
-        .map_err(|wrong| postgres::Error::new(postgres::Kind::InvalidName, wrong.to_string()).into())
 }

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Target;
 use super::database::{Branch, Database, Server};
 use super::error::{Container, Error};
+use super::{Target, api_names};
 use crate::neon::{self, ApiRole, BranchId, Budget, ConnectionUri, Project, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
 use crate::secret::Secret;
@@ -48,7 +48,7 @@ impl Entrance {
     pub(super) async fn owner(&self, branch: &Branch, name: &DatabaseName, budget: &Budget) -> Result<RoleName, Error> {
         let found = self.client.shared().database(&branch.project, &branch.id, name.as_str(), budget).await;
         match found {
-            Ok(database) => super::role_name(&database.owner_name),
+            Ok(database) => api_names::role_name(&database.owner_name),
             Err(error) if error.is_not_found() => Err(self.what_is_absent(branch, name, error, budget).await),
             Err(error) => Err(error.into()),
         }
@@ -210,7 +210,7 @@ impl Target {
     ) -> Result<BTreeMap<RoleName, ApiRole>, Error> {
         let entrance = self.neon_entrance()?;
         match entrance.client.shared().roles(&branch.project, &branch.id, budget).await {
-            Ok(roles) => roles.iter().map(|it| Ok((super::role_name(&it.name)?, it.clone()))).collect(),
+            Ok(roles) => roles.iter().map(|it| Ok((api_names::role_name(&it.name)?, it.clone()))).collect(),
             Err(error) => Err(entrance.absent_on(branch, error, budget).await),
         }
     }
