@@ -8,6 +8,7 @@ mod policy;
 
 pub(crate) mod all_tables_without_key;
 pub(crate) mod branch_protected;
+pub(crate) mod children_not_published;
 pub(crate) mod logical_replication_is_one_way;
 pub(crate) mod logical_replication_on;
 pub(crate) mod mode_serves_publications;
@@ -42,6 +43,7 @@ pub const ALL: &[Check] = &[
     tables_owned::CHECK,
     tables_grantable::CHECK,
     partitioned_without_root::CHECK,
+    children_not_published::CHECK,
     all_tables_without_key::CHECK,
     mode_serves_publications::CHECK,
     logical_replication_on::CHECK,
@@ -115,6 +117,7 @@ mod tests {
             "tables_owned",
             "tables_grantable",
             "partitioned_without_root",
+            "children_not_published",
             "all_tables_without_key",
             "mode_serves_publications",
             "logical_replication_on",

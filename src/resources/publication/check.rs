@@ -10,8 +10,8 @@ use super::model::{self, Entry, Model};
 use super::private::{APPLIED_ALL_TABLES, Filters};
 use crate::checks::tables_have_identity::Published;
 use crate::checks::{
-    all_tables_without_key, logical_replication_on, partitioned_without_root, supported_by_server, tables_exist,
-    tables_have_identity, tables_owned, tables_publishable,
+    all_tables_without_key, children_not_published, logical_replication_on, partitioned_without_root,
+    supported_by_server, tables_exist, tables_have_identity, tables_owned, tables_publishable,
 };
 use crate::handler::{Call, Context};
 use crate::postgres::publication::Operation;
@@ -73,6 +73,9 @@ async fn facts(
     let tables = target.tables_named(&at, &names, &budget).await?;
     found.extend(policy.admit(&tables_exist::CHECK, tables_exist::check(&tables, &names, &path!(tables))));
     found.extend(policy.admit(&tables_publishable::CHECK, tables_publishable::check(&tables, &names, &path!(tables))));
+    found.extend(
+        policy.admit(&children_not_published::CHECK, children_not_published::check(&tables, &names, &path!(tables))),
+    );
     if !planned.publish_via_partition_root.is_unknown() {
         let via_root = planned.publish_via_partition_root.is_true();
         found.extend(policy.admit(

@@ -15,7 +15,7 @@ use crate::postgres::publication::{
 use crate::postgres::{
     ColumnName, DatabaseName, PublicationName, Relation, RoleName, SchemaName, ServerVersion, TableName,
 };
-use crate::target::{Database, PublicationId, ReplicaIdentityId};
+use crate::target::{Database, ObjectId as _, PublicationId, ReplicaIdentityId};
 
 /// Field for field the schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,7 +223,7 @@ impl Entry {
             ),
             (
                 "replica_identity_id",
-                string().optional().parsed_by(str::parse::<ReplicaIdentityId>).doc(
+                string().optional().parsed_by(replica_identity_id).doc(
                     "`neonrep_replica_identity.<name>.id` of this table. The identity is then set before the table is published, \
                      and restored after.",
                 ),
@@ -259,6 +259,11 @@ impl Entry {
     pub(super) fn has_reference(&self) -> bool {
         !self.replica_identity_id.is_null()
     }
+}
+
+fn replica_identity_id(text: &str) -> Result<ReplicaIdentityId, String> {
+    text.parse()
+        .map_err(|wrong| format!("{wrong}: the ID of a replica identity has the form `{}`", ReplicaIdentityId::FORM))
 }
 
 /// A table that two elements name, with different `replica_identity_id`s. Elements that are the same once their defaults
