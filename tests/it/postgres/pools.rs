@@ -63,7 +63,7 @@ fn a_limit_of_the_role_is_lived_with() {
         join_all((0..6).map(|_| work(&server.owner))).await;
     });
     // What is left is a limit that others use up.
-    let pool = Pool::new(PoolSettings { connect_timeout: Duration::from_secs(1), ..PoolSettings::default() });
+    let pool = Pool::new(PoolSettings { connect_timeout: Duration::from_secs(5), ..PoolSettings::default() });
     server.block_on(async {
         let held = join_all((0..2).map(|_| server.pool.open(&server.owner, soon(), "testing", Usage::Write))).await;
         let error = pool.open(&server.owner, soon(), "testing", Usage::Write).await.unwrap_err();

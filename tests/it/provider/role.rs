@@ -238,7 +238,7 @@ fn a_replacement_stays_on_its_branch_when_the_default_branch_changes() {
     // Under another name, then tainted under its own.
     let renamed = config(&stand_in, json!({"name": "renamed"}));
     let plan = core.plan(TYPE, Some(&first), &renamed).expect("a plan");
-    assert_eq!((plan.action, plan.unknown()), (Action::Replace, vec!["adopted", "branch_id", "id"]));
+    assert_eq!((plan.action, plan.unknown()), (Action::Replace, vec!["adopted", "branch_id", "id", "neon_superuser"]));
     let second = core.settled(&core.apply(&plan, &renamed).done(), &renamed);
     assert_eq!(second.get("branch_id"), first.get("branch_id"));
     let third = core.made(TYPE, Some(&Object { tainted: true, ..second }), &renamed);
@@ -353,13 +353,13 @@ fn a_role_created_with_sql_has_what_is_declared_and_no_more() {
     let made = core.made(TYPE, Some(&drifted), &other(2));
     assert_eq!(seen(), ["t", "t", "f", "{g}"]);
 
-    // A membership that another role granted is told, with who can revoke it.
+    // A membership that only another role can revoke is told, with the right that it takes.
     stand_in.sql("GRANT neon_superuser TO r");
     let (drifted, _) = core.refreshed(&made);
     let drifted = drifted.expect("the role");
     assert_eq!(drifted.get("surplus"), json!(["MEMBER OF neon_superuser"]));
     let plan = core.plan(TYPE, Some(&drifted), &other(2)).expect("a plan");
-    core.apply(&plan, &other(2)).messages.insist_error("name", "granted by `cloud_admin`");
+    core.apply(&plan, &other(2)).messages.insist_error("name", "ADMIN option on role \"neon_superuser\"");
     stand_in.sql("REVOKE neon_superuser FROM r");
 
     // Less is declared, in place.

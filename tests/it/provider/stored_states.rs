@@ -14,6 +14,19 @@ fn fixture(type_name: &str) -> Json {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// Elements without the attributes that they have got since, which are null in an older state.
+fn without_new(value: &Json) -> Json {
+    const SINCE: &[&str] = &["columns", "where"];
+    match value {
+        Json::Array(items) => items.iter().map(without_new).collect(),
+        Json::Object(members) => {
+            let kept = members.iter().filter(|(name, it)| !(it.is_null() && SINCE.contains(&name.as_str())));
+            kept.map(|(name, it)| (name.clone(), without_new(it))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
 #[test]
 fn states_of_the_first_release_are_read_whole() {
     let stand_in = started();
@@ -25,7 +38,7 @@ fn states_of_the_first_release_are_read_whole() {
         let value = walk.upgrade(&type_name, 0, &stored).unwrap_or_else(|said| panic!("{type_name}: {said}"));
         let read = state_json(&value);
         for (name, value) in stored.as_object().expect("an object") {
-            assert_eq!(&read[name], value, "{type_name}.{name}");
+            assert_eq!(&without_new(&read[name]), value, "{type_name}.{name}");
         }
     }
 }

@@ -369,11 +369,17 @@ mod tests {
         }))
     }
 
+    /// Resources with a rule that the schema cannot say: with the required arguments alone they refuse the plan.
+    const NEED_MORE: &[&str] = &["neonrep_slot"];
+
     #[test]
     fn each_resource_plans_within_the_rules_whatever_is_unknown() {
         for resource in Neonrep::resources() {
             let (name, schema) = (resource.type_name(), resource.schema());
             for only_required in [true, false] {
+                if only_required && NEED_MORE.contains(&name) {
+                    continue;
+                }
                 let config = filled(&schema.attributes, &Value::Unknown, only_required);
                 let run = |prior: &Value, config: &Value| {
                     let hook = |it: &mut Plan<Value>| resource.modify_plan(it);
