@@ -268,7 +268,7 @@ fn what_cannot_be_meant_is_refused_by_itself() {
         (publication("tables = [{ name = \"a\" }]\n  all_tables = true"), "all_tables", "excludes"),
         (publication("tables = [{ name = \"a\" }, { name = \"a\", schema = \"public\" }]"), "tables", ""),
         (
-            publication("tables = [{ name = \"a\" }, { name = \"a\", replica_identity_id = \"x\" }]"),
+            publication("tables = [{ name = \"a\" }, { name = \"a\", replica_identity_id = \"p/br-a/d/public/a\" }]"),
             "tables",
             "listed twice",
         ),
