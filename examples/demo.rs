@@ -181,7 +181,7 @@ impl Demo {
         if after != before {
             return Err(failed("something is not as it was before"));
         }
-        say("as before the apply; logical replication stays on, it cannot be taken back");
+        say("as before the apply; logical replication stays enabled, it cannot be disabled");
         drop(consumer);
         drop(neon);
         Ok(())
