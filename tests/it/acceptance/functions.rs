@@ -92,9 +92,20 @@ fn calls() -> Vec<(&'static str, &'static str, Value)> {
             "sequin_yaml",
             r#"data.neonrep_connection.this, "s", "p", "n""#,
             json!(
-                "databases:\n  - name: \"n\"\n    hostname: \"HOST\"\n    port: PORT\n    database: \"neondb\"\n    \
-                 username: \"neondb_owner\"\n    password: \"PASSWORD\"\n    slot:\n      name: \"s\"\n      \
-                 create_if_not_exists: false\n    publication:\n      name: \"p\"\n      create_if_not_exists: false\n"
+                r#"databases:
+  - name: "n"
+    hostname: "HOST"
+    port: PORT
+    database: "neondb"
+    username: "neondb_owner"
+    password: "PASSWORD"
+    slot:
+      name: "s"
+      create_if_not_exists: false
+    publication:
+      name: "p"
+      create_if_not_exists: false
+"#
             ),
         ),
     ]
@@ -124,7 +135,13 @@ fn each_function_gives_what_its_consumer_takes() {
     let all: BTreeSet<&str> = neonrep::Neonrep::functions().iter().map(|it| it.name()).collect();
     assert_eq!(named, all);
     let outputs = calls.iter().map(|(name, arguments, _)| {
-        format!("output \"{name}\" {{\n  sensitive = true\n  value     = provider::neonrep::{name}({arguments})\n}}\n")
+        format!(
+            r#"output "{name}" {{
+  sensitive = true
+  value     = provider::neonrep::{name}({arguments})
+}}
+"#
+        )
     });
     workspace.write(&format!("{CONNECTION}{}", outputs.collect::<String>()));
     workspace.apply();
@@ -142,22 +159,31 @@ fn an_error_names_the_argument_and_a_password_stays_sensitive() {
     let stand_in = StandIn::start(17);
     let workspace = Workspace::new(&stand_in);
     for (call, wanted) in [
-        (r#"parse_id("p/br-a")"#, "\"id\" parameter"),
-        (r#"connection_uri("h", 70000, "d", "r", null)"#, "\"port\" parameter"),
-        (r#"clickpipes_settings("p", "cdc", "s")"#, "\"slot_name\" parameter"),
+        (r#"parse_id("p/br-a")"#, r#""id" parameter"#),
+        (r#"connection_uri("h", 70000, "d", "r", null)"#, r#""port" parameter"#),
+        (r#"clickpipes_settings("p", "cdc", "s")"#, r#""slot_name" parameter"#),
         (r#"databricks_slot_config("s", null)"#, "argument must not be null"),
-        (r#"fivetran_config(data.neonrep_connection.this, "", "p")"#, "\"slot_name\" parameter"),
-        (r#"estuary_config(data.neonrep_connection.this, "p", { nothing = "1" })"#, "\"options\" parameter"),
+        (r#"fivetran_config(data.neonrep_connection.this, "", "p")"#, r#""slot_name" parameter"#),
+        (r#"estuary_config(data.neonrep_connection.this, "p", { nothing = "1" })"#, r#""options" parameter"#),
     ] {
         workspace.write(&format!(
-            "{CONNECTION}output \"it\" {{\n  sensitive = true\n  value     = provider::neonrep::{call}\n}}\n"
+            r#"{CONNECTION}output "it" {{
+  sensitive = true
+  value     = provider::neonrep::{call}
+}}
+"#
         ));
         let error = workspace.plan_fails().error();
         assert!(error.text().contains(wanted), "{call}: {error:?}");
     }
     // Terraform refuses an output that is not marked.
     let call = "provider::neonrep::databricks_connection_options(data.neonrep_connection.this)";
-    workspace.write(&format!("{CONNECTION}output \"it\" {{\n  value = {call}\n}}\n"));
+    workspace.write(&format!(
+        r#"{CONNECTION}output "it" {{
+  value = {call}
+}}
+"#
+    ));
     let error = workspace.plan_fails().error();
     assert!(error.text().contains("sensitive"), "{error:?}");
 }

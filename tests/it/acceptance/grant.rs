@@ -89,7 +89,7 @@ fn a_grant_lives_on_every_postgres() {
     on_every_postgres(|stand_in| {
         tables(stand_in);
         let workspace = Workspace::new(stand_in);
-        workspace.write(&grant("schemas = [\"public\"]"));
+        workspace.write(&grant(r#"schemas = ["public"]"#));
         workspace.apply();
         assert_eq!(workspace.attributes(ADDRESS)["id"], stand_in.id_of("reader"));
         let all = [
@@ -116,7 +116,10 @@ fn a_grant_lives_on_every_postgres() {
         workspace.apply();
 
         // Another scope, in place: what is not declared any more is revoked.
-        workspace.write(&grant("tables = [{ name = \"t1\" }]\n  privileges = [\"SELECT\", \"INSERT\"]"));
+        workspace.write(&grant(
+            r#"tables = [{ name = "t1" }]
+  privileges = ["SELECT", "INSERT"]"#,
+        ));
         assert_eq!(workspace.plan().changes(), [format!("{ADDRESS} update")]);
         workspace.apply();
         assert_eq!(held(stand_in, "reader"), ["CONNECT", "INSERT public.t1", "SELECT public.t1", "USAGE public"]);
@@ -134,7 +137,7 @@ fn a_grant_lives_on_every_postgres() {
 
 #[test]
 fn an_imported_grant_is_whole() {
-    let (stand_in, workspace) = started("schemas = [\"public\"]");
+    let (stand_in, workspace) = started(r#"schemas = ["public"]"#);
     workspace.apply();
     workspace.forget(ADDRESS);
     workspace.import(ADDRESS, &id(&stand_in, "reader", "public")).expect_success();
@@ -148,18 +151,18 @@ fn an_imported_grant_is_whole() {
     workspace.apply();
     assert!(held(&stand_in, "reader").is_empty(), "{:?}", held(&stand_in, "reader"));
     // Nothing is held: there is nothing to import.
-    workspace.write(&grant("schemas = [\"public\"]"));
+    workspace.write(&grant(r#"schemas = ["public"]"#));
     workspace.import(ADDRESS, &id(&stand_in, "reader", "public")).expect_failure();
     workspace.import(ADDRESS, &stand_in.id_of("reader")).expect_failure();
 }
 
 #[test]
 fn two_grants_of_one_role_do_not_undo_each_other() {
-    let (stand_in, workspace) = started("tables = [{ name = \"t1\" }]");
+    let (stand_in, workspace) = started(r#"tables = [{ name = "t1" }]"#);
     let both = format!(
         "{}{}",
-        grant("tables = [{ name = \"t1\" }]"),
-        grant_to("other", "neonrep_role.reader.name", "tables = [{ name = \"t2\" }]")
+        grant(r#"tables = [{ name = "t1" }]"#),
+        grant_to("other", "neonrep_role.reader.name", r#"tables = [{ name = "t2" }]"#)
     );
     // Made in one run, then one taken away; and the same in two runs.
     for two_runs in [false, true] {
@@ -168,13 +171,13 @@ fn two_grants_of_one_role_do_not_undo_each_other() {
         }
         workspace.write(&both);
         workspace.apply();
-        workspace.write(&grant("tables = [{ name = \"t1\" }]"));
+        workspace.write(&grant(r#"tables = [{ name = "t1" }]"#));
         workspace.apply();
         assert_eq!(held(&stand_in, "reader"), ["CONNECT", "SELECT public.t1", "USAGE public"]);
         workspace.write(READER);
         workspace.apply();
         assert!(held(&stand_in, "reader").is_empty(), "{:?}", held(&stand_in, "reader"));
-        workspace.write(&grant("tables = [{ name = \"t1\" }]"));
+        workspace.write(&grant(r#"tables = [{ name = "t1" }]"#));
     }
 }
 
@@ -184,11 +187,14 @@ fn views_of_an_extension_are_outside_of_a_schema() {
     tables(&stand_in);
     stand_in.sql("CREATE EXTENSION pg_stat_statements");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant("schemas = [\"public\"]"));
+    workspace.write(&grant(r#"schemas = ["public"]"#));
     workspace.apply();
     assert!(!held(&stand_in, "reader").iter().any(|it| it.contains("pg_stat")));
     // Named, they are wanted.
-    workspace.write(&grant("schemas = [\"public\"]\n  tables = [{ name = \"pg_stat_statements\" }]"));
+    workspace.write(&grant(
+        r#"schemas = ["public"]
+  tables = [{ name = "pg_stat_statements" }]"#,
+    ));
     workspace.apply();
     assert!(held(&stand_in, "reader").contains(&"SELECT public.pg_stat_statements".to_owned()));
     workspace.destroy();
@@ -196,7 +202,7 @@ fn views_of_an_extension_are_outside_of_a_schema() {
 
 #[test]
 fn a_foreign_table_in_a_schema_stays_missing_and_a_named_one_is_refused() {
-    let (stand_in, workspace) = started("schemas = [\"public\"]");
+    let (stand_in, workspace) = started(r#"schemas = ["public"]"#);
     // Of what `cloud_admin` makes, `neon_superuser` may give privileges; not of this one.
     stand_in.sql("CREATE TABLE theirs (i int); REVOKE ALL ON theirs FROM neon_superuser");
     workspace.plan().insist_warning("tables_grantable");
@@ -213,7 +219,7 @@ fn a_foreign_table_in_a_schema_stays_missing_and_a_named_one_is_refused() {
     assert_eq!(held(&stand_in, "reader"), ["CONNECT", "SELECT public.theirs", "USAGE public"]);
 
     stand_in.sql("REVOKE SELECT ON theirs FROM reader");
-    workspace.write(&grant("tables = [{ name = \"theirs\" }, { name = \"t1\" }]"));
+    workspace.write(&grant(r#"tables = [{ name = "theirs" }, { name = "t1" }]"#));
     let error = workspace.apply_fails().error();
     for part in ["SELECT ON TABLE public.theirs (owner: `cloud_admin`)", "connect_as"] {
         assert!(error.text().contains(part), "{part}: {error:?}");
@@ -227,7 +233,7 @@ fn a_table_that_was_renamed_is_not_left_behind() {
     stand_in.sql("CREATE ROLE app LOGIN");
     stand_in.sql_as_owner("CREATE SCHEMA archive").expect("a schema");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"app\"", "tables = [{ name = \"t1\" }, { name = \"t2\" }]"));
+    workspace.write(&grant_to("this", r#""app""#, r#"tables = [{ name = "t1" }, { name = "t2" }]"#));
     workspace.apply();
     stand_in
         .sql_as_owner("ALTER TABLE t1 RENAME TO renamed; ALTER TABLE t2 SET SCHEMA archive; CREATE TABLE t2 (i int)")
@@ -251,8 +257,9 @@ fn an_authoritative_grant_revokes_what_is_not_declared() {
         .expect("granted");
     stand_in.sql("CREATE TABLE theirs (i int); GRANT SELECT, DELETE ON theirs TO app");
     let workspace = Workspace::new(&stand_in);
-    let arguments = "schemas = [\"public\"]\n  mode = \"authoritative\"";
-    workspace.write(&grant_to("this", "\"app\"", arguments));
+    let arguments = r#"schemas = ["public"]
+  mode = "authoritative""#;
+    workspace.write(&grant_to("this", r#""app""#, arguments));
     workspace.apply();
     let declared = [
         "CONNECT",
@@ -284,7 +291,7 @@ fn a_role_of_postgres_itself_converges() {
     let stand_in = StandIn::start(17);
     tables(&stand_in);
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"pg_monitor\"", "tables = [{ name = \"t1\" }]"));
+    workspace.write(&grant_to("this", r#""pg_monitor""#, r#"tables = [{ name = "t1" }]"#));
     workspace.apply();
     workspace.destroy();
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_class, aclexplode(relacl) a WHERE relname = 't1' AND a.grantee = 'pg_monitor'::regrole"), "0");
@@ -295,7 +302,10 @@ fn maintain_is_refused_at_plan_where_the_server_does_not_have_it() {
     let stand_in = StandIn::start(16);
     tables(&stand_in);
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant("schemas = [\"public\"]\n  privileges = [\"MAINTAIN\"]"));
+    workspace.write(&grant(
+        r#"schemas = ["public"]
+  privileges = ["MAINTAIN"]"#,
+    ));
     let error = workspace.plan_fails().error();
     assert!(error.is_on("privileges") && error.text().contains("Postgres 17"), "{error:?}");
 }
@@ -307,45 +317,57 @@ fn connect_as_writes_as_the_owner_of_the_tables() {
     stand_in.sql("CREATE SCHEMA hers AUTHORIZATION alice");
     stand_in.sql_as("alice", &password, "CREATE TABLE hers.t (i int)").unwrap_or_else(|error| panic!("{error}"));
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant("schemas = [\"hers\"]"));
+    workspace.write(&grant(r#"schemas = ["hers"]"#));
     workspace.apply_fails().insist_error("`alice`");
     // CONNECT is the database owner's to give.
     stand_in.sql("GRANT CONNECT ON DATABASE neondb TO alice WITH GRANT OPTION");
-    workspace.write(&grant("schemas = [\"hers\"]\n  connect_as = \"alice\""));
+    workspace.write(&grant(
+        r#"schemas = ["hers"]
+  connect_as = "alice""#,
+    ));
     workspace.apply();
     stand_in.sql_as("alice", &password, "CREATE TABLE hers.later (i int)").unwrap_or_else(|error| panic!("{error}"));
     workspace.insist_on_empty_plan();
-    workspace.write(&grant("schemas = [\"hers\"]\n  connect_as = \"nobody\""));
+    workspace.write(&grant(
+        r#"schemas = ["hers"]
+  connect_as = "nobody""#,
+    ));
     let error = workspace.apply_fails().error();
     assert!(error.is_on("connect_as"), "{error:?}");
-    workspace.write(&grant("schemas = [\"hers\"]\n  connect_as = \"alice\""));
+    workspace.write(&grant(
+        r#"schemas = ["hers"]
+  connect_as = "alice""#,
+    ));
     workspace.destroy();
 }
 
 #[test]
 fn what_is_not_there_is_named() {
-    let (stand_in, workspace) = started("tables = [{ name = \"nowhere\" }]");
+    let (stand_in, workspace) = started(r#"tables = [{ name = "nowhere" }]"#);
     workspace.plan().insist_warning("nowhere");
     let error = workspace.apply_fails().error();
     assert!(error.is_on("tables") && error.text().contains("nowhere"), "{error:?}");
-    workspace.write(&grant("schemas = [\"nowhere\"]"));
+    workspace.write(&grant(r#"schemas = ["nowhere"]"#));
     let error = workspace.apply_fails().error();
     assert!(error.is_on("schemas") && error.text().contains("nowhere"), "{error:?}");
-    workspace.write(&grant_to("this", "\"nobody\"", "schemas = [\"public\"]"));
+    workspace.write(&grant_to("this", r#""nobody""#, r#"schemas = ["public"]"#));
     let error = workspace.apply_fails().error();
     assert!(error.is_on("role") && error.text().contains("nobody"), "{error:?}");
-    workspace.write(&grant("schemas = [\"public\"]\n  future_table_owners = [\"cloud_admin\"]"));
+    workspace.write(&grant(
+        r#"schemas = ["public"]
+  future_table_owners = ["cloud_admin"]"#,
+    ));
     workspace.apply_fails().insist_error("future_table_owners");
     workspace.write(&grant("schemas = []"));
     workspace.plan_fails().insist_error("Neither `schemas` nor `tables` is set");
-    workspace.write(&grant("tables = [{ name = \"t1\" }, { schema = \"public\", name = \"t1\" }]"));
+    workspace.write(&grant(r#"tables = [{ name = "t1" }, { schema = "public", name = "t1" }]"#));
     workspace.plan_fails().insist_error("twice");
     assert!(held(&stand_in, "reader").is_empty());
 }
 
 #[test]
 fn a_role_that_went_takes_its_privileges_along() {
-    let (stand_in, workspace) = started("schemas = [\"public\"]");
+    let (stand_in, workspace) = started(r#"schemas = ["public"]"#);
     workspace.apply();
     // Replaced under the same name.
     workspace.apply_once(&["-replace=neonrep_role.reader"]);
@@ -361,7 +383,7 @@ fn a_role_that_went_takes_its_privileges_along() {
 #[test]
 fn odd_names_work_through_import_too() {
     let stand_in = StandIn::start(17);
-    let (schema, table, role) = ("s.1, \"x\"/%", "t'; DROP TABLE t1; -- .,", "r \"1\"/%");
+    let (schema, table, role) = (r#"s.1, "x"/%"#, "t'; DROP TABLE t1; -- .,", r#"r "1"/%"#);
     stand_in
         .sql_as_owner(&format!(
             "CREATE SCHEMA {0}; CREATE TABLE {0}.{1} (i int)",
@@ -376,7 +398,7 @@ fn odd_names_work_through_import_too() {
     assert!(held(&stand_in, role).contains(&format!("SELECT {schema}.{table}")), "{:?}", held(&stand_in, role));
     let id = workspace.attributes(ADDRESS)["id"].as_str().expect("an id").to_owned();
     workspace.forget(ADDRESS);
-    workspace.import(ADDRESS, &format!("{id}/s%2E1%2C \"x\"%2F%25")).expect_success();
+    workspace.import(ADDRESS, &format!(r#"{id}/s%2E1%2C "x"%2F%25"#)).expect_success();
     workspace.apply();
     workspace.write(&grant_to(
         "this",

@@ -11,11 +11,11 @@ const LONGEST: &str = "a-name of 63 bytes, up to which Postgres keeps them: üä
 
 const HOSTILE: [Names<'static>; 5] = [
     Names {
-        database: "db \"; DROP",
+        database: r#"db "; DROP"#,
         schema: "s'; DROP SCHEMA public; --",
-        table: "t\"\"; --",
-        role: "role\"; DROP",
-        publication: "p'\"; --",
+        table: r#"t""; --"#,
+        role: r#"role"; DROP"#,
+        publication: r#"p'"; --"#,
         slot: "s0",
     },
     Names {
@@ -87,9 +87,7 @@ fn names_of_all_kinds_live_through_create_drift_and_destroy() {
         stand_in.sql_in(
             names.database,
             &format!(
-                "REVOKE SELECT ON {relation} FROM {role}; ALTER TABLE {relation} REPLICA IDENTITY DEFAULT; \
-                 SET ROLE {}; CREATE TABLE {schema}.\"a new; one\"(id int PRIMARY KEY); \
-                 ALTER PUBLICATION {publication} ADD TABLE {schema}.\"a new; one\"",
+                r#"REVOKE SELECT ON {relation} FROM {role}; ALTER TABLE {relation} REPLICA IDENTITY DEFAULT; SET ROLE {}; CREATE TABLE {schema}."a new; one"(id int PRIMARY KEY); ALTER PUBLICATION {publication} ADD TABLE {schema}."a new; one""#,
                 identifier(&stand_in.ready.owner_role)
             ),
         );
@@ -137,7 +135,7 @@ fn names_that_cannot_be_are_refused_on_their_argument() {
     let long = "x".repeat(64);
     let wide = "ü".repeat(32);
     let slot = |name: &str| {
-        let publication = PLAIN.in_the_database("var.project_id", "\"reader_one\"");
+        let publication = PLAIN.in_the_database("var.project_id", r#""reader_one""#);
         let name = hcl(name);
         format!(
             r#"
@@ -194,7 +192,7 @@ resource "neonrep_slot" "this" {{
         refused_at_plan(&workspace, &of(&wrong), "publication_id", "");
     }
     for project in ["", "..", "a/b", "Capital", "a b", "a?b=c", "a#b"] {
-        let body = PLAIN.in_the_database("var.project_id", "\"reader_one\"").replace("var.project_id", &hcl(project));
+        let body = PLAIN.in_the_database("var.project_id", r#""reader_one""#).replace("var.project_id", &hcl(project));
         refused_at_plan(&workspace, &body, "project_id", "");
     }
     assert_eq!(stand_in.requests().iter().filter(|it| it["status"] == 404).count(), 0, "an odd id reached the API");

@@ -8,11 +8,11 @@ use crate::support::terraform::Workspace;
 
 /// Names that an id must escape, or that must come through it as they are.
 const HOSTILE: Names<'static> = Names {
-    database: "d a/t\"a%2F",
+    database: r#"d a/t"a%2F"#,
     schema: "s.c,h'ema;",
-    table: "t a.b,c/d%\"e\" ü",
-    role: "r'o/l\"e; %41",
-    publication: "p/u\"b. %2f,ü",
+    table: r#"t a.b,c/d%"e" ü"#,
+    role: r#"r'o/l"e; %41"#,
+    publication: r#"p/u"b. %2f,ü"#,
     slot: "slot_one",
 };
 

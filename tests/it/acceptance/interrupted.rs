@@ -129,8 +129,11 @@ fn ctrl_c_while_a_lock_is_waited_for_changes_nothing() {
     assert_eq!(workspace.addresses(), ["neonrep_logical_replication.this"], "{}", outcome.messages());
     assert_eq!(stand_in.value("SELECT relreplident FROM pg_class WHERE relname = 'playing_with_neon'"), "d");
     // With little time, the error says who is in the way or that a lock is.
-    let hurried =
-        PLAIN.configuration().replace(r#"mode       = "full""#, "mode = \"full\"\n  timeouts = { create = \"5s\" }");
+    let hurried = PLAIN.configuration().replace(
+        r#"mode       = "full""#,
+        r#"mode = "full"
+  timeouts = { create = "5s" }"#,
+    );
     workspace.write(&hurried);
     let error = workspace.apply_fails_with(&["-target=neonrep_replica_identity.this"]).error();
     assert!(error.text().contains("lock"), "{error:?}");
@@ -141,11 +144,11 @@ fn ctrl_c_while_a_lock_is_waited_for_changes_nothing() {
 
 #[test]
 fn time_that_is_over_names_the_process_in_the_way() {
-    let (stand_in, workspace) = started(
-        &PLAIN
-            .configuration()
-            .replace("name           = \"slot_one\"", "name = \"slot_one\"\n  timeouts = { create = \"8s\" }"),
-    );
+    let (stand_in, workspace) = started(&PLAIN.configuration().replace(
+        r#"name           = "slot_one""#,
+        r#"name = "slot_one"
+  timeouts = { create = "8s" }"#,
+    ));
     workspace.apply_once(&["-target=neonrep_publication.this"]);
     let other = open_transaction(&stand_in, WRITE);
     let error = workspace.apply_fails().error();
@@ -186,8 +189,13 @@ fn a_server_that_dies_in_the_middle_of_an_apply() {
 #[test]
 fn a_server_that_stays_away_leaves_a_state_that_is_right() {
     let (stand_in, workspace) = started(&PLAIN.configuration());
-    let hurried =
-        PLAIN.configuration().replace("\" \"this\" {\n", "\" \"this\" {\n  timeouts = { create = \"25s\" }\n");
+    let hurried = PLAIN.configuration().replace(
+        r#"" "this" {
+"#,
+        r#"" "this" {
+  timeouts = { create = "25s" }
+"#,
+    );
     workspace.write_with_provider(&format!(
         r#"
 provider "neonrep" {{

@@ -77,7 +77,7 @@ fn what_was_made_by_hand_is_imported_and_another_state_lets_it_go() {
     let slot = "neonrep_slot.old";
     let removed = "removed {\n  from = neonrep_slot.old\n  lifecycle {\n    destroy = false\n  }\n}\n";
     let body = example("existing");
-    let (before, _) = body.split_once("resource \"neonrep_slot\"").expect("the slot");
+    let (before, _) = body.split_once(r#"resource "neonrep_slot""#).expect("the slot");
     let without_import: String = before.split("import {").next().expect("the head").to_owned()
         + &before[before.find("resource ").expect("a resource")..];
     workspace.write_file("main.tf", &format!("{without_import}{removed}"));
@@ -111,7 +111,7 @@ fn plans_tell_a_pipeline_what_would_happen_to_a_slot() {
 
     let policy = |plan: &serde_json::Value| jq("ci.md", "resource_changes", plan).0;
     assert!(policy(&workspace.plan_json()), "a plan that changes nothing passes");
-    workspace.write(&PLAIN.configuration().replace("\"slot_one\"", "\"slot_two\""));
+    workspace.write(&PLAIN.configuration().replace(r#""slot_one""#, r#""slot_two""#));
     assert!(!policy(&workspace.plan_json()), "a replacement deletes");
     workspace.write(&PLAIN.configuration());
 
@@ -122,8 +122,13 @@ fn plans_tell_a_pipeline_what_would_happen_to_a_slot() {
     assert_eq!(plan.status, 2, "{}", plan.messages());
     assert_eq!(drift(&workspace.plan_json()), "neonrep_slot.this missing");
     // The alternative that the page warns of.
-    let check = "check \"slot\" {\n  assert {\n    condition     = neonrep_slot.this.status == \"ok\"\n    \
-                 error_message = \"The slot is not usable.\"\n  }\n}\n";
+    let check = r#"check "slot" {
+  assert {
+    condition     = neonrep_slot.this.status == "ok"
+    error_message = "The slot is not usable."
+  }
+}
+"#;
     workspace.write(&format!("{}{check}", PLAIN.configuration()));
     assert!(!workspace.try_plan(&[]).warns("The slot is not usable."), "now the page is wrong");
 }

@@ -1,9 +1,6 @@
 //! `neonrep_publication`: its life, what it refuses, and what others do to it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
-use serde_json::json;
+mod faults;
 
 use crate::support::consumer::{self, Subscription};
 use crate::support::on_every_postgres;
@@ -19,8 +16,13 @@ fn publication(rest: &str) -> String {
 
 fn named(name: &str, rest: &str) -> String {
     format!(
-        "resource \"neonrep_publication\" \"this\" {{\n  project_id = var.project_id\n  database = \"neondb\"\n  \
-         name = {name:?}\n  {rest}\n}}\n"
+        r#"resource "neonrep_publication" "this" {{
+  project_id = var.project_id
+  database = "neondb"
+  name = {name:?}
+  {rest}
+}}
+"#
     )
 }
 
@@ -54,13 +56,13 @@ fn its_life_on_every_postgres() {
     on_every_postgres(|stand_in| {
         owner(
             stand_in,
-            "CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY); CREATE SCHEMA \"s.1\";
-             CREATE TABLE \"s.1\".\"it's; \"\"odd\"\" ü\"(id int PRIMARY KEY);
+            r#"CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY); CREATE SCHEMA "s.1";
+             CREATE TABLE "s.1"."it's; ""odd"" ü"(id int PRIMARY KEY);
              CREATE TABLE parent(id int PRIMARY KEY) PARTITION BY RANGE (id);
-             CREATE TABLE child PARTITION OF parent FOR VALUES FROM (0) TO (10)",
+             CREATE TABLE child PARTITION OF parent FOR VALUES FROM (0) TO (10)"#,
         );
         let workspace = Workspace::new(stand_in);
-        workspace.write(&publication("tables = [{ name = \"a\" }]"));
+        workspace.write(&publication(r#"tables = [{ name = "a" }]"#));
         let plan = workspace.plan();
         plan.insist_warning("logical_replication_on");
         workspace.apply();
@@ -82,18 +84,21 @@ fn its_life_on_every_postgres() {
             stand_in.value("SELECT pubinsert::text || pubupdate || pubviaroot FROM pg_publication"),
             "truefalsetrue"
         );
-        workspace.write(&publication("tables = [{ name = \"b\" }]\n  publish = []"));
+        workspace.write(&publication(
+            r#"tables = [{ name = "b" }]
+  publish = []"#,
+        ));
         workspace.apply();
 
         // Nothing is lost by import, whatever the name.
         workspace.forget(ADDRESS);
         workspace.import(ADDRESS, &stand_in.id_of("pub_one")).expect_success();
         workspace.insist_on_empty_plan();
-        workspace.write(&named("it's; a \"pub\" / 100% ü", "tables = [{ name = \"b\" }]"));
+        workspace.write(&named(r#"it's; a "pub" / 100% ü"#, r#"tables = [{ name = "b" }]"#));
         assert_eq!(workspace.plan().changes(), ["neonrep_publication.this replace"]);
         workspace.apply();
         let id = workspace.attributes(ADDRESS)["id"].as_str().expect("an id").to_owned();
-        assert!(id.ends_with("/it's; a \"pub\" %2F 100%25 ü"), "{id}");
+        assert!(id.ends_with(r#"/it's; a "pub" %2F 100%25 ü"#), "{id}");
         workspace.forget(ADDRESS);
         workspace.import(ADDRESS, &id).expect_success();
         workspace.insist_on_empty_plan();
@@ -107,7 +112,7 @@ fn its_life_on_every_postgres() {
 fn what_others_do_shows_and_is_set_right() {
     let stand_in = with_tables(17);
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&publication("tables = [{ name = \"a\" }, { name = \"b\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "a" }, { name = "b" }]"#));
     workspace.apply();
     owner(&stand_in, "ALTER PUBLICATION pub_one DROP TABLE a; ALTER PUBLICATION pub_one SET (publish = 'insert')");
     assert_eq!(workspace.plan().changes(), ["neonrep_publication.this update"]);
@@ -117,7 +122,7 @@ fn what_others_do_shows_and_is_set_right() {
     // A renamed table shows by its new name; the apply compares with what is there, not with the state.
     owner(&stand_in, "ALTER TABLE b RENAME TO c");
     workspace.plan().insist_warning("`public.b` is not there");
-    workspace.write(&publication("tables = [{ name = \"a\" }, { name = \"c\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "a" }, { name = "c" }]"#));
     assert!(workspace.plan().is_empty_plan());
     workspace.apply();
 
@@ -144,7 +149,7 @@ fn a_publication_that_exists_is_imported_or_adopted_and_an_adopted_one_is_never_
     let stand_in = with_tables(17);
     owner(&stand_in, "CREATE PUBLICATION pub_one FOR TABLE a; COMMENT ON PUBLICATION pub_one IS 'mine'");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&publication("tables = [{ name = \"b\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "b" }]"#));
     let error = workspace.apply_fails().error();
     assert!(error.is_on("name"), "{error:?}");
     for part in ["already exists", "import", &stand_in.id_of("pub_one"), "adopt = true", "create_before_destroy"] {
@@ -153,7 +158,10 @@ fn a_publication_that_exists_is_imported_or_adopted_and_an_adopted_one_is_never_
     assert!(workspace.addresses().is_empty());
     assert_eq!(members(&stand_in), ["a"]);
 
-    workspace.write(&publication("tables = [{ name = \"b\" }]\n  adopt = true"));
+    workspace.write(&publication(
+        r#"tables = [{ name = "b" }]
+  adopt = true"#,
+    ));
     workspace.apply();
     assert_eq!(members(&stand_in), ["b"]);
     assert_eq!(workspace.attributes(ADDRESS)["adopted"], true);
@@ -167,8 +175,8 @@ fn a_publication_that_exists_is_imported_or_adopted_and_an_adopted_one_is_never_
 fn two_resources_of_one_name_are_told_apart() {
     let stand_in = with_tables(17);
     let workspace = Workspace::new(&stand_in);
-    let one = publication("tables = [{ name = \"a\" }]");
-    workspace.write(&format!("{one}{}", one.replace("\"this\"", "\"other\"")));
+    let one = publication(r#"tables = [{ name = "a" }]"#);
+    workspace.write(&format!("{one}{}", one.replace(r#""this""#, r#""other""#)));
     workspace.apply_fails().insist_error("already exists");
     assert_eq!(workspace.addresses().len(), 1);
 }
@@ -178,8 +186,11 @@ fn create_before_destroy_with_one_name_loses_nothing() {
     let stand_in = with_tables(17);
     let workspace = Workspace::new(&stand_in);
     let body = |adopt: bool| {
-        let one =
-            format!("tables = [{{ name = \"a\" }}]\n  adopt = {adopt}\n  lifecycle {{ create_before_destroy = true }}");
+        let one = format!(
+            r#"tables = [{{ name = "a" }}]
+  adopt = {adopt}
+  lifecycle {{ create_before_destroy = true }}"#
+        );
         format!("{}{SLOT}", publication(&one))
     };
     workspace.write(&body(false));
@@ -208,7 +219,7 @@ fn a_table_without_a_key_is_refused_before_its_updates_break() {
     );
     let workspace = Workspace::new(&stand_in);
     for (tables, named) in [("keyless", "public.keyless"), ("parent", "public.leaf")] {
-        workspace.write(&publication(&format!("tables = [{{ name = \"a\" }}, {{ name = {tables:?} }}]")));
+        workspace.write(&publication(&format!(r#"tables = [{{ name = "a" }}, {{ name = {tables:?} }}]"#)));
         let error = workspace.plan_fails().error();
         assert!(error.is_on("tables"), "{error:?}");
         for part in [named, "replica_identity_id", "tables_have_identity", "skip_checks", "-refresh=false"] {
@@ -221,18 +232,21 @@ fn a_table_without_a_key_is_refused_before_its_updates_break() {
         assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0");
     }
     // The legal neighbour: nothing that needs an identity is published.
-    workspace.write(&publication("tables = [{ name = \"keyless\" }]\n  publish = [\"insert\", \"truncate\"]"));
+    workspace.write(&publication(
+        r#"tables = [{ name = "keyless" }]
+  publish = ["insert", "truncate"]"#,
+    ));
     workspace.apply();
     // And on the way to an update the same is refused.
-    workspace.write(&publication("tables = [{ name = \"keyless\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "keyless" }]"#));
     workspace.plan_fails().insist_error("public.keyless");
     owner(&stand_in, "UPDATE keyless SET x = 2; UPDATE parent SET x = 2");
 
     // A key that was lost outside is told, and does not stand in the way of a destroy.
-    workspace.write(&publication("tables = [{ name = \"a\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "a" }]"#));
     workspace.apply();
     owner(&stand_in, "ALTER TABLE a DROP CONSTRAINT a_pkey");
-    workspace.write(&publication("tables = [{ name = \"a\" }, { name = \"b\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "a" }, { name = "b" }]"#));
     workspace.plan().insist_warning("public.a");
     workspace.destroy();
 }
@@ -242,7 +256,7 @@ fn a_table_that_is_not_there_is_a_warning_and_then_an_error() {
     let stand_in = with_tables(17);
     owner(&stand_in, "CREATE VIEW v AS SELECT 1 AS x; CREATE UNLOGGED TABLE u(id int PRIMARY KEY)");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&publication("tables = [{ name = \"a\" }, { name = \"nope\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "a" }, { name = "nope" }]"#));
     let plan = workspace.plan();
     plan.insist_warning("public.nope");
     assert!(plan.errors().is_empty());
@@ -265,17 +279,31 @@ fn what_cannot_be_meant_is_refused_by_itself() {
     for (body, argument, says) in [
         (publication(""), "", "all_tables"),
         (publication("tables = []"), "tables", "empty"),
-        (publication("tables = [{ name = \"a\" }]\n  all_tables = true"), "all_tables", "excludes"),
-        (publication("tables = [{ name = \"a\" }, { name = \"a\", schema = \"public\" }]"), "tables", ""),
         (
-            publication("tables = [{ name = \"a\" }, { name = \"a\", replica_identity_id = \"p/br-a/d/public/a\" }]"),
+            publication(
+                r#"tables = [{ name = "a" }]
+  all_tables = true"#,
+            ),
+            "all_tables",
+            "excludes",
+        ),
+        (publication(r#"tables = [{ name = "a" }, { name = "a", schema = "public" }]"#), "tables", ""),
+        (
+            publication(r#"tables = [{ name = "a" }, { name = "a", replica_identity_id = "p/br-a/d/public/a" }]"#),
             "tables",
             "listed twice",
         ),
-        (publication("tables = [{ name = \"a\", replica_identity_id = \"x\" }]"), "tables", "form"),
-        (publication("tables = [{ name = \"a\" }]\n  publish = [\"upsert\"]"), "publish", "upsert"),
-        (named("", "tables = [{ name = \"a\" }]"), "name", "empty"),
-        (named(&long, "tables = [{ name = \"a\" }]"), "name", "63"),
+        (publication(r#"tables = [{ name = "a", replica_identity_id = "x" }]"#), "tables", "form"),
+        (
+            publication(
+                r#"tables = [{ name = "a" }]
+  publish = ["upsert"]"#,
+            ),
+            "publish",
+            "upsert",
+        ),
+        (named("", r#"tables = [{ name = "a" }]"#), "name", "empty"),
+        (named(&long, r#"tables = [{ name = "a" }]"#), "name", "63"),
     ] {
         workspace.write(&body);
         let error = workspace.plan_fails().error();
@@ -283,7 +311,7 @@ fn what_cannot_be_meant_is_refused_by_itself() {
         assert!(error.text().contains(says), "{body}: {error:?}");
     }
     // The legal neighbour: 63 bytes.
-    workspace.write(&named(&"x".repeat(63), "tables = [{ name = \"a\" }]"));
+    workspace.write(&named(&"x".repeat(63), r#"tables = [{ name = "a" }]"#));
     workspace.apply();
 }
 
@@ -293,7 +321,15 @@ fn from_a_list_to_all_tables_and_back_the_slot_loses_nothing() {
     // As Neon's own server lets members of neon_superuser do it.
     stand_in.sql("ALTER ROLE neondb_owner SUPERUSER; ALTER TABLE keyless ADD PRIMARY KEY (x)");
     let workspace = Workspace::new(&stand_in);
-    let list = |rest: &str| format!("{}{SLOT}", publication(&format!("tables = [{{ name = \"a\" }}]\n  {rest}")));
+    let list = |rest: &str| {
+        format!(
+            "{}{SLOT}",
+            publication(&format!(
+                r#"tables = [{{ name = "a" }}]
+  {rest}"#
+            ))
+        )
+    };
     let all = |rest: &str| format!("{}{SLOT}", publication(&format!("all_tables = true\n  {rest}")));
     workspace.write(&list(""));
     workspace.apply();
@@ -341,7 +377,10 @@ fn all_tables_warns_of_those_without_a_key() {
     let plan = workspace.plan();
     plan.insist_warning("public.keyless");
     assert!(!plan.warns("public.a`"), "{}", plan.messages());
-    workspace.write(&publication("all_tables = true\n  publish = [\"insert\"]"));
+    workspace.write(&publication(
+        r#"all_tables = true
+  publish = ["insert"]"#,
+    ));
     assert!(!workspace.plan().warns("all_tables_without_key"));
     workspace.apply();
 }
@@ -350,11 +389,11 @@ fn all_tables_warns_of_those_without_a_key() {
 fn destroy_is_refused_while_a_consumer_streams() {
     let stand_in = with_tables(17);
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&format!("{}{SLOT}", publication("tables = [{ name = \"a\" }]")));
+    workspace.write(&format!("{}{SLOT}", publication(r#"tables = [{ name = "a" }]"#)));
     workspace.apply();
     let consumer = Subscription::attach(&stand_in, "slot_one", "pub_one", "CREATE TABLE a(id int PRIMARY KEY)");
     workspace.forget("neonrep_slot.this");
-    workspace.write(&publication("tables = [{ name = \"a\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "a" }]"#));
     let error = workspace.try_destroy(&[]).expect_failure().error();
     for part in ["streams", &format!("process {}", consumer.pid()), "force_destroy"] {
         assert!(error.text().contains(part), "{part}: {error:?}");
@@ -373,10 +412,13 @@ fn a_role_that_does_not_own_the_tables_is_told_so() {
         "CREATE ROLE stranger; CREATE TABLE foreign_one(id int PRIMARY KEY); ALTER TABLE foreign_one OWNER TO stranger",
     );
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&publication("tables = [{ name = \"foreign_one\" }]"));
+    workspace.write(&publication(r#"tables = [{ name = "foreign_one" }]"#));
     workspace.plan().insist_warning("stranger");
     workspace.apply_fails().insist_error("connect_as");
-    workspace.write(&publication("tables = [{ name = \"a\" }]\n  connect_as = \"nobody_here\""));
+    workspace.write(&publication(
+        r#"tables = [{ name = "a" }]
+  connect_as = "nobody_here""#,
+    ));
     let error = workspace.apply_fails().error();
     assert!(error.is_on("connect_as"), "{error:?}");
 }
@@ -385,7 +427,7 @@ fn a_role_that_does_not_own_the_tables_is_told_so() {
 fn branch_and_project_that_are_gone() {
     let stand_in = with_tables(17);
     let workspace = Workspace::new(&stand_in);
-    let body = publication("tables = [{ name = \"a\" }]");
+    let body = publication(r#"tables = [{ name = "a" }]"#);
     workspace.write(&body);
     workspace.apply();
     // A project's 404 empties nothing, and says how to get out.
@@ -402,96 +444,4 @@ fn branch_and_project_that_are_gone() {
     let plan = workspace.plan();
     assert_eq!(plan.changes(), ["neonrep_publication.this create"], "{}", plan.messages());
     stand_in.no_faults();
-}
-
-/// So many publications, each of table `a`.
-fn many(count: usize) -> String {
-    format!(
-        "resource \"neonrep_publication\" \"many\" {{\n  count = {count}\n  project_id = var.project_id\n  \
-         database = \"neondb\"\n  name = \"pub_${{count.index}}\"\n  tables = [{{ name = \"a\" }}]\n}}\n"
-    )
-}
-
-#[test]
-fn sessions_that_end_in_the_middle_are_opened_again() {
-    let stand_in = with_tables(17);
-    let workspace = Workspace::new(&stand_in);
-    workspace.write(&many(20));
-    workspace.set_parallelism(2);
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            // Each long enough after the other for some work to be done in between, on a busy machine too.
-            while !done.load(Ordering::SeqCst) {
-                stand_in.admin("POST", "/terminate_backends", Some(&json!({"whom": "clients"})));
-                std::thread::sleep(Duration::from_millis(400));
-            }
-        });
-        let outcome = workspace.try_apply(&[]);
-        done.store(true, Ordering::SeqCst);
-        outcome.expect_success();
-    });
-    workspace.insist_on_empty_plan();
-    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "20");
-    // A server that restarts under a destroy.
-    let child = workspace.start(&["destroy", "-json", "-auto-approve", "-parallelism=1"]);
-    stand_in.postgres("restart");
-    workspace.finish_child(child).expect_success();
-    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0");
-}
-
-#[test]
-fn one_connection_is_enough() {
-    let stand_in = with_tables(17);
-    let workspace = Workspace::new(&stand_in);
-    workspace.write_with_provider(&format!(
-        "provider \"neonrep\" {{\n  max_connections = 1\n}}\nvariable \"project_id\" {{ type = string }}\n{}{}{SLOT}",
-        publication("tables = [{ name = \"b\" }]"),
-        many(10)
-    ));
-    workspace.set_parallelism(20);
-    workspace.apply();
-    workspace.destroy();
-}
-
-#[test]
-fn a_table_that_is_locked_is_waited_for_and_then_told() {
-    let stand_in = with_tables(17);
-    let workspace = Workspace::new(&stand_in);
-    let session = stand_in.session();
-    session.run("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE").expect("a lock");
-    workspace.write(&publication("tables = [{ name = \"a\" }]\n  timeouts = { create = \"5s\" }"));
-    let error = workspace.apply_fails().error();
-    assert!(error.text().contains("held a lock"), "{error:?}");
-    assert!(workspace.addresses().is_empty());
-    session.run("COMMIT").expect("the end of the lock");
-    workspace.apply();
-}
-
-#[test]
-fn an_api_that_is_not_itself_is_a_warning_at_plan_and_loses_nothing() {
-    let stand_in = with_tables(17);
-    let workspace = Workspace::new(&stand_in);
-    let html = json!({"path": "/projects/**", "times": null, "action": {"status": 200, "html": "<html>login</html>"}});
-    stand_in.fault(&html);
-    workspace.write(&many(3));
-    let plan = workspace.plan();
-    assert_eq!(plan.warnings().len(), 1, "said once: {}", plan.messages());
-    workspace.apply_fails().insist_error("api_url");
-    assert!(workspace.addresses().is_empty());
-    stand_in.no_faults();
-    // What passes is waited for.
-    for (status, path) in [
-        (503, "/projects/*/connection_uri"),
-        (429, "/projects/*/branches/*/databases/*"),
-        (423, "/projects/*/branches"),
-    ] {
-        stand_in.fault(&json!({"method": "GET", "path": path, "times": 1, "action": {"status": status}}));
-    }
-    workspace.apply();
-    stand_in.fault(&html);
-    workspace.try_plan(&[]).expect_failure().insist_error("api_url");
-    assert_eq!(workspace.addresses().len(), 3);
-    stand_in.no_faults();
-    workspace.insist_on_empty_plan();
 }

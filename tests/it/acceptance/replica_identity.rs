@@ -37,27 +37,41 @@ fn its_life_on_every_postgres() {
              CREATE UNIQUE INDEX t_partial ON t(code) WHERE id > 5; CREATE INDEX t_plain ON t(code)",
         );
         let workspace = Workspace::new(stand_in);
-        workspace.write(&identity("t", "mode = \"full\""));
+        workspace.write(&identity("t", r#"mode = "full""#));
         workspace.apply();
         assert_eq!(mode_of(stand_in, "t"), "f");
         let attributes = workspace.attributes(ADDRESS);
         assert_eq!(attributes["original"]["mode"], "default");
         assert_eq!(attributes["id"], stand_in.id_of("public/t"));
 
-        workspace.write(&identity("t", "mode = \"index\"\n  index_name = \"t_code\""));
+        workspace.write(&identity(
+            "t",
+            r#"mode = "index"
+  index_name = "t_code""#,
+        ));
         workspace.apply();
         assert_eq!(mode_of(stand_in, "t"), "i");
         assert_eq!(workspace.attributes(ADDRESS)["original"]["mode"], "default");
 
         for unsuitable in ["t_partial", "t_plain", "not_there"] {
-            workspace.write(&identity("t", &format!("mode = \"index\"\n  index_name = {unsuitable:?}")));
+            workspace.write(&identity(
+                "t",
+                &format!(
+                    r#"mode = "index"
+  index_name = {unsuitable:?}"#
+                ),
+            ));
             let error = workspace.apply_fails().error();
             assert!(error.is_on("index_name"), "{error:?}");
         }
 
         // Changed outside: shows, and is set back.
         owner(stand_in, "ALTER TABLE t REPLICA IDENTITY NOTHING");
-        workspace.write(&identity("t", "mode = \"index\"\n  index_name = \"t_code\""));
+        workspace.write(&identity(
+            "t",
+            r#"mode = "index"
+  index_name = "t_code""#,
+        ));
         assert_eq!(workspace.plan().changes(), ["neonrep_replica_identity.this update"]);
         workspace.apply();
         assert_eq!(mode_of(stand_in, "t"), "i");
@@ -72,7 +86,11 @@ fn an_index_that_was_dropped_and_a_table_that_was_dropped_show() {
     let stand_in = StandIn::start(17);
     owner(&stand_in, "CREATE TABLE t(code text NOT NULL); CREATE UNIQUE INDEX t_code ON t(code)");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&identity("t", "mode = \"index\"\n  index_name = \"t_code\""));
+    workspace.write(&identity(
+        "t",
+        r#"mode = "index"
+  index_name = "t_code""#,
+    ));
     workspace.apply();
     owner(&stand_in, "DROP INDEX t_code");
     assert_eq!(workspace.plan().changes(), ["neonrep_replica_identity.this update"]);
@@ -91,16 +109,22 @@ fn an_index_that_was_dropped_and_a_table_that_was_dropped_show() {
 #[test]
 fn keep_keeps_and_an_import_keeps_with_a_warning() {
     let stand_in = StandIn::start(17);
-    owner(&stand_in, "CREATE SCHEMA \"a.b\"; CREATE TABLE \"a.b\".\"it's; \"\"odd\"\" ü\"(id int)");
+    owner(&stand_in, r#"CREATE SCHEMA "a.b"; CREATE TABLE "a.b"."it's; ""odd"" ü"(id int)"#);
     let workspace = Workspace::new(&stand_in);
-    let odd = "mode = \"full\"\n  schema = \"a.b\"\n  on_destroy = \"keep\"";
-    workspace.write(&identity("it's; \"odd\" ü", odd));
+    let odd = r#"mode = "full"
+  schema = "a.b"
+  on_destroy = "keep""#;
+    workspace.write(&identity(r#"it's; "odd" ü"#, odd));
     workspace.apply();
     let id = workspace.attributes(ADDRESS)["id"].as_str().expect("an id").to_owned();
     workspace.destroy();
     assert_eq!(stand_in.value("SELECT relreplident FROM pg_class WHERE relname LIKE 'it%'"), "f");
 
-    workspace.write(&identity("it's; \"odd\" ü", "mode = \"full\"\n  schema = \"a.b\""));
+    workspace.write(&identity(
+        r#"it's; "odd" ü"#,
+        r#"mode = "full"
+  schema = "a.b""#,
+    ));
     workspace.import(ADDRESS, &id).expect_success();
     workspace.insist_on_empty_plan();
     workspace.destroy().insist_warning("keeps its replica identity");
@@ -153,7 +177,7 @@ fn a_mode_that_a_publication_cannot_use_is_warned_of_and_refused() {
     workspace.write(PUBLISHED);
     workspace.apply();
     for mode in ["nothing", "default"] {
-        workspace.write(&PUBLISHED.replace("\"full\"", &format!("{mode:?}")));
+        workspace.write(&PUBLISHED.replace(r#""full""#, &format!("{mode:?}")));
         workspace.plan().insist_warning("mode_serves_publications");
         let error = workspace.apply_fails().error();
         assert!(error.is_on("mode") && error.text().contains("pub_one"), "{error:?}");
@@ -172,9 +196,15 @@ fn a_mode_that_a_publication_cannot_use_is_warned_of_and_refused() {
 fn mode_and_index_are_checked_before_anything_is_asked() {
     let stand_in = StandIn::start(17);
     let workspace = Workspace::new(&stand_in);
-    for (rest, argument) in
-        [("mode = \"index\"", ""), ("mode = \"full\"\n  index_name = \"i\"", "index_name"), ("mode = \"FULL\"", "mode")]
-    {
+    for (rest, argument) in [
+        (r#"mode = "index""#, ""),
+        (
+            r#"mode = "full"
+  index_name = "i""#,
+            "index_name",
+        ),
+        (r#"mode = "FULL""#, "mode"),
+    ] {
         workspace.write(&identity("t", rest));
         let error = workspace.plan_fails().error();
         assert!(argument.is_empty() || error.is_on(argument), "{rest}: {error:?}");
@@ -190,10 +220,16 @@ fn a_table_leaves_the_publication_before_its_identity_is_given_back() {
         "CREATE TABLE keyless(a int); INSERT INTO keyless VALUES (1); CREATE TABLE keyed(id int PRIMARY KEY)",
     );
     let workspace = Workspace::new(&stand_in);
-    let entry = "{ name = \"keyless\", replica_identity_id = neonrep_replica_identity.this.id }";
-    let left = PUBLISHED.replace(entry, "{ name = \"keyed\" }");
-    let publication = left.split_once("\nresource \"neonrep_publication\"").expect("two resources").1;
-    let without = format!("resource \"neonrep_publication\"{publication}");
+    let entry = r#"{ name = "keyless", replica_identity_id = neonrep_replica_identity.this.id }"#;
+    let left = PUBLISHED.replace(entry, r#"{ name = "keyed" }"#);
+    let publication = left
+        .split_once(
+            r#"
+resource "neonrep_publication""#,
+        )
+        .expect("two resources")
+        .1;
+    let without = format!(r#"resource "neonrep_publication"{publication}"#);
 
     // Core removes before it changes: refused, and nothing breaks. In two runs it works.
     workspace.write(PUBLISHED);
@@ -212,8 +248,9 @@ fn a_table_leaves_the_publication_before_its_identity_is_given_back() {
     workspace.destroy();
 
     // With the order turned it is one run.
-    let turned = "mode       = \"full\"\n  lifecycle { create_before_destroy = true }";
-    workspace.write(&PUBLISHED.replace("mode       = \"full\"", turned));
+    let turned = r#"mode       = "full"
+  lifecycle { create_before_destroy = true }"#;
+    workspace.write(&PUBLISHED.replace(r#"mode       = "full""#, turned));
     workspace.apply();
     workspace.write(&without);
     workspace.apply();
@@ -246,12 +283,12 @@ fn a_table_that_was_renamed_is_followed() {
     let stand_in = StandIn::start(17);
     owner(&stand_in, "CREATE TABLE t(id int PRIMARY KEY)");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&identity("t", "mode = \"full\""));
+    workspace.write(&identity("t", r#"mode = "full""#));
     workspace.apply();
     owner(&stand_in, "ALTER TABLE t RENAME TO renamed");
     workspace.plan().insist_warning("was renamed");
     // The configuration follows: nothing changes, and what was there before is still known.
-    workspace.write(&identity("renamed", "mode = \"full\""));
+    workspace.write(&identity("renamed", r#"mode = "full""#));
     assert!(workspace.plan().changes().is_empty());
     workspace.apply();
     owner(&stand_in, "ALTER TABLE renamed RENAME TO again");
@@ -264,7 +301,7 @@ fn an_identity_that_was_lost_is_told_by_every_refresh() {
     let stand_in = StandIn::start_logical(17);
     owner(&stand_in, "CREATE TABLE t(id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&identity("t", "mode = \"default\""));
+    workspace.write(&identity("t", r#"mode = "default""#));
     workspace.apply();
     owner(&stand_in, "ALTER TABLE t DROP CONSTRAINT t_pkey");
     let plan = workspace.plan();

@@ -29,13 +29,24 @@ impl<'a> Login<'a> {
         let port = stand_in.superuser("neondb").get_ports().first().copied().expect("a port");
         let (user, sslmode, more) = (self.user, self.sslmode, &self.more);
         format!(
-            "  sql = {{\n    host = \"127.0.0.1\"\n    port = {port}\n    username = \"{user}\"\n    sslmode = \"{sslmode}\"\n    \
-             {more}\n  }}\n"
+            r#"  sql = {{
+    host = "127.0.0.1"
+    port = {port}
+    username = "{user}"
+    sslmode = "{sslmode}"
+    {more}
+  }}
+"#
         )
     }
 
     fn provider(&self, stand_in: &StandIn) -> String {
-        format!("provider \"neonrep\" {{\n{}}}\n", self.block(stand_in))
+        format!(
+            r#"provider "neonrep" {{
+{}}}
+"#,
+            self.block(stand_in)
+        )
     }
 }
 
@@ -131,7 +142,7 @@ fn lives(stand_in: &StandIn, login: &Login<'_>, password: &str) {
     assert_eq!(stand_in.value(slots), "1");
 
     // In place.
-    write("publish = [\"insert\"]");
+    write(r#"publish = ["insert"]"#);
     assert_eq!(workspace.plan().changes(), ["neonrep_publication.this update"]);
     workspace.apply();
     let deletes = stand_in.value_in("shop", "SELECT pubdelete FROM pg_publication WHERE pubname = 'p'");
@@ -176,16 +187,26 @@ fn what_belongs_to_neon_alone_is_refused_with_the_sql_block() {
     let workspace = workspace(PASSWORD);
     let publication = |more: &str| {
         format!(
-            "resource \"neonrep_publication\" \"this\" {{\n  {more}\n  database = \"shop\"\n  name = \"p\"\n  tables = [{{ name = \"t\" }}]\n  publish = [\"insert\"]\n}}\n"
+            r#"resource "neonrep_publication" "this" {{
+  {more}
+  database = "shop"
+  name = "p"
+  tables = [{{ name = "t" }}]
+  publish = ["insert"]
+}}
+"#
         )
     };
     let provider = Login::new("plain", "require").provider(&stand_in);
     for (argument, value) in [("project_id", "quiet-river-12345678"), ("branch_id", "br-small-lake-87654321")] {
-        workspace.write_with_provider(&format!("{provider}{}", publication(&format!("{argument} = \"{value}\""))));
+        workspace.write_with_provider(&format!("{provider}{}", publication(&format!(r#"{argument} = "{value}""#))));
         let error = workspace.plan_fails().error();
         assert!(error.is_on(argument) && error.text().contains("only for Neon"), "{error:?}");
     }
-    let enabling = "resource \"neonrep_logical_replication\" \"this\" {\n  project_id = \"quiet-river-12345678\"\n}\n";
+    let enabling = r#"resource "neonrep_logical_replication" "this" {
+  project_id = "quiet-river-12345678"
+}
+"#;
     workspace.write_with_provider(&format!("{provider}{enabling}"));
     let outcome = workspace.apply_fails();
     outcome.insist_error("`sql`");
@@ -200,8 +221,13 @@ fn what_belongs_to_neon_alone_is_refused_with_the_sql_block() {
 /// A publication by a plain owner whose certificate check and password the block decides.
 fn publication_by(stand_in: &StandIn, login: &Login<'_>, database: &str) -> String {
     format!(
-        "{}resource \"neonrep_publication\" \"this\" {{\n  database = \"{database}\"\n  name = \"p\"\n  tables = [{{ name = \"t\" \
-         }}]\n  publish = [\"insert\"]\n}}\n",
+        r#"{}resource "neonrep_publication" "this" {{
+  database = "{database}"
+  name = "p"
+  tables = [{{ name = "t" }}]
+  publish = ["insert"]
+}}
+"#,
         login.provider(stand_in)
     )
 }
@@ -358,7 +384,11 @@ fn on_rds_replication_is_a_membership() {
     let role = |more: &str| {
         let provider = Login::new("plain", "require").provider(&stand_in);
         workspace.write_with_provider(&format!(
-            "{provider}resource \"neonrep_role\" \"this\" {{\n  name = \"reader\"\n  {more}\n}}\n"
+            r#"{provider}resource "neonrep_role" "this" {{
+  name = "reader"
+  {more}
+}}
+"#
         ));
     };
     let member = "SELECT pg_has_role('reader', 'rds_replication', 'MEMBER')";

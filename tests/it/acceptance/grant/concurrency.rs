@@ -15,7 +15,7 @@ fn tables_come_and_go_while_thousands_are_granted() {
         .sql_as_owner("DO $$ BEGIN FOR n IN 1..5000 LOOP EXECUTE format('CREATE TABLE t%s (i int)', n); IF n % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$")
         .expect("tables");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"app\"", "schemas = [\"public\"]"));
+    workspace.write(&grant_to("this", r#""app""#, r#"schemas = ["public"]"#));
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -46,7 +46,7 @@ fn many_grants_at_once_do_not_trip_over_each_other() {
     let mut body = String::new();
     for at in 0..count {
         made_elsewhere(&stand_in, &format!("reader{at}"));
-        body.push_str(&grant_to(&format!("g{at}"), &format!("\"reader{at}\""), "schemas = [\"public\"]"));
+        body.push_str(&grant_to(&format!("g{at}"), &format!(r#""reader{at}""#), r#"schemas = ["public"]"#));
     }
     let workspace = Workspace::new(&stand_in);
     workspace.set_parallelism(50);
@@ -70,7 +70,7 @@ fn many_grants_at_once_do_not_trip_over_each_other() {
 
 #[test]
 fn a_server_that_goes_away_is_waited_for() {
-    let (stand_in, workspace) = started("schemas = [\"public\"]");
+    let (stand_in, workspace) = started(r#"schemas = ["public"]"#);
     stand_in.settings(&json!({ "refuse_connections": "Couldn't connect to compute node", "refuse_times": 3 }));
     workspace.apply();
     stand_in.settings(

@@ -15,7 +15,7 @@ fn what_was_there_before_stays() {
         .unwrap_or_else(|error| panic!("{error}"));
     let before = held(&stand_in, "reader");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"reader\"", "schemas = [\"public\"]"));
+    workspace.write(&grant_to("this", r#""reader""#, r#"schemas = ["public"]"#));
     workspace.apply();
     workspace.destroy();
     assert_eq!(held(&stand_in, "reader"), before);
@@ -28,9 +28,9 @@ fn what_was_there_before_stays_when_the_grant_is_replaced() {
     stand_in.sql("CREATE ROLE first; CREATE ROLE second");
     stand_in.sql_as_owner("GRANT SELECT ON t1 TO first").expect("granted");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"first\"", "schemas = [\"public\"]"));
+    workspace.write(&grant_to("this", r#""first""#, r#"schemas = ["public"]"#));
     workspace.apply();
-    workspace.write(&grant_to("this", "\"second\"", "schemas = [\"public\"]"));
+    workspace.write(&grant_to("this", r#""second""#, r#"schemas = ["public"]"#));
     assert_eq!(workspace.plan().changes(), ["neonrep_grant.this replace"]);
     workspace.apply();
     // The way to what the role still holds stays too.
@@ -50,9 +50,14 @@ fn privileges_on_columns_stay() {
     let columns = "SELECT string_agg(attname || ' ' || attacl::text, ',') FROM pg_attribute WHERE attacl <> '{}' AND attrelid = 't1'::regclass";
     let before = (stand_in.value(columns), held(&stand_in, "analyst"));
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"analyst\"", "tables = [{ name = \"t1\" }]"));
+    workspace.write(&grant_to("this", r#""analyst""#, r#"tables = [{ name = "t1" }]"#));
     workspace.apply();
-    workspace.write(&grant_to("this", "\"analyst\"", "tables = [{ name = \"t1\" }]\n  privileges = [\"INSERT\"]"));
+    workspace.write(&grant_to(
+        "this",
+        r#""analyst""#,
+        r#"tables = [{ name = "t1" }]
+  privileges = ["INSERT"]"#,
+    ));
     workspace.apply();
     assert_eq!(stand_in.value(columns), before.0, "an update revokes too");
     workspace.destroy();
@@ -71,7 +76,7 @@ fn the_way_in_that_was_there_before_stays_whatever_it_was_for() {
         )
         .expect("granted");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"app\"", "tables = [{ name = \"t1\" }]"));
+    workspace.write(&grant_to("this", r#""app""#, r#"tables = [{ name = "t1" }]"#));
     workspace.apply();
     stand_in.sql_as_owner("DROP TABLE old").expect("dropped");
     workspace.destroy();
@@ -88,14 +93,21 @@ fn an_import_takes_nothing_of_what_others_gave() {
         .expect("granted");
     let before = held(&stand_in, "app");
     let workspace = Workspace::new(&stand_in);
-    workspace.write(&grant_to("this", "\"app\"", "schemas = [\"public\"]\n  future_tables = false"));
+    workspace.write(&grant_to(
+        "this",
+        r#""app""#,
+        r#"schemas = ["public"]
+  future_tables = false"#,
+    ));
     workspace.import(ADDRESS, &id(&stand_in, "app", "public")).expect_success();
     workspace.apply();
     let now = held(&stand_in, "app");
     assert!(before.iter().all(|it| now.contains(it)) && now.contains(&"SELECT public.v".to_owned()), "{now:?}");
     // What it had beyond the configuration was found there: also an update that names it and drops it again leaves it.
-    let both = "schemas = [\"public\"]\n  future_tables = false\n  privileges = [\"SELECT\", \"INSERT\"]";
-    workspace.write(&grant_to("this", "\"app\"", &both.replace("\"INSERT\"", "\"UPDATE\"")));
+    let both = r#"schemas = ["public"]
+  future_tables = false
+  privileges = ["SELECT", "INSERT"]"#;
+    workspace.write(&grant_to("this", r#""app""#, &both.replace(r#""INSERT""#, r#""UPDATE""#)));
     workspace.apply();
     workspace.destroy();
     let left = ["CONNECT", "INSERT public.t1", "INSERT public.t2", "USAGE public"];

@@ -87,9 +87,9 @@ fn what_does_not_belong_together_is_refused_before_anything_changes() {
     let without = WITHOUT_PUBLICATION.replace("ARGUMENTS", "");
     for (body, path) in [
         (without.replace("test_decoding", "pgoutput"), "publication_id"),
-        (without.replace("database   = \"neondb\"", ""), "database"),
+        (without.replace(r#"database   = "neondb""#, ""), "database"),
         (without.replace("project_id = var.project_id", ""), "project_id"),
-        (SLOT.replace("ARGUMENTS", "plugin = \"wal2json\""), "publication_id"),
+        (SLOT.replace("ARGUMENTS", r#"plugin = "wal2json""#), "publication_id"),
     ] {
         workspace.write(&format!("{PUBLICATION}{body}"));
         let error = workspace.plan_fails().error();
@@ -142,7 +142,10 @@ fn failover_changes_in_place_and_keeps_what_the_consumer_has_not_received() {
         assert_eq!((properties(&stand_in).as_str(), begins()), (expected, before.clone()));
     }
     // Two-phase beside it; what the server makes of both together is its own business.
-    workspace.write(&both("failover = false\n  timeouts = { update = \"5s\" }"));
+    workspace.write(&both(
+        r#"failover = false
+  timeouts = { update = "5s" }"#,
+    ));
     let consumer = Subscription::attach(&stand_in, "slot_one", "pub_one", "CREATE TABLE a(id int PRIMARY KEY)");
     let error = workspace.apply_fails().error();
     assert!(error.is_on("failover"), "{error:?}");

@@ -18,7 +18,7 @@ fn is_told_refused_and_cured(stand_in: &StandIn, break_it: impl Fn(), expected: 
     workspace.refresh();
     assert_eq!(status(&workspace), expected);
     assert!(workspace.plan().changes().contains(&"neonrep_slot.this update".to_owned()));
-    assert!(workspace.plan_text().contains(&format!("{expected:?} -> \"ok\"")), "{}", workspace.plan_text());
+    assert!(workspace.plan_text().contains(&format!(r#"{expected:?} -> "ok""#)), "{}", workspace.plan_text());
     let before = stand_in.value("SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = 'slot_one'");
     workspace.apply_fails().insist_error("-replace");
     let after = stand_in.value("SELECT restart_lsn FROM pg_replication_slots WHERE slot_name = 'slot_one'");
@@ -75,7 +75,7 @@ fn a_check_block_sees_the_planned_status_and_a_refresh_only_plan_the_real_one() 
     plan.insist_warning("new initial sync");
     let refresh = workspace.run(&["plan", "-refresh-only", "-detailed-exitcode", "-no-color", "-input=false"]);
     assert_eq!(refresh.status, 2, "{}", refresh.all());
-    assert!(refresh.says("\"ok\" -> \"missing\""), "{}", refresh.all());
+    assert!(refresh.says(r#""ok" -> "missing""#), "{}", refresh.all());
 }
 
 #[test]

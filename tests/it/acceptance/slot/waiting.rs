@@ -9,7 +9,7 @@ use crate::support::stand_in::StandIn;
 #[test]
 fn a_slot_in_use_is_waited_for_and_its_consumer_named() {
     let stand_in = started();
-    let busy = "timeouts = { delete = \"4s\" }";
+    let busy = r#"timeouts = { delete = "4s" }"#;
     let workspace = applied(&stand_in, &both(busy));
     let consumer = Subscription::attach(&stand_in, "slot_one", "pub_one", "CREATE TABLE a(id int PRIMARY KEY)");
     let error = workspace.try_destroy(&[]).expect_failure().error();
@@ -39,7 +39,7 @@ fn an_open_transaction_is_named_and_no_slot_appears_later() {
     let workspace = applied(&stand_in, PUBLICATION);
     let session = stand_in.session();
     session.run("SET application_name = 'the one in the way'; BEGIN; INSERT INTO a VALUES (1)").expect("a transaction");
-    workspace.write(&both("timeouts = { create = \"6s\" }"));
+    workspace.write(&both(r#"timeouts = { create = "6s" }"#));
     let error = workspace.apply_fails().error();
     for part in [&format!("process {}", session.pid()), "the one in the way", "No slot was created"] {
         assert!(error.text().contains(part), "{part}: {error:?}");
