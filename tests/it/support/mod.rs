@@ -5,6 +5,7 @@ pub(crate) mod cli;
 pub(crate) mod consumer;
 pub(crate) mod core;
 pub(crate) mod core_rules;
+pub(crate) mod debezium;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;
 pub(crate) mod sql;
