@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::databricks_guide::traces;
-use crate::support::consumer;
 use crate::support::sql::{column, literal, single};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::walsender;
 
 /// What an example creates.
 struct Example {
@@ -210,7 +210,10 @@ impl Example {
             literal(self.publication)
         ));
         assert_eq!(single(&seen), "t", "{}: the role reads the slot", self.folder);
-        let changes = consumer::take(stand_in, slot, self.publication).expect("changes");
+        let expected = if self.folder == "estuary" { 3 } else { 1 };
+        let binary = matches!(self.folder, "materialize" | "peerdb" | "clickpipes");
+        let walsender = walsender::Consumer { role: self.role, password, slot, publication: self.publication, binary };
+        let changes = walsender.take(stand_in, expected);
         let kinds: Vec<_> = changes.iter().map(|it| (it.kind, it.table.as_str())).collect();
         let mut expected = vec![("update", "public.playing_with_neon")];
         if self.folder == "estuary" {

@@ -12,5 +12,6 @@ pub(crate) mod sql;
 pub(crate) mod stand_in;
 pub(crate) mod terraform;
 pub(crate) mod versions;
+pub(crate) mod walsender;
 
 pub(crate) use versions::{on_every_logical_postgres, on_every_postgres};
