@@ -104,7 +104,7 @@ pub struct LockHolder {
     pub user: String,
     /// `application_name`.
     pub application: String,
-    /// What is locked: a table, or the lock that grants of this provider take in turn.
+    /// What is locked: a table, a publication, or the lock that grants of this provider take in turn.
     pub object: String,
     /// The strongest lock, such as `AccessExclusiveLock`.
     pub mode: String,
@@ -123,21 +123,25 @@ impl fmt::Display for LockHolder {
     }
 }
 
-/// Sessions that hold locks on these tables, or the advisory lock of [`advisory_lock`](super::advisory_lock), the first ten.
+/// Sessions that hold locks on these tables, on a publication, or the advisory lock of [`advisory_lock`](super::advisory_lock), the first
+/// ten.
 pub async fn holders(connection: &Connection, tables: &BTreeSet<TableName>) -> Result<Vec<LockHolder>> {
     // `max` of the names: the modes that exclude most, AccessExclusiveLock and ExclusiveLock, are not ordered by name, so by a number.
     const HOLDERS: &str = "
 SELECT l.pid, coalesce(a.usename::text, '') AS owner, coalesce(a.application_name, '') AS application,
-       CASE WHEN l.locktype = 'advisory' THEN 'the advisory lock of grants' ELSE 'table ' || u.schema || '.' || u.name END AS object,
+       CASE WHEN l.locktype = 'advisory' THEN 'the advisory lock of grants'
+            WHEN l.locktype = 'object' THEN 'publication ' || p.pubname
+            ELSE 'table ' || u.schema || '.' || u.name END AS object,
        (array_agg(l.mode ORDER BY l.mode = 'AccessExclusiveLock' DESC, l.mode = 'ExclusiveLock' DESC, l.mode))[1] AS mode
 FROM pg_locks l
      LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+     LEFT JOIN pg_publication p ON l.locktype = 'object' AND l.classid = 'pg_publication'::regclass AND p.oid = l.objid
      LEFT JOIN pg_class c ON l.locktype = 'relation' AND c.oid = l.relation
      LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
      LEFT JOIN unnest($1::text[], $2::text[]) AS u(schema, name) ON u.schema = n.nspname AND u.name = c.relname
 WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND (u.name IS NOT NULL OR (l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = $3))
+      AND (u.name IS NOT NULL OR p.oid IS NOT NULL OR (l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = $3))
 GROUP BY 1, 2, 3, 4
 ORDER BY 5, 1 LIMIT 10";
     let schemas: Vec<&str> = tables.iter().map(|it| it.schema.as_str()).collect();

@@ -95,7 +95,7 @@ impl Error {
     }
 
     /// An error as a server reports it.
-    pub(super) fn of_server(sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
+    pub(crate) fn of_server(sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
         Self(Box::new(Parts {
             kind: Kind::of(sqlstate, message),
             sqlstate: Some(sqlstate.to_owned()),

@@ -44,7 +44,9 @@ pub mod version;
 pub mod walsender;
 
 pub use attempt::Locks;
-pub use connection::{Address, Connection, Notice, Passwords};
+pub use authentication::Passwords;
+pub use connecting::Changes;
+pub use connection::{Address, Connection, Notice};
 pub use error::{Error, Kind, Result};
 pub use names::{
     ColumnName, DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName,

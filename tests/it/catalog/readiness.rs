@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use neonrep::postgres::tls::Roots;
-use neonrep::postgres::{Address, DatabaseName, Pool, PoolSettings, RoleName, Tls, Usage};
+use neonrep::postgres::{Address, Changes, DatabaseName, Pool, PoolSettings, RoleName, Tls, Usage};
 use neonrep::readiness::{Asked, Facts, Host, Seen, Severity, findings, read, read_subscriber};
 use neonrep::secret::Secret;
 
@@ -29,6 +29,7 @@ impl<'a> Reader<'a> {
             user: RoleName::parse(&ready.owner_role).expect("a name"),
             password: Some(Secret::new(stand_in.password_of(&ready.owner_role))),
             tls: Tls::VerifyFull(Roots::read(&ready.sslrootcert).expect("the certificate")),
+            changes: Changes::default(),
         };
         Self { stand_in, pool: Pool::new(PoolSettings::default()), address }
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use neonrep::postgres::publication::{Definition, Listing, Operation, Wish};
 use neonrep::postgres::{
-    Address, Connection, DatabaseName, Pool, PoolSettings, Result, RoleName, Roots, Session, Stop, TableName, Tls,
+    Address, Changes, Connection, DatabaseName, Pool, PoolSettings, Result, RoleName, Roots, Session, Stop, TableName, Tls,
     Usage,
 };
 use neonrep::secret::Secret;
@@ -66,6 +66,7 @@ fn address(stand_in: &StandIn, role: &str, password: &str, database: &str) -> Ad
         user: RoleName::parse(role).unwrap(),
         password: Some(Secret::new(password)),
         tls: Tls::VerifyFull(Roots::read(&ready.sslrootcert).unwrap()),
+        changes: Changes::default(),
     }
 }
 
