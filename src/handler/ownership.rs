@@ -131,7 +131,10 @@ mod tests {
         assert!(!two.contains("`connect_as") && !two.contains("publication `p` ("), "{two}");
         assert!(two.contains("- Run as `admin`, once: GRANT \"bob\" TO \"me\";"), "{two}");
         let nobody = told(&[("publication `p`", "me"), ("table `public.t`", "bob")], &[("bob", &[])]).unwrap();
-        assert!(nobody.contains("Only a superuser can make `me` a member of `bob`. Use a resource of its own"), "{nobody}");
+        assert!(
+            nobody.contains("Only a superuser can make `me` a member of `bob`. Use a resource of its own"),
+            "{nobody}"
+        );
     }
 
     #[test]

@@ -14,19 +14,16 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 
 /// What is accepted beside SCRAM. A server that asks for nothing learns nothing, and is always accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Passwords {
+pub(crate) struct Passwords {
     /// As MD5 (`md5`).
-    pub md5: bool,
+    pub(crate) md5: bool,
     /// In clear text (`password`).
-    pub clear_text: bool,
+    pub(crate) clear_text: bool,
 }
 
 impl Passwords {
-    /// Whatever the server asks for.
-    pub const ANY: Self = Self { md5: true, clear_text: true };
-
     /// A list of libpq's words, separated by commas. The error names the words that are known.
-    pub fn parse(require_auth: &str) -> std::result::Result<Self, String> {
+    pub(crate) fn parse(require_auth: &str) -> std::result::Result<Self, String> {
         let mut accepted = Self::default();
         for word in require_auth.split(',').map(str::trim) {
             match word {

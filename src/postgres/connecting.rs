@@ -16,26 +16,26 @@ const REFUSED_PASSWORD: Duration = Duration::from_secs(2);
 
 /// What this process has changed on a server, so that an old answer may still come for a while. Clones share what they know.
 #[derive(Clone, Debug, Default)]
-pub struct Changes {
+pub(crate) struct Changes {
     computes: Arc<Mutex<Option<Instant>>>,
     passwords: Arc<Mutex<BTreeMap<RoleName, Instant>>>,
 }
 
 impl Changes {
     /// Changes of another server whose computes restart together with those of this one.
-    pub fn of_neighbour(&self) -> Self {
+    pub(crate) fn of_neighbour(&self) -> Self {
         Self { computes: Arc::clone(&self.computes), passwords: Arc::default() }
     }
 
     /// Notes that the compute was started, enabled or restarted: for 35 s Neon's proxy may still answer as before, and connections are tried
     /// again meanwhile.
-    pub fn compute_changed(&self) {
+    pub(crate) fn compute_changed(&self) {
         *self.computes.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Notes that the role was created or that its password was changed: for 4 minutes Neon's proxy may still know the old one, and a refused
     /// password is tried again meanwhile.
-    pub fn password_changed(&self, user: &RoleName) {
+    pub(crate) fn password_changed(&self, user: &RoleName) {
         self.passwords.lock().unwrap_or_else(PoisonError::into_inner).insert(user.clone(), Instant::now());
     }
 

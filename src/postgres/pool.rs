@@ -22,18 +22,18 @@ use super::tls::Tls;
 
 /// Limits of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolSettings {
+pub(crate) struct PoolSettings {
     /// Connections in all, at least 1. Cancel requests are not counted.
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// How long to try to connect: covers a compute that wakes up.
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// How servers may ask for the password, beside SCRAM.
-    pub passwords: Passwords,
+    pub(crate) passwords: Passwords,
 }
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usage {
+pub(crate) enum Usage {
     /// Reads: one at a time for each database and role.
     Read,
     /// Changes that are done at once: beside others as long as connections are left.
@@ -51,7 +51,7 @@ impl Default for PoolSettings {
 
 /// Hands out sessions. Clones share the connections.
 #[derive(Clone, Debug)]
-pub struct Pool(Arc<Shared>);
+pub(crate) struct Pool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -111,7 +111,7 @@ pub(super) struct Permit {
 
 impl Pool {
     /// An empty pool; connects when the first session is asked for.
-    pub fn new(settings: PoolSettings) -> Self {
+    pub(crate) fn new(settings: PoolSettings) -> Self {
         let settings = PoolSettings { max_connections: settings.max_connections.max(1), ..settings };
         Self(Arc::new(Shared { settings, state: Mutex::default(), tls: Mutex::default() }))
     }

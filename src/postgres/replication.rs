@@ -71,8 +71,10 @@ pub(super) async fn run(
                 let mut connector = MakeRustlsConnect::new((*tls).clone());
                 let connector = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut connector, &address.host)
                     .map_err(|error| Error::new(Kind::Tls, error.to_string()))?;
-                let (client, wire) =
-                    config.connect_raw(socket, Walsender(Watching(connector, passwords))).await.map_err(|e| Error::of_driver(&e))?;
+                let (client, wire) = config
+                    .connect_raw(socket, Walsender(Watching(connector, passwords)))
+                    .await
+                    .map_err(|e| Error::of_driver(&e))?;
                 once(&client, wire, command).await
             }
         }

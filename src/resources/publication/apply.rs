@@ -16,8 +16,8 @@ use crate::postgres::publication::{self, Definition, Publication, Wish};
 use crate::postgres::publisher::Publisher;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{
-    self, Connection, Kind, PublicationName, RoleName, ServerVersion, SlotName, Statement, TableName, Tx, Usage, publisher, role,
-    settings, slot, table, walsender,
+    self, Connection, Kind, PublicationName, RoleName, ServerVersion, SlotName, Statement, TableName, Tx, Usage,
+    publisher, role, settings, slot, table, walsender,
 };
 use crate::target::PublicationId;
 

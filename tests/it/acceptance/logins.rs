@@ -84,7 +84,11 @@ fn what_the_proxy_refuses_for_good_fails_at_once_and_says_what_cures_it() {
     workspace.write(&PLAIN.configuration());
     workspace.apply();
     for (sqlstate, text, cure) in [
-        ("28000", "The endpoint has been disabled. Enable it using the API and retry.", "Enable it in the Neon console"),
+        (
+            "28000",
+            "The endpoint has been disabled. Enable it using the API and retry.",
+            "Enable it in the Neon console",
+        ),
         ("XX000", "The requested endpoint could not be found, or you don't have access to it.", "Check `branch_id`"),
         ("XX000", "You have exceeded the limit of concurrently active endpoints.", "Suspend or delete computes"),
         ("XX000", "Your account or project has exceeded the compute time quota.", "Raise the quota"),

@@ -37,7 +37,11 @@ struct Tried<'a> {
 
 impl Tried<'_> {
     fn validate(&self, config: &Json) -> Messages {
-        if self.is_data { self.walk.validate_data(&self.name, config) } else { self.walk.validate(&self.name, &self.walk.config(&self.name, config)) }
+        if self.is_data {
+            self.walk.validate_data(&self.name, config)
+        } else {
+            self.walk.validate(&self.name, &self.walk.config(&self.name, config))
+        }
     }
 
     /// A plan, or the read of a data source: whatever comes of it, the provider does not blame itself.
@@ -123,9 +127,7 @@ impl Tried<'_> {
             Type::Set(inner) | Type::List(inner) => {
                 self.of_type(name, inner, attribute).into_iter().map(|it| json!([it])).collect()
             }
-            Type::Map(inner) => {
-                self.of_type(name, inner, attribute).into_iter().map(|it| json!({ "k": it })).collect()
-            }
+            Type::Map(inner) => self.of_type(name, inner, attribute).into_iter().map(|it| json!({ "k": it })).collect(),
             Type::Object(attributes) => {
                 let of = |(name, it): (&String, &Type)| (name.clone(), self.of_type(name, it, attribute)[0].clone());
                 vec![Json::Object(attributes.iter().map(of).collect())]
@@ -171,7 +173,9 @@ impl Tried<'_> {
         let (last, way) = case.path.split_last().expect("a path");
         let (mut at, mut attributes) = (&mut config, self.attributes);
         for name in way {
-            let Kind::Nested(nesting, inner) = &attributes[name].kind else { unreachable!("a way of nested attributes") };
+            let Kind::Nested(nesting, inner) = &attributes[name].kind else {
+                unreachable!("a way of nested attributes")
+            };
             if at[name.as_str()].is_null() {
                 at[name.as_str()] = self.values(name, &attributes[name]).remove(0);
             }
@@ -246,7 +250,9 @@ fn each_argument_as_null_unknown_empty_and_set_although_read_only() {
     let core = Core::new(&stand_in);
     let walk = core.walk();
     let mut tried = 0;
-    for (is_data, name) in core.types().into_iter().map(|it| (false, it)).chain(core.data_types().into_iter().map(|it| (true, it))) {
+    for (is_data, name) in
+        core.types().into_iter().map(|it| (false, it)).chain(core.data_types().into_iter().map(|it| (true, it)))
+    {
         let schema = core.schema(&name, is_data);
         let it = Tried { walk: &walk, name, attributes: &schema.attributes, is_data, texts: texts(&stand_in) };
         tried += it.run();

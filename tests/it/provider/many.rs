@@ -47,7 +47,9 @@ fn one_missing_table_of_600_is_named_in_a_short_message() {
     outcome.messages.insist_error("tables", "Table `many.t600` does not exist");
     assert!(outcome.messages.to_string().len() < 2_000, "{}", outcome.messages);
     // One that another role owns.
-    stand_in.sql("CREATE ROLE somebody; CREATE TABLE many.t600(id int PRIMARY KEY); ALTER TABLE many.t600 OWNER TO somebody");
+    stand_in.sql(
+        "CREATE ROLE somebody; CREATE TABLE many.t600(id int PRIMARY KEY); ALTER TABLE many.t600 OWNER TO somebody",
+    );
     let plan = core.plan("neonrep_publication", None, &config).expect("a plan");
     let outcome = core.apply(&plan, &config);
     outcome.messages.insist_error("connect_as", "- table `many.t600` (owner: `somebody`)");

@@ -70,13 +70,15 @@ impl Watch {
 
     /// Panics if a secret stands where it should not.
     pub(crate) fn look(&self, folder: &Path, outcome: &Outcome) {
-        let told: Vec<String> = outcome.errors().iter().chain(&outcome.warnings()).map(super::outcome::Message::text).collect();
+        let told: Vec<String> =
+            outcome.errors().iter().chain(&outcome.warnings()).map(super::outcome::Message::text).collect();
         self.search("a message", Place::Told, &told.join("\n"));
         self.search("standard error", Place::Told, &outcome.stderr);
         let shows = ["show", "state", "output"].iter().any(|it| outcome.arguments.starts_with(it));
         self.search("standard output", if shows { Place::Shown } else { Place::Data }, &outcome.stdout);
         let log = self.new_log(&folder.join("trace.log"));
-        let (ours, of_core): (Vec<&str>, Vec<&str>) = log.lines().partition(|it| it.contains("provider.terraform-provider-neonrep"));
+        let (ours, of_core): (Vec<&str>, Vec<&str>) =
+            log.lines().partition(|it| it.contains("provider.terraform-provider-neonrep"));
         self.search("the provider's log", Place::Told, &ours.join("\n"));
         self.search("the log of Terraform", Place::Data, &of_core.join("\n"));
         for state in ["terraform.tfstate", "terraform.tfstate.backup"] {
@@ -137,7 +139,9 @@ mod tests {
     fn only_what_was_asked_for_may_be_stored_and_nothing_may_be_told() {
         let (place, text) = ([Place::Told, Place::Data, Place::Shown], "x npg_abcdefghijkl");
         let found = |watch: &Watch| {
-            place.map(|it| std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| watch.search("it", it, text))).is_err())
+            place.map(|it| {
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| watch.search("it", it, text))).is_err()
+            })
         };
         let watch = Watch::default();
         assert_eq!(found(&watch), [true, true, true]);

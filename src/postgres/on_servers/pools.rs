@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::postgres::{Address, Kind, Passwords, Pool, PoolSettings, SlotName, Tls, Usage, slot};
 use futures_util::future::join_all;
-use neonrep::postgres::{Address, Kind, Passwords, Pool, PoolSettings, SlotName, Tls, Usage, slot};
 use tokio::time::Instant;
 
 use super::{Server, address, soon};
