@@ -1,54 +1,14 @@
 //! How long a connection is tried for, and what is done when the server has no more to give.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::connection::{Address, Connection};
 use super::error::{Error, Kind, Result};
-use super::names::RoleName;
-use super::neon_proxy::{ENDPOINT_CACHE, PASSWORD_CACHE};
 
 /// How long a refused password is tried again: a compute may not know it yet when its role was created by somebody else.
 const REFUSED_PASSWORD: Duration = Duration::from_secs(2);
-
-/// What this process has changed on a server, so that an old answer may still come for a while. Clones share what they know.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Changes {
-    computes: Arc<Mutex<Option<Instant>>>,
-    passwords: Arc<Mutex<BTreeMap<RoleName, Instant>>>,
-}
-
-impl Changes {
-    /// Changes of another server whose computes restart together with those of this one.
-    pub(crate) fn of_neighbour(&self) -> Self {
-        Self { computes: Arc::clone(&self.computes), passwords: Arc::default() }
-    }
-
-    /// Notes that the compute was started, enabled or restarted: for 35 s Neon's proxy may still answer as before, and connections are tried
-    /// again meanwhile.
-    pub(crate) fn compute_changed(&self) {
-        *self.computes.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    /// Notes that the role was created or that its password was changed: for 4 minutes Neon's proxy may still know the old one, and a refused
-    /// password is tried again meanwhile.
-    pub(crate) fn password_changed(&self, user: &RoleName) {
-        self.passwords.lock().unwrap_or_else(PoisonError::into_inner).insert(user.clone(), Instant::now());
-    }
-
-    /// Until when an answer that comes from a compute's former state may be wrong.
-    fn compute_settles(&self) -> Option<Instant> {
-        let at = *self.computes.lock().unwrap_or_else(PoisonError::into_inner);
-        at.map(|at| at + ENDPOINT_CACHE)
-    }
-
-    fn password_settles(&self, user: &RoleName) -> Option<Instant> {
-        self.passwords.lock().unwrap_or_else(PoisonError::into_inner).get(user).map(|at| *at + PASSWORD_CACHE)
-    }
-}
 
 /// Until when to try again after an error of that kind, in a wait that began at `begun` and may last until `until`, or with a reason of ours
 /// until `deadline`.
@@ -108,7 +68,8 @@ pub(super) async fn connect<O: Future<Output = Result<Connection>>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::names::DatabaseName;
+    use crate::postgres::Changes;
+    use crate::postgres::names::{DatabaseName, RoleName};
     use crate::postgres::tls::Tls;
     use crate::secret::Secret;
 

@@ -18,7 +18,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::authentication::{Passwords, Watched, Watching};
-use super::connecting::Changes;
+use super::changes::Changes;
 use super::error::{Error, Kind, Result};
 use super::names::{DatabaseName, RoleName};
 use super::row::{Param, Row};

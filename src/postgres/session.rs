@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::advisory_lock;
 use super::attempt::{Attempt, passed};
-use super::blocker;
+use super::blocker::{self, Wanted};
 use super::connection::{Address, Canceller, Connection};
 use super::error::{Error, Kind, Result};
 use super::pool::{Permit, Pool, Usage};
@@ -150,7 +151,7 @@ impl Session {
     async fn with_blockers(&self, error: Error) -> Error {
         let (Kind::LockNotAvailable, Some(connection)) = (error.kind(), &self.connection) else { return error };
         let look = async {
-            let holders = blocker::holders(connection, error.tables()).await?;
+            let holders = blocker::holders(connection, wanted(&error)).await?;
             if !holders.is_empty() {
                 return Ok(("Locks are held by", lines(&holders)));
             }
@@ -164,6 +165,15 @@ impl Session {
             Ok(Ok((what, lines))) if !lines.is_empty() => error.with_detail(format!("{what}:\n{lines}")),
             _ => error,
         }
+    }
+}
+
+/// What the failed statement waited for.
+fn wanted(error: &Error) -> Wanted<'_> {
+    match error.statement() {
+        Some(statement) if advisory_lock::is_taken_by(statement) => Wanted::Advisory,
+        _ if error.tables().is_empty() => Wanted::Publication,
+        _ => Wanted::Tables(error.tables()),
     }
 }
 

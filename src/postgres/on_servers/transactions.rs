@@ -167,7 +167,7 @@ fn a_lock_that_cannot_be_had_names_who_holds_it() {
         let narrow = Definition { publish: [Operation::Insert].into(), ..definition(&[]) };
         let have = session.read(async |it| publication::read(&it, &name("p")).await).await.unwrap().unwrap();
         let done = session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 tx.run(&publication::alter(&have, &narrow)).await?;
                 Ok::<_, Never>(())
             })

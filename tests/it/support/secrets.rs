@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn passwords_and_keys_are_recognized_by_their_form() {
         for (text, at) in [
-            ("uri: postgresql://a:npg_abcDEF123456@h", Some(18)),
+            ("uri: postgresql://a:npg_abcDEF123456@h", Some(20)),
             ("napi_0123456789ab", Some(0)),
             ("npg_x napi_wrong_wrong_wrong npg_", None),
             ("npg_short, then npg_abcdefghijkl", Some(16)),
