@@ -8,6 +8,7 @@ pub(crate) mod advisory_lock;
 mod attempt;
 mod authentication;
 pub(crate) mod blocker;
+mod changes;
 mod connecting;
 pub(crate) mod connection;
 pub(crate) mod database;
@@ -43,6 +44,8 @@ pub(crate) mod transaction;
 pub(crate) mod version;
 pub(crate) mod walsender;
 
+pub(crate) use authentication::Passwords;
+pub(crate) use changes::Changes;
 pub(crate) use connection::{Address, Connection};
 pub(crate) use error::{Error, Kind, Result};
 pub(crate) use names::{

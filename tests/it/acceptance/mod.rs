@@ -15,6 +15,7 @@ mod hostile_names;
 mod import;
 mod interrupted;
 mod logical_replication;
+mod logins;
 mod neon_cli;
 mod pages;
 mod parallel;
