@@ -10,6 +10,7 @@ mod authentication;
 pub mod blocker;
 mod connecting;
 pub mod connection;
+pub mod conninfo;
 pub mod database;
 pub mod error;
 mod error_kind;
@@ -37,6 +38,7 @@ pub mod settings;
 pub mod slot;
 pub mod slot_creation;
 pub mod sql;
+pub mod subscription;
 pub mod table;
 pub mod tls;
 pub mod transaction;
@@ -48,7 +50,7 @@ pub use connection::{Address, Connection, Notice, Passwords};
 pub use error::{Error, Kind, Result};
 pub use names::{
     ColumnName, DatabaseName, IndexName, InvalidName, PublicationName, Relation, RoleName, SchemaName, SlotName,
-    TableName,
+    SubscriptionName, TableName,
 };
 pub use pool::{Pool, PoolSettings, Usage};
 pub use row::{Param, Row};

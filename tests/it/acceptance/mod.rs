@@ -27,5 +27,6 @@ mod secrets;
 mod slot;
 mod sql_block;
 mod state_survives;
+mod subscription;
 mod unknown_provider;
 mod whole;

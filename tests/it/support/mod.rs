@@ -7,6 +7,7 @@ pub(crate) mod core;
 pub(crate) mod core_rules;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;
+pub(crate) mod second_project;
 pub(crate) mod sql;
 pub(crate) mod stand_in;
 pub(crate) mod terraform;
