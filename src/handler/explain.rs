@@ -150,10 +150,6 @@ pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
             "The connecting role lacks the privilege. Set `connect_as` to a role that has it, such as the owner of the table."
         }
         Kind::ConnectionLost => "The server is unreachable, or closed the connection. Try again.",
-        Kind::Publisher => {
-            "These are the words of the server that subscribes. Check that it can reach the publisher, and what the publisher lets \
-             the role of the connection string do."
-        }
         Kind::CommitUnknown => "The connection was lost during COMMIT. Plan again to see the current state.",
         Kind::AuthFailed => {
             "Postgres rejected the password. It may have been changed with SQL, or the endpoint may no longer exist. Reset the password in Neon, or check `branch_id`."

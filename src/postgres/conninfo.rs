@@ -68,13 +68,17 @@ pub enum Malformed {
     #[error("it is empty")]
     Empty,
     /// A percent sign that is not followed by two hexadecimal digits, or bytes that are not UTF-8.
-    #[error("a percent sign in the URI is not followed by two hexadecimal digits; a `%` in a password is written `%25`")]
+    #[error(
+        "a percent sign in the URI is not followed by two hexadecimal digits; a `%` in a password is written `%25`"
+    )]
     Escape,
     /// `]` is missing, or something else than a port follows it.
     #[error("an IPv6 address in the URI is not closed with `]`")]
     Address,
     /// A host with a character that no host name has.
-    #[error("the host is not a host name or an address; a `@`, `:` or `/` in a user or password of a URI is percent-encoded")]
+    #[error(
+        "the host is not a host name or an address; a `@`, `:` or `/` in a user or password of a URI is percent-encoded"
+    )]
     Host,
     /// A port that is not a number.
     #[error("the port is not a number from 1 to 65535")]

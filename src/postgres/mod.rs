@@ -5,6 +5,7 @@
 
 pub mod acl;
 pub mod advisory_lock;
+pub mod alone;
 mod attempt;
 mod authentication;
 pub mod blocker;

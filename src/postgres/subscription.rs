@@ -1,20 +1,16 @@
 //! Subscriptions: what a database receives from a publisher (manual, CREATE SUBSCRIPTION; `subscriptioncmds.c`).
 //!
 //! Everybody may read `pg_subscription` except the connection string. Statements that reach the publisher cannot run in a
-//! transaction; [`run_alone`] runs them.
+//! transaction; [`alone`](super::alone) runs them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connection::{Connection, Notice};
-use super::error::{Error, Kind, Result};
+use super::connection::Connection;
+use super::error::Result;
 use super::names::{PublicationName, SlotName, SubscriptionName};
 use super::row::{Param, Row};
-use super::session::Session;
 use super::sql::{Fragment, List, Literal, SecretLiteral, Statement};
 use crate::secret::Secret;
 use crate::sql;
@@ -119,6 +115,7 @@ pub struct Subscription {
 }
 
 /// A subscription to be created.
+#[expect(clippy::struct_excessive_bools, reason = "options of the statement, each a boolean there")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSubscription {
     /// Its name.
@@ -361,63 +358,6 @@ pub fn drop_without_slot(name: &SubscriptionName) -> Vec<Statement> {
     vec![disable(name), sql!("ALTER SUBSCRIPTION {} SET (slot_name = NONE)", name), drop(name)]
 }
 
-/// Time in which the server ends a statement by itself, before the client cancels it.
-const GRACE: Duration = Duration::from_secs(2);
-
-/// Runs a statement that cannot run in a transaction, for at most `limit`, or until `cancelled` ends. Nothing is run again.
-///
-/// Errors: `Publisher`, when the server could not reach the publisher or was refused there; `QueryCancelled` and `Timeout`,
-/// when it took too long or was cancelled.
-pub async fn run_alone(
-    session: &mut Session,
-    statement: &Statement,
-    limit: Duration,
-    cancelled: impl Future<Output = ()>,
-) -> Result<Vec<Notice>> {
-    let mut cancelled = pin!(cancelled);
-    session
-        .bare(|connection| async move {
-            let milliseconds = limit.as_millis().max(1);
-            let settings = "SET lock_timeout = 0; SET search_path = DEFAULT";
-            connection.command(&format!("SET statement_timeout = {milliseconds}; {settings}")).await?;
-            let until = Instant::now() + limit + GRACE;
-            let done = {
-                let mut work = pin!(connection.run(std::slice::from_ref(statement)));
-                tokio::select! {
-                    biased;
-                    done = timeout_at(until, &mut work) => match done {
-                        Ok(done) => done,
-                        Err(_) => Err(Error::new(Kind::Timeout, "the server did not answer in time")),
-                    },
-                    () = cancelled.as_mut() => {
-                        connection.canceller().cancel().await;
-                        match timeout(GRACE * 2, &mut work).await {
-                            Ok(done) => done,
-                            Err(_) => Err(Error::new(Kind::Timeout, "the server did not react to a cancel request")),
-                        }
-                    }
-                }
-            };
-            let done = done.map_err(|error| of_publisher(error, connection.is_closed()));
-            if !done.as_ref().is_err_and(|it| it.kind().leaves_it_unknown()) {
-                // As other users of the session expect it; a session where that fails is closed by its next user.
-                let reset = connection.command("SET statement_timeout = '10min'; SET search_path = ''").await;
-                if let Err(error) = reset {
-                    tracing::debug!(%error, "session settings not restored");
-                }
-            }
-            done
-        })
-        .await
-}
-
-/// A subscriber reports the publisher's errors as connection failures and protocol violations (08006, 08P01), on a
-/// connection of ours that is still open.
-fn of_publisher(error: Error, is_closed: bool) -> Error {
-    let of_publisher = error.sqlstate().is_some_and(|it| it.starts_with("08")) && !is_closed;
-    if of_publisher { error.with_kind(Kind::Publisher) } else { error }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -503,19 +443,7 @@ mod tests {
                 "ALTER SUBSCRIPTION \"s\" ENABLE",
             ]
         );
-        assert_eq!(
-            said(&have(), &Definition { enabled: false, ..want() }),
-            ["ALTER SUBSCRIPTION \"s\" DISABLE"]
-        );
-    }
-
-    #[test]
-    fn an_error_of_the_publisher_is_not_a_lost_connection() {
-        let error = || Error::of_server("08006", "could not connect to the publisher: refused", None, None);
-        assert_eq!(of_publisher(error(), false).kind(), Kind::Publisher);
-        assert_eq!(of_publisher(error(), true).kind(), Kind::ConnectionLost);
-        let other = Error::of_server("42P01", "relation \"public.t\" does not exist", None, None);
-        assert_eq!(of_publisher(other, false).kind(), Kind::UndefinedTable);
+        assert_eq!(said(&have(), &Definition { enabled: false, ..want() }), ["ALTER SUBSCRIPTION \"s\" DISABLE"]);
     }
 
     #[test]

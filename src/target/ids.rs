@@ -12,9 +12,7 @@ use tfplugin::identity;
 
 use super::database::{Database, Server};
 use super::natural_keys::NaturalKey;
-use crate::postgres::{
-    DatabaseName, PublicationName, RoleName, SchemaName, SlotName, SubscriptionName, TableName,
-};
+use crate::postgres::{DatabaseName, PublicationName, RoleName, SchemaName, SlotName, SubscriptionName, TableName};
 
 /// An id that a `neonrep_*` resource has.
 pub(crate) trait ObjectId: fmt::Display + FromStr<Err = String> {

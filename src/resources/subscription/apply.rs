@@ -13,7 +13,7 @@ use crate::checks::supported_by_server;
 use crate::handler::{Db, Stop};
 use crate::postgres::conninfo::ConnInfo;
 use crate::postgres::subscription::{self, Subscription};
-use crate::postgres::{Kind, ServerVersion, Session, Statement, SubscriptionName, Usage};
+use crate::postgres::{Kind, ServerVersion, Session, Statement, SubscriptionName, Usage, alone};
 use crate::secret::Secret;
 use crate::target::SubscriptionId;
 
@@ -24,11 +24,7 @@ const AFTERWARDS: Duration = Duration::from_secs(10);
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// Creates the subscription, and its slot at the publisher.
-pub(super) async fn create(
-    db: &Db<'_>,
-    plan: &Model,
-    name: &SubscriptionName,
-) -> Result<Subscription, Diagnostics> {
+pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &SubscriptionName) -> Result<Subscription, Diagnostics> {
     let (call, cx) = (db.call(), db.call().cx());
     let connection = configured_connection(db)?.ok_or_else(|| messages::no_connection(true))?;
     unless_same_branch(db, &connection, plan.creates_slot()).await?;
@@ -40,12 +36,13 @@ pub(super) async fn create(
     }
     unless_unsupported(plan, version)?;
     let limit = left(&session);
-    let created =
-        subscription::run_alone(&mut session, &subscription::create(&new), limit, cx.cancelled().cancelled()).await;
+    let created = alone::run(&mut session, &subscription::create(&new), limit, cx.cancelled().cancelled()).await;
     call.target().wrote(&db.at().server);
     let failed = match created {
         Ok(notices) => {
-            messages::of_publisher(name, &notices).into_iter().for_each(|it| cx.warn(it));
+            for warning in messages::of_publisher(name, &notices) {
+                cx.warn(warning);
+            }
             None
         }
         Err(error) if error.kind() == Kind::AlreadyExists => return Err(messages::exists(db.at(), name).into()),
@@ -62,9 +59,7 @@ pub(super) async fn create(
         // The answer was lost, and the work was done.
         (Some(found), None) => Ok(as_planned(plan, found)),
         (Some(found), Some(error)) if error.kind() == Kind::ConnectionLost => Ok(as_planned(plan, found)),
-        (_, Some(error)) if error.kind() == Kind::ConnectionLost => {
-            Err(messages::refused(call, &error, plan).into())
-        }
+        (_, Some(error)) if error.kind() == Kind::ConnectionLost => Err(messages::refused(call, &error, plan).into()),
         (_, Some(_)) => {
             let waited = (!cx.cancelled().is_cancelled()).then(|| cx.timeout());
             let slot = new.create_slot.then_some(&new.slot_name);
@@ -95,16 +90,21 @@ pub(super) async fn update(
 
     let changes_failover = before.options.failover != want.options.failover;
     let first = subscription::Definition { enabled: want.enabled && !changes_failover, ..want.clone() };
-    transact(db, &mut session, |have: &Subscription| {
-        let mut statements = subscription::alter(have, &first);
-        if !want.enabled && have.publications != *publications {
-            statements.push(subscription::set_publications(name, publications));
-        }
-        statements
-    }, name)
+    transact(
+        db,
+        &mut session,
+        |have: &Subscription| {
+            let mut statements = subscription::alter(have, &first);
+            if !want.enabled && have.publications != *publications {
+                statements.push(subscription::set_publications(name, publications));
+            }
+            statements
+        },
+        name,
+    )
     .await?;
     if changes_failover {
-        alone(db, &mut session, plan, &subscription::set_failover(name, want.options.failover)).await?;
+        reach(db, &mut session, plan, &subscription::set_failover(name, want.options.failover)).await?;
         if want.enabled {
             transact(db, &mut session, |_: &Subscription| vec![subscription::enable(name)], name).await?;
         }
@@ -113,9 +113,9 @@ pub(super) async fn update(
         let copy_data = plan.copy_data.is_true();
         let taken_up = if before.publications != *publications {
             let statement = subscription::set_publications_and_refresh(name, publications, copy_data);
-            alone(db, &mut session, plan, &statement).await
+            reach(db, &mut session, plan, &statement).await
         } else if renews || !before.enabled {
-            alone(db, &mut session, plan, &subscription::refresh(name, copy_data)).await
+            reach(db, &mut session, plan, &subscription::refresh(name, copy_data)).await
         } else {
             Ok(())
         };
@@ -146,8 +146,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SubscriptionName) 
     if let Some(slot) = found.slot_name.as_ref().filter(|_| state.drops_slot()) {
         // A publisher that does not answer must leave time for the rest.
         let limit = left(&session) / 2;
-        let dropped =
-            subscription::run_alone(&mut session, &subscription::drop(name), limit, cx.cancelled().cancelled()).await;
+        let dropped = alone::run(&mut session, &subscription::drop(name), limit, cx.cancelled().cancelled()).await;
         call.target().wrote(&db.at().server);
         match dropped {
             Ok(_) => {
@@ -249,15 +248,17 @@ async fn transact(
 }
 
 /// Runs one statement that reaches the publisher.
-async fn alone(db: &Db<'_>, session: &mut Session, plan: &Model, statement: &Statement) -> Result<(), Diagnostics> {
+async fn reach(db: &Db<'_>, session: &mut Session, plan: &Model, statement: &Statement) -> Result<(), Diagnostics> {
     let (call, cx) = (db.call(), db.call().cx());
     let limit = left(session);
-    let done = subscription::run_alone(session, statement, limit, cx.cancelled().cancelled()).await;
+    let done = alone::run(session, statement, limit, cx.cancelled().cancelled()).await;
     call.target().wrote(&db.at().server);
     match done {
         Ok(notices) => {
             let name = plan.name.need(path!(name))?;
-            messages::of_publisher(name, &notices).into_iter().for_each(|it| cx.warn(it));
+            for warning in messages::of_publisher(name, &notices) {
+                cx.warn(warning);
+            }
             Ok(())
         }
         Err(_) if cx.cancelled().is_cancelled() => Err(messages::interrupted(call.doing()).into()),
@@ -275,4 +276,3 @@ fn explained(db: &Db<'_>, stop: Stop, state: &Model) -> Diagnostics {
 fn id(db: &Db<'_>, name: &SubscriptionName) -> SubscriptionId {
     SubscriptionId { database: db.at().clone(), name: name.clone() }
 }
-

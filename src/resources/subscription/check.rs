@@ -56,7 +56,8 @@ async fn facts(
     if prior.is_none() {
         if let Some(name) = planned.name.known().filter(|_| config.is_some_and(|it| it.branch_id.is_null())) {
             let database = at.name.clone();
-            let id = |server| SubscriptionId { database: Database { server, name: database.clone() }, name: name.clone() };
+            let id =
+                |server| SubscriptionId { database: Database { server, name: database.clone() }, name: name.clone() };
             at.server = call.stays(at.server, id);
         }
         let warning = subscription_copies_rows::check(&at.to_string(), planned.copy_data.is_true(), &path!(name));

@@ -8,8 +8,8 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 use super::model::Model;
 use crate::handler::words::sentence;
 use crate::handler::{Call, explain};
-use crate::postgres::conninfo::{ConnInfo, Malformed};
 use crate::postgres::connection::Notice;
+use crate::postgres::conninfo::{ConnInfo, Malformed};
 use crate::postgres::{self, Kind, SlotName, SubscriptionName};
 use crate::secret::Secret;
 use crate::target::{Database, Server, SubscriptionId};
@@ -39,7 +39,10 @@ pub(super) fn no_slot_name(config: &Model) -> Diagnostics {
     match SlotName::parse(name.as_str()) {
         Ok(_) => Diagnostics::none(),
         Err(wrong) => {
-            let detail = format!("{}. Without `slot_name`, the slot has the name of the subscription.", sentence(&wrong.to_string()));
+            let detail = format!(
+                "{}. Without `slot_name`, the slot has the name of the subscription.",
+                sentence(&wrong.to_string())
+            );
             Diagnostic::error("Missing `slot_name`", detail).at(path!(slot_name)).into()
         }
     }
@@ -58,7 +61,8 @@ pub(super) fn nothing_to_receive(config: &Model) -> Diagnostics {
 
 /// `creates`: the subscription is new. Otherwise its connection string is to be set again.
 pub(super) fn no_connection(creates: bool) -> Diagnostic {
-    let why = if creates { "A new subscription needs it." } else { "`connection_wo_version` changes, so it is set again." };
+    let why =
+        if creates { "A new subscription needs it." } else { "`connection_wo_version` changes, so it is set again." };
     let detail = format!(
         "{why} For a Neon project, use `ephemeral.neonrep_connection.<name>.uri`, which needs Terraform or OpenTofu 1.11 or later. It is \
          stored neither in the state nor in the plan."
@@ -130,10 +134,9 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
              tables. Create it first, for example with `pg_dump --schema-only` of the publisher.",
             path!(publications),
         ),
-        Kind::WrongObject => (
-            "A published table must be a table here too, not a view or a foreign table.",
-            path!(publications),
-        ),
+        Kind::WrongObject => {
+            ("A published table must be a table here too, not a view or a foreign table.", path!(publications))
+        }
         Kind::Publisher | Kind::Config => (
             "The server that subscribes connects to the publisher by itself: host and port must be reachable from there (IP Allow, \
              firewalls), and `sslrootcert` names a file there. The role needs REPLICATION, and SELECT on the tables for the first copy.",
@@ -149,10 +152,9 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
             "A role that is not a superuser must give a password in `connection_wo`, and the publisher must ask for it.",
             path!(connection_wo),
         ),
-        _ if plan.two_phase.is_true() && plan.copy_data.is_true() && error.sqlstate() == Some("42601") => (
-            "A subscription with `two_phase` takes up new tables only with `copy_data = false`.",
-            path!(copy_data),
-        ),
+        _ if plan.two_phase.is_true() && plan.copy_data.is_true() && error.sqlstate() == Some("42601") => {
+            ("A subscription with `two_phase` takes up new tables only with `copy_data = false`.", path!(copy_data))
+        }
         _ => return explained,
     };
     Diagnostic { detail: format!("{}\n\n{advice}", explained.detail), ..explained }.at(at)
@@ -201,4 +203,3 @@ pub(super) fn disabled_again(explained: Diagnostic) -> Diagnostic {
 pub(super) fn interrupted(doing: &str) -> Diagnostic {
     Diagnostic::error(format!("Cannot {doing}"), "The run was interrupted. Plan again to see the current state.")
 }
-

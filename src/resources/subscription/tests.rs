@@ -73,7 +73,7 @@ fn a_connection_string_is_checked_without_being_shown() {
     ] {
         let said = Subscription::validate(&Model { connection_wo: text, ..model() });
         assert_eq!(said.iter().next().map(|it| it.summary.as_str()), wrong);
-        for it in said.iter() {
+        for it in &said {
             assert!(it.path == path!(connection_wo) && !it.detail.contains("ter2"), "{}", it.detail);
         }
     }
@@ -180,6 +180,8 @@ fn a_slot_that_is_left_is_named_with_the_reason() {
     let (name, slot) = (SubscriptionName::parse("sub").unwrap(), SlotName::parse("s").unwrap());
     let error = crate::postgres::Error::new(Kind::Publisher, "could not connect to publisher");
     let said = messages::slot_left(&name, &slot, Some(&error));
-    assert!(said.detail.contains("Could not connect to publisher") && said.detail.contains("pg_drop_replication_slot('s')"));
+    assert!(
+        said.detail.contains("Could not connect to publisher") && said.detail.contains("pg_drop_replication_slot('s')")
+    );
     assert!(messages::slot_left(&name, &slot, None).detail.contains("`on_destroy`"));
 }

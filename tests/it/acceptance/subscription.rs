@@ -1,5 +1,9 @@
 //! `neonrep_subscription`: rows of one project, or of any Postgres, arrive in another database.
 
+mod options;
+mod publisher;
+mod refusals;
+
 use serde_json::{Value, json};
 
 use crate::support::second_project::SecondProject;
@@ -8,7 +12,7 @@ use crate::support::terraform::Workspace;
 
 const ADDRESS: &str = "neonrep_subscription.this";
 
-/// Source and target of one stand-in, with a table `t` on both and two rows at the source.
+/// What source and target both have.
 const TABLES: &str = "CREATE TABLE t (id int PRIMARY KEY, name text); CREATE TABLE u (id int PRIMARY KEY)";
 
 const PUBLISHED: &str = r#"
@@ -38,10 +42,10 @@ ephemeral "neonrep_connection" "source" {
 fn subscription(more: &str) -> String {
     let head = r#"
 resource "neonrep_subscription" "this" {
-  project_id            = var.target_id
-  database              = "neondb"
-  name                  = "sub"
-  connection_wo         = ephemeral.neonrep_connection.source.uri
+  project_id    = var.target_id
+  database      = "neondb"
+  name          = "sub"
+  connection_wo = ephemeral.neonrep_connection.source.uri
 "#;
     format!("{PUBLISHED}{head}{more}\n}}\n")
 }
@@ -61,13 +65,11 @@ fn slots(stand_in: &StandIn) -> String {
 }
 
 fn lives(major: u16) {
-    let stand_in = StandIn::start_logical(major);
+    let stand_in = source(major);
     let target = SecondProject::create(&stand_in);
-    at_source(&stand_in, TABLES);
-    at_source(&stand_in, "INSERT INTO t VALUES (1, 'a'), (2, 'b'); INSERT INTO u VALUES (1)");
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);
-    workspace.write(&subscription("publications = [neonrep_publication.t.name]\nconnection_wo_version = 1"));
+    workspace.write(&subscription("  publications = [neonrep_publication.t.name]\n  connection_wo_version = 1"));
     let plan = workspace.plan();
     plan.insist_warning("copies rows, not tables");
     workspace.apply();
@@ -84,7 +86,7 @@ fn lives(major: u16) {
     // In place: options, the list of publications, the connection string.
     let options = if major < 15 { "" } else { "disable_on_error = true" };
     workspace.write(&subscription(&format!(
-        r#"publications = [neonrep_publication.t.name, neonrep_publication.u.name]
+        r#"  publications = [neonrep_publication.t.name, neonrep_publication.u.name]
   connection_wo_version = 2
   streaming = "on"
   binary    = true
@@ -119,6 +121,14 @@ fn lives(major: u16) {
     assert_eq!(target.value("SELECT count(*) FROM pg_subscription"), "0");
     assert_eq!(slots(&stand_in), "0");
     workspace.no_secret_anywhere(&[&uri, &stand_in.ready.api_key]);
+}
+
+/// A source with rows.
+fn source(major: u16) -> StandIn {
+    let stand_in = StandIn::start_logical(major);
+    at_source(&stand_in, TABLES);
+    at_source(&stand_in, "INSERT INTO t VALUES (1, 'a'), (2, 'b'); INSERT INTO u VALUES (1)");
+    stand_in
 }
 
 #[test]

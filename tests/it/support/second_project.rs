@@ -9,7 +9,7 @@ use super::sql::{self, Rows, Session, SqlError};
 use super::stand_in::StandIn;
 
 /// How long to wait for rows, or for a compute that starts.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The project; it ends with its stand-in.
 pub(crate) struct SecondProject<'a> {
@@ -21,9 +21,11 @@ pub(crate) struct SecondProject<'a> {
 }
 
 impl<'a> SecondProject<'a> {
-    /// Creates it, and waits until it can be entered.
+    /// Creates it, with the same version of Postgres, and waits until it can be entered.
     pub(crate) fn create(stand_in: &'a StandIn) -> Self {
-        let (status, created) = stand_in.api("POST", "/projects", Some(&json!({ "project": { "name": "target" } })));
+        let (_, source) = stand_in.api("GET", &format!("/projects/{}", stand_in.ready.project_id), None);
+        let wanted = json!({ "project": { "name": "target", "pg_version": source["project"]["pg_version"] } });
+        let (status, created) = stand_in.api("POST", "/projects", Some(&wanted));
         assert_eq!(status, 201, "{created}");
         let text = |of: &str| created[of]["id"].as_str().expect("an id").to_owned();
         let (id, branch_id) = (text("project"), text("branch"));
