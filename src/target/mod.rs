@@ -29,7 +29,9 @@ pub(crate) use addresses::Fate;
 pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
-pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
+pub(crate) use ids::{
+    GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId, SubscriptionId,
+};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};

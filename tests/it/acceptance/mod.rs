@@ -29,5 +29,7 @@ mod secrets;
 mod slot;
 mod sql_block;
 mod state_survives;
+mod subscriber_guides;
+mod subscription;
 mod unknown_provider;
 mod whole;

@@ -8,6 +8,7 @@ pub(crate) mod core_rules;
 pub(crate) mod debezium;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;
+pub(crate) mod second_project;
 pub(crate) mod secrets;
 pub(crate) mod sql;
 pub(crate) mod stand_in;
