@@ -34,6 +34,7 @@ pub mod savepoint;
 pub mod session;
 pub mod session_settings;
 pub mod settings;
+pub mod signal_table;
 pub mod slot;
 pub mod slot_creation;
 pub mod sql;

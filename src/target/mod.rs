@@ -28,7 +28,7 @@ pub(crate) use addresses::Fate;
 pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
-pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
+pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SignalTableId, SlotId};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};

@@ -24,6 +24,7 @@ mod readiness;
 mod replica_identity;
 mod role;
 mod secrets;
+mod signal_table;
 mod slot;
 mod sql_block;
 mod state_survives;
