@@ -17,6 +17,7 @@ pub(crate) mod password_cannot_be_known;
 pub(crate) mod publication_exists;
 pub(crate) mod publication_replaced_behind_slot;
 pub mod readiness;
+pub(crate) mod signal_table_fits;
 pub(crate) mod slot_has_consumer;
 pub(crate) mod slots_nearly_used_up;
 pub(crate) mod supported_by_server;
@@ -49,6 +50,7 @@ pub const ALL: &[Check] = &[
     logical_replication_on::CHECK,
     slots_nearly_used_up::CHECK,
     slot_has_consumer::CHECK,
+    signal_table_fits::CHECK,
 ];
 
 /// Whether a text is the id of a check, for `skip_checks`.
@@ -123,6 +125,7 @@ mod tests {
             "logical_replication_on",
             "slots_nearly_used_up",
             "slot_has_consumer",
+            "signal_table_fits",
         ];
         assert_eq!(ids, expected);
     }

@@ -1,12 +1,13 @@
 //! `neonrep_signal_table`: a table that a consumer writes.
 
 mod apply;
+mod check;
 mod messages;
 mod model;
 mod private;
 
 use tfplugin::schema::{object_of, string};
-use tfplugin::{Diagnostics, Resource, Schema, Type, path};
+use tfplugin::{Diagnostics, Plan, Resource, Schema, Type, path};
 
 use crate::handler::{Call, Context, Data, Db, attributes, import, nulls};
 use crate::postgres::names::Relation;
@@ -57,6 +58,10 @@ impl Resource for SignalTable {
             )
             .timeouts()
             .import_id(SignalTableId::FORM)
+    }
+
+    async fn check_plan(&self, cx: &Context, plan: &Plan<Model>) -> Diagnostics {
+        check::plan(cx, plan).await
     }
 
     async fn create(&self, cx: &Context, plan: Model) -> Result<Model, Diagnostics> {

@@ -139,7 +139,7 @@ fn an_existing_table_is_used_if_it_fits_and_never_dropped() {
     let workspace = Workspace::new(&stand_in);
     workspace.write(&alone("flow_watermarks", "estuary_watermarks"));
     workspace.apply().insist_warning("existed before");
-    workspace.destroy().insist_warning("existed before this resource");
+    workspace.destroy().insist_warning("The table existed before this resource");
     assert_eq!(stand_in.value("SELECT slot FROM flow_watermarks"), "another");
 }
 
@@ -163,12 +163,25 @@ fn an_existing_table_of_another_shape_is_an_error_that_names_the_column() {
         ("CREATE VIEW signals AS SELECT 1 AS id", "it is a view"),
     ] {
         owner(&stand_in, statement);
-        let error = workspace.apply_fails().error();
+        let error = workspace.plan_fails().error();
         assert!(error.is_on("name") && error.text().contains(said), "{statement}: {error:?}");
-        assert!(workspace.addresses().is_empty());
         let kind = if statement.contains("VIEW") { "VIEW" } else { "TABLE" };
         owner(&stand_in, &format!("DROP {kind} signals"));
     }
+    // What the plan did not look at is refused by the apply.
+    workspace.write_with_provider(&format!(
+        r#"
+provider "neonrep" {{ skip_checks = ["signal_table_fits"] }}
+
+variable "project_id" {{ type = string }}
+{}"#,
+        alone("signals", "debezium_signal")
+    ));
+    owner(&stand_in, "CREATE TABLE signals(id text PRIMARY KEY)");
+    let error = workspace.apply_fails().error();
+    assert!(error.is_on("name") && error.text().contains("no column `type`"), "{error:?}");
+    assert!(workspace.addresses().is_empty());
+    owner(&stand_in, "DROP TABLE signals");
     workspace.apply();
     workspace.destroy();
 }
@@ -239,7 +252,7 @@ fn a_replacement_that_creates_first_keeps_the_table() {
     owner(&stand_in, "INSERT INTO beat VALUES (1)");
     let done = workspace.apply_with(&["-replace", ADDRESS]);
     done.insist_warning("existed before");
-    done.insist_warning("another resource of this run");
+    done.insist_warning("Another resource of this run");
     assert_eq!(stand_in.value("SELECT count(*) FROM beat"), "1");
 }
 
@@ -247,7 +260,8 @@ fn a_replacement_that_creates_first_keeps_the_table() {
 fn it_lives_on_a_server_without_neon() {
     for major in [14, 18] {
         let stand_in = StandIn::start(major);
-        stand_in.sql("CREATE ROLE plain LOGIN PASSWORD 'of-a-plain-owner'; CREATE DATABASE shop OWNER plain");
+        stand_in.sql("CREATE ROLE plain LOGIN PASSWORD 'of-a-plain-owner'");
+        stand_in.sql("CREATE DATABASE shop OWNER plain");
         stand_in.sql_in("shop", "ALTER SCHEMA public OWNER TO plain");
         let port = stand_in.superuser("neondb").get_ports().first().copied().expect("a port");
         let workspace = Workspace::bare();
@@ -278,6 +292,6 @@ resource "neonrep_signal_table" "this" {{
         // Who may not create there is told so.
         stand_in.sql_in("shop", "ALTER SCHEMA public OWNER TO cloud_admin; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
         let error = workspace.apply_fails().error();
-        assert!(error.text().contains("42501") && error.is_on("connect_as"), "{error:?}");
+        assert!(error.text().contains("42501") && error.text().contains("`connect_as`"), "{error:?}");
     }
 }
