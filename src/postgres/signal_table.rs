@@ -20,7 +20,7 @@ use crate::sql;
 /// What the table is for, and so which columns it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Shape {
+pub(crate) enum Shape {
     /// `id integer PRIMARY KEY, beat timestamptz NOT NULL DEFAULT now()`
     Heartbeat,
     /// `slot text PRIMARY KEY, watermark text`
@@ -31,10 +31,10 @@ pub enum Shape {
 
 impl Shape {
     /// All, in the order in which they are tried.
-    pub const ALL: [Self; 3] = [Self::Heartbeat, Self::EstuaryWatermarks, Self::DebeziumSignal];
+    pub(crate) const ALL: [Self; 3] = [Self::Heartbeat, Self::EstuaryWatermarks, Self::DebeziumSignal];
 
     /// As a configuration names it.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Heartbeat => "heartbeat",
             Self::EstuaryWatermarks => "estuary_watermarks",
@@ -62,7 +62,7 @@ impl Shape {
     }
 
     /// Why a table cannot serve; `None` if it can. Columns beyond those of the shape do no harm if an INSERT may omit them.
-    pub fn misfit(self, table: &SignalTable) -> Option<Misfit> {
+    pub(crate) fn misfit(self, table: &SignalTable) -> Option<Misfit> {
         if table.kind != Kind::Table {
             return Some(Misfit::NotATable(table.kind));
         }
@@ -81,7 +81,7 @@ impl Shape {
     }
 
     /// The first shape that a table fits.
-    pub fn of(table: &SignalTable) -> Option<Self> {
+    pub(crate) fn of(table: &SignalTable) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.misfit(table).is_none())
     }
 }
@@ -115,7 +115,7 @@ impl Wanted {
 
 /// The type of a column of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
+pub(crate) enum Type {
     /// `integer`, or a wider one.
     Integer,
     /// `timestamp with time zone`
@@ -153,7 +153,7 @@ impl fmt::Display for Type {
 
 /// Why a table does not fit. Its `Display` is a sentence without its period.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Misfit {
+pub(crate) enum Misfit {
     /// A view or the like has its name.
     NotATable(Kind),
     /// It is unlogged, so it cannot be published.
@@ -164,7 +164,7 @@ pub enum Misfit {
 
 /// What is wrong with a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wrong {
+pub(crate) enum Wrong {
     /// It is not there.
     Missing(Type),
     /// It has this type and not that one.
@@ -200,15 +200,15 @@ impl fmt::Display for Misfit {
 
 /// A column as the server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub(crate) struct Column {
     /// By `format_type`.
-    pub of: String,
+    pub(crate) of: String,
     /// NOT NULL.
-    pub not_null: bool,
+    pub(crate) not_null: bool,
     /// It has a default or is an identity column.
-    pub has_default: bool,
+    pub(crate) has_default: bool,
     /// GENERATED ALWAYS AS an expression.
-    pub generated: bool,
+    pub(crate) generated: bool,
 }
 
 impl Column {
@@ -219,23 +219,23 @@ impl Column {
 
 /// A relation, as far as it matters whether it fits a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignalTable {
+pub(crate) struct SignalTable {
     /// `pg_class.oid`.
-    pub oid: u32,
+    pub(crate) oid: u32,
     /// Its name.
-    pub name: TableName,
+    pub(crate) name: TableName,
     /// What it is.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Neither temporary nor unlogged.
-    pub is_permanent: bool,
+    pub(crate) is_permanent: bool,
     /// Its columns by name.
-    pub columns: BTreeMap<String, Column>,
+    pub(crate) columns: BTreeMap<String, Column>,
     /// Columns of its primary key.
-    pub key: Vec<String>,
+    pub(crate) key: Vec<String>,
 }
 
 /// Creates the table; SQLSTATE 42P07 if something has its name.
-pub fn create(name: &TableName, shape: Shape) -> Statement {
+pub(crate) fn create(name: &TableName, shape: Shape) -> Statement {
     match shape {
         Shape::Heartbeat => {
             sql!("CREATE TABLE {} (id integer PRIMARY KEY, beat timestamptz NOT NULL DEFAULT pg_catalog.now())", name)
@@ -248,7 +248,7 @@ pub fn create(name: &TableName, shape: Shape) -> Statement {
 }
 
 /// Drops it; SQLSTATE 2BP01 while another object depends on it.
-pub fn drop(name: &TableName) -> Statement {
+pub(crate) fn drop(name: &TableName) -> Statement {
     sql!("DROP TABLE {}", name)
 }
 
@@ -276,7 +276,7 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ",
 }
 
 /// Reads the relation of that name, whatever its columns.
-pub async fn read(connection: &Connection, name: &TableName) -> Result<Option<SignalTable>> {
+pub(crate) async fn read(connection: &Connection, name: &TableName) -> Result<Option<SignalTable>> {
     const READ: &str = select!("n.nspname = $1 AND c.relname = $2");
     let names = [Param::Text(name.schema.as_str()), Param::Text(name.name())];
     connection.fetch_optional(READ, &names).await?.as_ref().map(from_row).transpose()
@@ -284,7 +284,7 @@ pub async fn read(connection: &Connection, name: &TableName) -> Result<Option<Si
 
 /// Reads all relations of the connected database that have the last column of a shape, in one statement: many signal tables cost what
 /// one costs.
-pub async fn read_all(connection: &Connection) -> Result<BTreeMap<TableName, SignalTable>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<BTreeMap<TableName, SignalTable>> {
     const READ_ALL: &str = select!(
         "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
       AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('beat', 'watermark', 'data'))"
