@@ -20,13 +20,12 @@ pub(super) async fn create(
     let done = db
         .transaction(&plan.connect_as, async |tx, attempt| {
             let before = signal_table::read(&tx, table).await?;
-            let found = match before.clone() {
-                Some(found) => found,
-                None => {
-                    let (_, found) =
-                        tx.run_and(&[signal_table::create(table, shape)], signal_table::read(&tx, table)).await?;
-                    found.ok_or_else(|| missing(table))?
-                }
+            let found = if let Some(found) = before.clone() {
+                found
+            } else {
+                let statements = [signal_table::create(table, shape)];
+                let (_, found) = tx.run_and(&statements, signal_table::read(&tx, table)).await?;
+                found.ok_or_else(|| missing(table))?
             };
             if let Some(misfit) = shape.misfit(&found) {
                 return Err(messages::does_not_fit(table, shape, &misfit).into());

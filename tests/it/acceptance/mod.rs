@@ -26,6 +26,7 @@ mod role;
 mod secrets;
 mod signal_table;
 mod slot;
+mod source_module;
 mod sql_block;
 mod state_survives;
 mod unknown_provider;
