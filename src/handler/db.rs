@@ -11,6 +11,7 @@ use super::words;
 use crate::neon;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::publication::Publication;
+use crate::postgres::signal_table::SignalTable;
 use crate::postgres::subscription::Subscription;
 use crate::postgres::table::Table;
 use crate::postgres::{self, PublicationName, RoleName, SubscriptionName, TableName, Tx, Usage};
@@ -91,6 +92,12 @@ impl<'a> Db<'a> {
         let names = BTreeSet::from([name.clone()]);
         let found = self.call.target().tables_named(&self.at, &names, &self.call.budget()).await;
         let found = found.map(|tables| tables.get(name).cloned());
+        self.unless_gone(found)
+    }
+
+    /// A relation with its columns; `None` when it, or what held it, is gone.
+    pub(crate) async fn signal_table(&self, name: &TableName) -> Result<Option<SignalTable>, Diagnostics> {
+        let found = self.call.target().signal_table(&self.at, name, &self.call.budget()).await;
         self.unless_gone(found)
     }
 

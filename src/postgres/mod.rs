@@ -37,6 +37,7 @@ pub(crate) mod savepoint;
 pub(crate) mod session;
 pub(crate) mod session_settings;
 pub(crate) mod settings;
+pub(crate) mod signal_table;
 pub(crate) mod slot;
 pub(crate) mod slot_creation;
 pub(crate) mod sql;

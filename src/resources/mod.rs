@@ -5,6 +5,7 @@ mod logical_replication;
 mod publication;
 mod replica_identity;
 mod role;
+mod signal_table;
 mod slot;
 mod subscription;
 
@@ -20,6 +21,7 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
         resource(role::Role),
         resource(grant::Grant),
         resource(replica_identity::ReplicaIdentity),
+        resource(signal_table::SignalTable),
         resource(publication::Publication),
         resource(slot::Slot),
         resource(subscription::Subscription),

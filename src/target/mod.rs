@@ -30,7 +30,7 @@ pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
 pub(crate) use ids::{
-    GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId, SubscriptionId,
+    GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SignalTableId, SlotId, SubscriptionId,
 };
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 
