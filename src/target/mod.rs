@@ -285,6 +285,25 @@ impl Target {
         self.open(&address, database, budget, purpose, usage).await
     }
 
+    /// The same as the role itself, also with a password that the API does not show again.
+    pub(crate) async fn connect_as_itself(
+        &self,
+        database: &Database,
+        role: &RoleName,
+        password: Option<&Secret>,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<postgres::Session, Error> {
+        let Some(password) = password else {
+            return self.connect_to_write(database, Some(role), budget, purpose, Usage::Write).await;
+        };
+        self.wrote(&database.server);
+        let (host, port) = self.host(database, budget).await?;
+        let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
+        let address = Address { host, port, database: database.name.clone(), user, password, tls };
+        self.open(&address, database, budget, purpose, Usage::Write).await
+    }
+
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.
     pub(crate) fn wrote(&self, server: &Server) {
         self.0.writing.store(true, Ordering::Relaxed);
