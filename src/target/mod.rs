@@ -18,6 +18,7 @@ mod natural_keys;
 mod neon;
 mod readers;
 mod snapshots;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,7 @@ pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLoca
 pub(crate) use error::{Container, Error};
 pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
+pub(crate) use turns::TurnToGrant;
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
 use crate::postgres::{self, Address, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
@@ -39,6 +41,7 @@ use branches::Branches;
 use gathered::Gathered;
 use readers::Readers;
 use snapshots::Snapshots;
+use turns::Turns;
 
 /// What the provider's configuration says of the way in.
 #[derive(Debug)]
@@ -96,6 +99,7 @@ struct Inner {
     gathered: Gathered,
     addresses: Addresses,
     branches: Branches,
+    turns: Turns,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -158,6 +162,7 @@ impl Target {
             gathered: Gathered::default(),
             addresses: Addresses::default(),
             branches: Branches::default(),
+            turns: Turns::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -347,6 +352,10 @@ impl Target {
     /// The branches that objects stay on.
     pub(crate) fn branches(&self) -> &Branches {
         &self.0.branches
+    }
+
+    fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     async fn address(&self, database: &Database, role: Option<&RoleName>, budget: &Budget) -> Result<Address, Error> {

@@ -334,6 +334,7 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
         }
     }
     call.insist_on_change(&api.branch.project).await?;
+    let turn = call.target().turn_to_delete(&id.server, &call.budget()).await.map_err(|error| call.failed(&error))?;
     let deleted = match api.client.delete_role(&api.branch.project, &api.branch.id, api.name(), &call.budget()).await {
         Ok(Some(pending)) => pending.wait(&call.budget()).await.map_err(Error::from),
         Ok(None) => Ok(()),
@@ -343,6 +344,7 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
             other => Err(other),
         },
     };
+    drop(turn);
     match deleted {
         Ok(()) => {}
         Err(Error::Neon(error)) if matches!(error.kind(), Kind::Rejected | Kind::Conflict) => {

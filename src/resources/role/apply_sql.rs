@@ -164,6 +164,7 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
     let dependants = dependants.map_err(|error| call.refused(&error, path!(name)))?;
     drop(session);
     messages::owns_by_sql(name, &dependants).map_or(Ok(()), Err)?;
+    let _turn = call.target().turn_to_delete(&id.server, &call.budget()).await.map_err(|error| call.failed(&error))?;
     let held = dependants.iter().filter(|it| it.tie == Tie::Privilege).filter_map(|it| it.database.clone());
     let others: BTreeSet<DatabaseName> = held.filter(|it| *it != at.name).collect();
     let others = others.into_iter().map(|name| (Database { name, ..at.clone() }, false));
