@@ -5,6 +5,7 @@
 mod identities;
 mod pools;
 mod privileges;
+mod publication_order;
 mod publications;
 mod sessions;
 mod slots;
@@ -55,6 +56,15 @@ impl<'a> Server<'a> {
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
+}
+
+/// Waits until this query's one value is as it should be.
+fn until(stand_in: &StandIn, query: &str, value: &str) {
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while stand_in.value(query) != value {
+        assert!(std::time::Instant::now() < end, "{query} is {:?}, not {value:?}", stand_in.value(query));
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn address(stand_in: &StandIn, role: &str, password: &str, database: &str) -> Address {

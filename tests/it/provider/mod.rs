@@ -5,6 +5,7 @@ mod catalog;
 mod connection;
 mod grant;
 mod logical_replication;
+mod names;
 mod process;
 mod publication;
 mod readiness;
