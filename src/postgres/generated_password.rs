@@ -12,7 +12,7 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 const LENGTH: usize = 32;
 
 /// A new password. Error: `Other`, if the system has no random numbers.
-pub fn generate() -> Result<Secret> {
+pub(crate) fn generate() -> Result<Secret> {
     let random = aws_lc_rs::default_provider().secure_random;
     let even = u8::try_from(256 - 256 % ALPHABET.len()).unwrap_or(u8::MAX);
     let mut text = String::with_capacity(LENGTH);

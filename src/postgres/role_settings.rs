@@ -15,10 +15,10 @@ use crate::sql;
 /// spellings are one name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct SettingName(String);
+pub(crate) struct SettingName(String);
 
 /// Declared settings, each with the text of its value.
-pub type Settings = BTreeMap<SettingName, String>;
+pub(crate) type Settings = BTreeMap<SettingName, String>;
 
 /// Settings whose value is a list of names: each name is a literal of its own, because one literal would be one name. The list is
 /// that of `variable_is_guc_list_quote` in `src/bin/pg_dump/dumputils.c`, up to version 18.
@@ -36,7 +36,7 @@ const IDENTIFIERS: [&str; 2] = ["search_path", "temp_tablespaces"];
 
 impl SettingName {
     /// Checks the text; the error is a sentence without its period.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let begins = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
         let is_part = |part: &str| {
             part.len() <= LONGEST
@@ -49,11 +49,6 @@ impl SettingName {
         Err(format!(
             "`{text}` is not the name of a setting: each part, between dots, begins with a letter and has letters, digits, `_` and `$`"
         ))
-    }
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 
     fn folded(&self) -> String {
@@ -105,7 +100,7 @@ impl SettingName {
     }
 
     /// Refuses a value that Postgres could not store or would understand as something else; the error is a sentence.
-    pub fn check(&self, value: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, value: &str) -> Result<(), String> {
         if value.contains('\0') {
             return Err(format!("value of `{self}` must not contain a zero byte"));
         }
@@ -172,7 +167,7 @@ impl Fragment for SettingName {
 
 /// The declared settings as the role has them: with the declared text where that is the same value, with the server's text where it
 /// is another one, and without those that the role lacks.
-pub fn seen(declared: &Settings, held: &Settings) -> Settings {
+pub(crate) fn seen(declared: &Settings, held: &Settings) -> Settings {
     let held = declared.iter().filter_map(|(name, wanted)| {
         let value = held.get(name)?;
         Some((name.clone(), if name.is_same(wanted, value) { wanted } else { value }.clone()))
@@ -181,12 +176,17 @@ pub fn seen(declared: &Settings, held: &Settings) -> Settings {
 }
 
 /// Whether the role has each of these settings.
-pub fn holds(held: &Settings, wanted: &Settings) -> bool {
+pub(crate) fn holds(held: &Settings, wanted: &Settings) -> bool {
     seen(wanted, held) == *wanted
 }
 
 /// Sets what differs, and resets what is no longer declared. `left` are the settings that were declared before.
-pub fn alter(role: &RoleName, held: &Settings, wanted: &Settings, left: &BTreeSet<SettingName>) -> Vec<Statement> {
+pub(crate) fn alter(
+    role: &RoleName,
+    held: &Settings,
+    wanted: &Settings,
+    left: &BTreeSet<SettingName>,
+) -> Vec<Statement> {
     let has = seen(wanted, held);
     let sets = wanted.iter().filter(|(name, value)| has.get(*name) != Some(*value)).map(|(name, value)| {
         let elements = if name.is_in(&LISTS) { name.elements(value) } else { None };

@@ -7,9 +7,8 @@
 
 mod acceptance;
 mod architecture;
-mod catalog;
 mod generated;
-mod postgres;
 mod provider;
+mod publication_order;
 mod support;
 mod wire;

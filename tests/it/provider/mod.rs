@@ -29,7 +29,7 @@ fn started() -> StandIn {
 }
 
 /// Waits until this query's one value is as it should be: for what another process brings about.
-fn until(stand_in: &StandIn, query: &str, value: &str) {
+pub(crate) fn until(stand_in: &StandIn, query: &str, value: &str) {
     let end = Instant::now() + Duration::from_secs(30);
     while stand_in.value(query) != value {
         assert!(Instant::now() < end, "{query} is {:?}, not {value:?}", stand_in.value(query));

@@ -13,8 +13,8 @@ const LONGEST: usize = 63;
 
 /// What names are made of: all that identifiers, ids, HCL, JSON, SQL and URLs treat specially, and letters of one to four bytes.
 const PIECES: [&str; 40] = [
-    "a", "Z", "0", "_", "-", " ", "\"", "'", "\\", ".", ",", "/", "%", "%2F", "$", "${x}", "%{x}", ";", "--", "/*", "*/", "=", "?", "#",
-    "&", "+", "@", ":", "|", "(", "{}", "[", "<", "\n", "\t", "\u{1b}", "\u{7f}", "ü", "名", "🐘",
+    "a", "Z", "0", "_", "-", " ", "\"", "'", "\\", ".", ",", "/", "%", "%2F", "$", "${x}", "%{x}", ";", "--", "/*",
+    "*/", "=", "?", "#", "&", "+", "@", ":", "|", "(", "{}", "[", "<", "\n", "\t", "\u{1b}", "\u{7f}", "ü", "名", "🐘",
 ];
 
 /// A generator of numbers by seed (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
@@ -140,12 +140,14 @@ fn live(stand_in: &StandIn, core: &Core, names: &Names, place: &Json, kind: &Jso
     let role = with(&with(place, kind.clone()), json!({ "name": names.role }));
     let role = lives(core, "neonrep_role", &role, json!({ "settings": { "application_name": names.table } }), by_id);
     let grant = in_database(json!({ "role": names.role, "schemas": [schema] }));
-    let as_tables = json!({ "schemas": null, "tables": [{ "schema": schema, "name": table }], "privileges": ["SELECT", "INSERT"] });
+    let as_tables =
+        json!({ "schemas": null, "tables": [{ "schema": schema, "name": table }], "privileges": ["SELECT", "INSERT"] });
     let member = format!("{}.{}", escaped(schema), escaped(table));
     let grant = lives(core, "neonrep_grant", &grant, as_tables, |it| format!("{}/{member}", it.text("id")));
     let identity = in_database(json!({ "schema": schema, "table": table, "mode": "nothing" }));
     let identity = lives(core, "neonrep_replica_identity", &identity, json!({ "mode": "default" }), by_id);
-    let listed = json!({ "schema": schema, "name": table, "columns": [column], "where": format!("{} > 0", identifier(column)) });
+    let listed =
+        json!({ "schema": schema, "name": table, "columns": [column], "where": format!("{} > 0", identifier(column)) });
     let publication = in_database(json!({ "name": names.publication, "tables": [listed] }));
     let both = json!({ "tables": [{ "schema": schema, "name": table }, { "schema": schema, "name": other_table }], "publish": ["insert"] });
     let publication = lives(core, "neonrep_publication", &publication, both, by_id);
@@ -172,7 +174,8 @@ fn all_cases(stand_in: &StandIn, core: &Core, owner: &str, place: &Json, kind: &
     for case in 0..number("NEONREP_NAMES_CASES", 5) {
         let names = Names::random(&mut Numbers(seed.wrapping_add(case)));
         names.prepare(stand_in, owner);
-        let lived = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| live(stand_in, core, &names, place, kind)));
+        let lived =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| live(stand_in, core, &names, place, kind)));
         assert!(lived.is_ok(), "NEONREP_NAMES_SEED={} NEONREP_NAMES_CASES=1, see above: {names:?}", seed + case);
         names.clean(stand_in);
     }

@@ -3,9 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use crate::support::core::{Action, Core, Object, state_json};
+use crate::support::on_every_logical_postgres;
 use crate::support::sql;
 use crate::support::stand_in::StandIn;
-use crate::support::{VERSIONS, on_every_logical_postgres};
+use crate::support::versions::VERSIONS;
 
 const TYPE: &str = "neonrep_role";
 

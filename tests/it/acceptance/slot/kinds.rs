@@ -65,11 +65,10 @@ fn a_slot_of_wal2json_lives_where_the_plugin_may_be_used() {
         let body = WITHOUT_PUBLICATION.replace("ARGUMENTS", "").replace("test_decoding", "wal2json");
         let workspace = applied(&stand_in, &body);
         let made = workspace.attributes(ADDRESS);
-        assert_eq!((&made["plugin"], &made["status"], &made["id"]), (
-            &json!("wal2json"),
-            &json!("ok"),
-            &json!(stand_in.id_of("slot_one"))
-        ));
+        assert_eq!(
+            (&made["plugin"], &made["status"], &made["id"]),
+            (&json!("wal2json"), &json!("ok"), &json!(stand_in.id_of("slot_one")))
+        );
         stand_in.sql("INSERT INTO a VALUES (1)");
         let changes = "SELECT count(*) > 0 FROM pg_logical_slot_get_changes('slot_one', NULL, NULL)";
         assert_eq!(stand_in.value(changes), "t", "it decodes");

@@ -169,14 +169,17 @@ fn a_consumer_outlives_its_publication_from_18_on() {
         stand_in.sql("DROP PUBLICATION p");
         insert(stand_in, 2);
         if skips_missing(stand_in) {
-            let past = "SELECT confirmed_flush_lsn >= pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 's'";
-            super::until(stand_in, past, "t");
+            let past =
+                "SELECT confirmed_flush_lsn >= pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 's'";
+            crate::provider::until(stand_in, past, "t");
             assert_eq!(consumer.pid(), process, "it stays connected");
         } else {
-            let is_another = format!("SELECT active_pid IS DISTINCT FROM {process} FROM pg_replication_slots WHERE slot_name = 's'");
-            super::until(stand_in, &is_another, "t");
+            let is_another =
+                format!("SELECT active_pid IS DISTINCT FROM {process} FROM pg_replication_slots WHERE slot_name = 's'");
+            crate::provider::until(stand_in, &is_another, "t");
             stand_in.sql(CREATE);
-            let held = "SELECT confirmed_flush_lsn < pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 's'";
+            let held =
+                "SELECT confirmed_flush_lsn < pg_current_wal_lsn() FROM pg_replication_slots WHERE slot_name = 's'";
             assert_eq!(stand_in.value(held), "t", "a new publication of that name does not help");
         }
         consumer.wait_for("SELECT count(*) FROM t", "1");
@@ -190,7 +193,8 @@ fn a_slot_is_created_outside_of_transactions_and_waits_for_those_that_write() {
         fresh(stand_in);
         let create = "SELECT pg_create_logical_replication_slot('s', 'pgoutput')";
         let count = "SELECT count(*) FROM pg_replication_slots WHERE slot_name = 's'";
-        let error = stand_in.session().run(&format!("BEGIN; CREATE TABLE w (i int); {create}; COMMIT")).expect_err("refused");
+        let error =
+            stand_in.session().run(&format!("BEGIN; CREATE TABLE w (i int); {create}; COMMIT")).expect_err("refused");
         assert_eq!((error.state.as_str(), stand_in.value(count).as_str()), ("25001", "0"));
         // What is rolled back stays.
         stand_in.sql(&format!("BEGIN; {create}; ROLLBACK"));
@@ -199,7 +203,8 @@ fn a_slot_is_created_outside_of_transactions_and_waits_for_those_that_write() {
 
         let writer = stand_in.session();
         writer.run("BEGIN; INSERT INTO t VALUES (1)").expect("a row");
-        let error = stand_in.session().run(&format!("SET statement_timeout = {}; {create}", literal("1s"))).expect_err("waits");
+        let error =
+            stand_in.session().run(&format!("SET statement_timeout = {}; {create}", literal("1s"))).expect_err("waits");
         assert_eq!((error.state.as_str(), stand_in.value(count).as_str()), ("57014", "0"));
         writer.run("ROLLBACK").expect("the end");
         create_slot(stand_in);
