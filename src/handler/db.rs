@@ -15,7 +15,7 @@ use crate::postgres::signal_table::SignalTable;
 use crate::postgres::subscription::Subscription;
 use crate::postgres::table::Table;
 use crate::postgres::{self, PublicationName, RoleName, SubscriptionName, TableName, Tx, Usage};
-use crate::target::{Database, DatabaseLocation, Error, ObjectId};
+use crate::target::{Database, DatabaseLocation, Error, ObjectId, TurnToGrant};
 
 /// A database that a call works on.
 pub(crate) struct Db<'a> {
@@ -186,6 +186,12 @@ impl<'a> Db<'a> {
     /// be one that the key does not see: that is success only if the key works at all.
     async fn removed_with_its_container(&self, error: &Error) -> Result<(), Diagnostics> {
         removed_with_its_container(self.call, error).await
+    }
+
+    /// The turn to change privileges, until it is dropped: see [`Target::turn_to_grant`](crate::target::Target::turn_to_grant).
+    pub(crate) async fn turn_to_grant(&self) -> Result<TurnToGrant, Diagnostics> {
+        let turn = self.call.target().turn_to_grant(&self.at.server, &self.call.budget()).await;
+        turn.map_err(|error| self.call.failed(&error))
     }
 
     /// Runs a transaction as `connect_as` says. The work reads what is there and applies the difference; see [`Stop`].

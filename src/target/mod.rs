@@ -19,6 +19,7 @@ mod natural_keys;
 mod neon;
 mod readers;
 mod snapshots;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +34,7 @@ pub(crate) use ids::{
     GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SignalTableId, SlotId, SubscriptionId,
 };
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
+pub(crate) use turns::TurnToGrant;
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
 use crate::postgres::{self, Address, Passwords, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
@@ -43,6 +45,7 @@ use changed::Changed;
 use gathered::Gathered;
 use readers::Readers;
 use snapshots::Snapshots;
+use turns::Turns;
 
 /// What the provider's configuration says of the way in.
 #[derive(Debug)]
@@ -101,6 +104,7 @@ struct Inner {
     addresses: Addresses,
     branches: Branches,
     changed: Changed,
+    turns: Turns,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -165,6 +169,7 @@ impl Target {
             addresses: Addresses::default(),
             branches: Branches::default(),
             changed: Changed::default(),
+            turns: Turns::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -292,6 +297,25 @@ impl Target {
         self.open(&address, database, budget, purpose, usage).await
     }
 
+    /// The same as the role itself, also with a password that the API does not show again.
+    pub(crate) async fn connect_as_itself(
+        &self,
+        database: &Database,
+        role: &RoleName,
+        password: Option<&Secret>,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<postgres::Session, Error> {
+        let Some(password) = password else {
+            return self.connect_to_write(database, Some(role), budget, purpose, Usage::Write).await;
+        };
+        self.wrote(&database.server);
+        let (host, port) = self.host(database, budget).await?;
+        let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
+        let address = Address { host, port, database: database.name.clone(), user, password, tls };
+        self.open(&address, database, budget, purpose, Usage::Write).await
+    }
+
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.
     pub(crate) fn wrote(&self, server: &Server) {
         self.0.writing.store(true, Ordering::Relaxed);
@@ -335,6 +359,10 @@ impl Target {
     /// The branches that objects stay on.
     pub(crate) fn branches(&self) -> &Branches {
         &self.0.branches
+    }
+
+    fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     async fn address(&self, database: &Database, role: Option<&RoleName>, budget: &Budget) -> Result<Address, Error> {

@@ -9,5 +9,6 @@ mod acceptance;
 mod architecture;
 mod generated;
 mod provider;
+mod publication_order;
 mod support;
 mod wire;

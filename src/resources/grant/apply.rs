@@ -48,6 +48,7 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: &Model) -> Result<B
 
 async fn give(db: &Db<'_>, plan: &Model, before: Option<&Before>) -> Result<BTreeSet<String>, Diagnostics> {
     let (call, scope, writer) = (db.call(), plan.scope()?, writer(db, plan).await?);
+    let _turn = db.turn_to_grant().await?;
     let nonce = call.claim(&GrantId { database: db.at().clone(), role: scope.role.clone() });
     // After a lost COMMIT the work runs again and finds what it granted itself: what the first run noted counts.
     let first: Mutex<Option<Ledger>> = Mutex::default();
@@ -281,6 +282,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics
         return Ok(());
     }
     let ledger = Ledger::load(call.cx());
+    let _turn = db.turn_to_grant().await?;
     let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let (all, owners) = (scope.to_read(None, &ledger), scope.named_owners());
     let left = db

@@ -206,6 +206,10 @@ impl Scope {
                 let is_own = facts.tables.get(table).is_some_and(|it| it.owner == self.role);
                 !is_own && !facts.may_act_for.is_disjoint(&grant::grantors(held, entry))
             }
+            // An owner's own is by itself.
+            Entry::Create(_) => {
+                grant::grantors(held, entry).iter().any(|it| *it != self.role && facts.may_act_for.contains(it))
+            }
             Entry::Connect(_) | Entry::Usage(_) => false,
         };
         self.held(&facts.tables, held).into_iter().filter(|it| !wanted.contains(it) && is_revocable(it)).collect()
@@ -216,7 +220,7 @@ impl Scope {
         held.entries()
             .filter(|entry| match entry {
                 Entry::Connect(_) => false,
-                Entry::Usage(schema) => {
+                Entry::Usage(schema) | Entry::Create(schema) => {
                     self.schemas.contains(schema) || self.tables.iter().any(|it| it.schema == *schema)
                 }
                 Entry::Table(table, _) => {
@@ -300,7 +304,9 @@ impl Scope {
     /// Every privilege in the scope.
     pub(super) fn everything(&self, found: &Found) -> Rights {
         let all = TablePrivilege::ALL.into_iter().collect();
-        found.wanted(&self.of_acl(), &all, &owners_with_defaults(found))
+        let mut rights = found.wanted(&self.of_acl(), &all, &owners_with_defaults(found));
+        rights.extend(found.create_of_schemas(&self.of_acl()));
+        rights
     }
 
     /// Whether a table is in the scope only because a schema is.

@@ -142,6 +142,12 @@ impl StandIn {
         format!("host=127.0.0.1 port={port} dbname={database} user={user} password={password} sslmode=disable")
     }
 
+    /// How a role reaches the project's database through the front, as libpq reads it.
+    pub(crate) fn conninfo(&self, role: &str, password: &str) -> String {
+        let Ready { host, port, database, .. } = &self.ready;
+        format!("host={host} port={port} dbname={database} user={role} password={password} sslmode=require")
+    }
+
     /// One role's statements on the project's database: TLS, verified, the direct host.
     pub(crate) fn sql_as(&self, role: &str, password: &str, statements: &str) -> Result<Rows, SqlError> {
         let mut config = Config::new();
