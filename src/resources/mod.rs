@@ -1,5 +1,6 @@
 //! The resources, one line each.
 
+mod allowed_ips;
 mod grant;
 mod logical_replication;
 mod publication;
@@ -21,5 +22,6 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
         resource(replica_identity::ReplicaIdentity),
         resource(publication::Publication),
         resource(slot::Slot),
+        resource(allowed_ips::AllowedIps),
     ]
 }

@@ -37,16 +37,26 @@ impl Client {
 
     /// The branch that calls without a branch mean. Every project has one.
     pub(crate) async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Branch, Error> {
-        let mut default = None;
-        let page = |cursor: Option<&str>| branch::list(project, cursor);
-        each_page(self.transport(), budget, page, |branches| {
-            default = branches.into_iter().find(Branch::is_default);
-            default.is_some()
-        })
-        .await?;
-        default.ok_or_else(|| {
+        self.find_branch(project, Branch::is_default, budget).await?.ok_or_else(|| {
             Error::new(Kind::NotJson, format!("none of the branches of project `{project}` is its default"))
         })
+    }
+
+    /// The first branch of the list that is wanted.
+    pub(crate) async fn find_branch(
+        &self,
+        project: &ProjectId,
+        is_wanted: impl Fn(&Branch) -> bool + Send + Sync,
+        budget: &Budget,
+    ) -> Result<Option<Branch>, Error> {
+        let mut found = None;
+        let page = |cursor: Option<&str>| branch::list(project, cursor);
+        each_page(self.transport(), budget, page, |branches| {
+            found = branches.into_iter().find(&is_wanted);
+            found.is_some()
+        })
+        .await?;
+        Ok(found)
     }
 
     /// All endpoints of a branch.
