@@ -8,6 +8,7 @@
 mod acceptance;
 mod architecture;
 mod catalog;
+mod contract;
 mod generated;
 mod postgres;
 mod provider;

@@ -1,44 +1,7 @@
 //! Neon's own CLI (npm `neon`) against the stand-in: a client that nobody here wrote finds the API it knows.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::OnceLock;
-
-use serde_json::Value;
-
+use crate::support::neon_cli::neon;
 use crate::support::stand_in::StandIn;
-
-/// The version this was tried with.
-const PACKAGE: &str = "neon@6.2.3";
-
-/// Installs the CLI once below the build folder.
-fn installed() -> &'static PathBuf {
-    static DONE: OnceLock<PathBuf> = OnceLock::new();
-    DONE.get_or_init(|| {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("neon-cli");
-        let program = folder.join("node_modules/.bin/neon");
-        if !program.is_file() {
-            std::fs::create_dir_all(&folder).expect("a folder");
-            let prefix = folder.display().to_string();
-            let arguments = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", &prefix, PACKAGE];
-            let output = Command::new("npm").args(arguments).output().expect("npm is on the PATH");
-            assert!(output.status.success(), "npm install: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        program
-    })
-}
-
-fn neon(stand_in: &StandIn, arguments: &[&str]) -> Value {
-    let home = tempfile::tempdir().expect("a folder");
-    let mut command = Command::new(installed());
-    command.args(["--api-host", &stand_in.ready.api_url, "--api-key", &stand_in.ready.api_key]);
-    command.args(["--analytics", "false", "-o", "json"]).args(arguments);
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
-    let output = command.current_dir(home.path()).output().expect("the CLI starts");
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {stdout}{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_str(&stdout).unwrap_or(Value::String(stdout))
-}
 
 #[test]
 fn neons_own_cli_works_against_the_stand_in() {

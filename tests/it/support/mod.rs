@@ -5,13 +5,22 @@ pub(crate) mod cli;
 pub(crate) mod consumer;
 pub(crate) mod core;
 pub(crate) mod core_rules;
+pub(crate) mod neon_cli;
+pub(crate) mod npm;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;
 pub(crate) mod sql;
 pub(crate) mod stand_in;
 pub(crate) mod terraform;
 
+use std::path::PathBuf;
+
 use stand_in::StandIn;
+
+/// A folder below the build folder that outlives a run; none in an example.
+pub(crate) fn scratch() -> Option<PathBuf> {
+    option_env!("CARGO_TARGET_TMPDIR").map(PathBuf::from)
+}
 
 /// The major versions of Postgres that are supported.
 pub(crate) const VERSIONS: [u16; 5] = [14, 15, 16, 17, 18];
