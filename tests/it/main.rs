@@ -7,10 +7,8 @@
 
 mod acceptance;
 mod architecture;
-mod catalog;
 mod contract;
 mod generated;
-mod postgres;
 mod provider;
 mod support;
 mod wire;
