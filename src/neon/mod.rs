@@ -47,11 +47,12 @@ mod exchange_tests;
 mod scripted_server;
 
 pub(crate) use allowed_ips::{AllowedIps, Edit};
-pub(crate) use branch::Branch;
+pub(crate) use branch::{Branch, BranchState};
 pub(crate) use budget::Budget;
 pub(crate) use client::Client;
 pub(crate) use client::roles::RoleCreation;
 pub(crate) use connection_uri::{ConnectionUri, host_in_uri, is_pooler_host};
+pub(crate) use endpoint::Endpoint;
 pub(crate) use error::{Error, Kind};
 pub(crate) use ids::{BranchId, ProjectId};
 pub(crate) use ip_range::IpRange;

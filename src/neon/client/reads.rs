@@ -5,7 +5,7 @@ use super::super::branch::{self, Branch};
 use super::super::budget::Budget;
 use super::super::connection_uri::{self, ConnectionUri};
 use super::super::database::{self, ApiDatabase};
-use super::super::endpoint::{self, Endpoint, EndpointKind};
+use super::super::endpoint::{self, Endpoint};
 use super::super::error::{Error, Kind};
 use super::super::ids::{BranchId, ProjectId};
 use super::super::paging::each_page;
@@ -77,7 +77,7 @@ impl Client {
         budget: &Budget,
     ) -> Result<Option<Endpoint>, Error> {
         let endpoints = self.list_endpoints(project, branch, budget).await?;
-        Ok(endpoints.into_iter().find(|endpoint| endpoint.kind == EndpointKind::ReadWrite))
+        Ok(endpoints.into_iter().find(Endpoint::is_read_write))
     }
 
     /// All databases of a branch, oldest first.

@@ -2,6 +2,7 @@
 
 mod adding_logical_replication;
 mod allowed_ips;
+mod branches;
 mod catalog;
 mod connection;
 mod create_before_destroy;
