@@ -7,6 +7,7 @@ mod check;
 mod policy;
 
 pub(crate) mod all_tables_without_key;
+pub(crate) mod branch_lasts;
 pub(crate) mod branch_protected;
 pub(crate) mod children_not_published;
 pub(crate) mod logical_replication_is_one_way;
@@ -37,6 +38,7 @@ pub const ALL: &[Check] = &[
     logical_replication_is_one_way::CHECK,
     password_cannot_be_known::CHECK,
     branch_protected::CHECK,
+    branch_lasts::CHECK,
     publication_exists::CHECK,
     publication_replaced_behind_slot::CHECK,
     supported_by_server::CHECK,
@@ -114,6 +116,7 @@ mod tests {
             "logical_replication_is_one_way",
             "password_cannot_be_known",
             "branch_protected",
+            "branch_lasts",
             "publication_exists",
             "publication_replaced_behind_slot",
             "supported_by_server",

@@ -1,5 +1,6 @@
 //! The resources, one line each.
 
+mod allowed_ips;
 mod grant;
 mod logical_replication;
 mod publication;
@@ -25,5 +26,6 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
         resource(publication::Publication),
         resource(slot::Slot),
         resource(subscription::Subscription),
+        resource(allowed_ips::AllowedIps),
     ]
 }

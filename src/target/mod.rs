@@ -316,6 +316,23 @@ impl Target {
         self.open(&address, database, budget, purpose, Usage::Write).await
     }
 
+    /// Whether a new connection to the database can be opened now, as its default role.
+    pub(crate) async fn try_to_connect(
+        &self,
+        database: &Database,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<(), Error> {
+        let address = self.address(database, None, budget).await?;
+        match budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await {
+            Ok(done) => Ok(done?),
+            Err(_) => {
+                let message = format!("interrupted while connecting for {purpose}");
+                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
+            }
+        }
+    }
+
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.
     pub(crate) fn wrote(&self, server: &Server) {
         self.0.writing.store(true, Ordering::Relaxed);

@@ -1,6 +1,8 @@
 //! Stories that a user lives through, on the real CLI.
 
 mod adding_logical_replication;
+mod allowed_ips;
+mod branches;
 mod catalog;
 mod connection;
 mod create_before_destroy;
