@@ -71,7 +71,8 @@ async fn try_once(
     let (done, restored) = {
         // All sent at once, in one round trip: each is on its own, so that what fails before the call does not stop it.
         let mut all = pin!(async {
-            let begin = join(connection.command(&limits), connection.command("SET client_connection_check_interval = '2s'"));
+            let begin =
+                join(connection.command(&limits), connection.command("SET client_connection_check_interval = '2s'"));
             let ((limited, watched), (done, restored)) =
                 join(begin, join(slot::call(&connection, new), restore(&connection))).await;
             if let Err(error) = watched {
@@ -107,7 +108,8 @@ async fn try_once(
 /// Back to what other users of the session expect; if that fails the session is closed and nothing is lost.
 async fn restore(connection: &Connection) -> Result<()> {
     let reset = "RESET client_connection_check_interval";
-    let (limited, watched) = join(connection.command("SET statement_timeout = '10min'"), connection.command(reset)).await;
+    let (limited, watched) =
+        join(connection.command("SET statement_timeout = '10min'"), connection.command(reset)).await;
     limited.and(watched)
 }
 

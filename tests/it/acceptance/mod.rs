@@ -27,5 +27,6 @@ mod secrets;
 mod slot;
 mod sql_block;
 mod state_survives;
+mod traffic;
 mod unknown_provider;
 mod whole;

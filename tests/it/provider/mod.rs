@@ -10,6 +10,7 @@ mod publication;
 mod readiness;
 mod replica_identity;
 mod role;
+mod round_trips;
 mod slot;
 mod stored_states;
 

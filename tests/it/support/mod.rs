@@ -7,6 +7,8 @@ pub(crate) mod core;
 pub(crate) mod core_rules;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;
+pub(crate) mod relay;
+pub(crate) mod road;
 pub(crate) mod sql;
 pub(crate) mod stand_in;
 pub(crate) mod terraform;
