@@ -37,5 +37,6 @@ mod sql_block;
 mod state_survives;
 mod subscriber_guides;
 mod subscription;
+mod traffic;
 mod unknown_provider;
 mod whole;

@@ -14,6 +14,7 @@ mod readiness;
 mod replica_identity;
 mod role;
 mod role_settings;
+mod round_trips;
 mod slot;
 mod stored_states;
 

@@ -10,6 +10,8 @@ pub(crate) mod neon_cli;
 pub(crate) mod npm;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;
+pub(crate) mod relay;
+pub(crate) mod road;
 pub(crate) mod second_project;
 pub(crate) mod secrets;
 pub(crate) mod sql;
