@@ -7,7 +7,7 @@ use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
 use super::model::{Future, Left, Model, Scope};
-use super::private::Ledger;
+use super::private::{Ledger, SHARED_WITH};
 use crate::handler::{Db, Stop};
 use crate::postgres::acl::{self, Difference, Found, Key, Name, Rights};
 use crate::postgres::marks::Nonce;
@@ -283,6 +283,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics
     let ledger = Ledger::load(call.cx());
     let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let (all, owners) = (scope.to_read(None, &ledger), scope.named_owners());
+    let shared: Vec<Scope> = call.cx().private().get(SHARED_WITH).unwrap_or_default();
     let left = db
         .transaction_on(&mut session, async |tx, _| {
             let (_, found) = tx.run_and(&grant::lock(), acl::read(&tx, &all, &owners)).await?;
@@ -293,7 +294,9 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics
             }
             let mut rights = scope.covered(&found);
             rights.extend(found.granted(&all, &scope.privileges));
-            let difference = to_revoke(db, &found, &all, &rights, &ledger.of(&found));
+            let mut keep = ledger.of(&found);
+            keep.extend(shared.iter().flat_map(|it| it.covered(&found).into_keys()));
+            let difference = to_revoke(db, &found, &all, &rights, &keep);
             let left = revoke_all(&tx, &scope, &all, &owners, &mut found, &difference).await?;
             release(db, &scope.role, rights.keys());
             Ok(left)

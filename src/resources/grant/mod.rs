@@ -13,12 +13,12 @@ use tfplugin::schema::{boolean, set_of, set_of_objects, string};
 use tfplugin::value::{SetValue, Value};
 use tfplugin::{Diagnostics, Plan, Resource, Schema, StoredState, Type, path};
 
-use crate::handler::{Call, Context, Data, attributes, import_as, nulls};
+use crate::handler::{Call, Context, Data, attributes, import_as, nulls, two_addresses};
 use crate::postgres::grant::Entry;
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::{RoleName, SchemaName};
 use crate::target::{GrantId, GrantImport};
-use model::{Facts, GrantMode, Member, Model};
+use model::{Facts, GrantMode, Member, Model, Scope};
 
 pub(crate) struct Grant;
 
@@ -144,7 +144,14 @@ impl Resource for Grant {
         if state.is_imported() && scope.held(&facts.tables, &held).is_empty() {
             return Ok(None);
         }
-        call.leaves(&GrantId { database: db.at().clone(), role: role.clone() });
+        let id = GrantId { database: db.at().clone(), role: role.clone() };
+        let leaving: Vec<Scope> = call.sees_part(&id, &scope);
+        if leaving.iter().any(|it| scope.is_the_same_as(it)) {
+            return Err(two_addresses(&id).into());
+        }
+        if leaving.iter().any(|it| scope.shares_with(it)) {
+            cx.warn(messages::revoked_by_another(role));
+        }
         let texts = |entries: BTreeSet<Entry>| entries.iter().map(ToString::to_string).collect();
         let (missing, surplus) = (scope.missing(&facts, &held), scope.surplus(&facts, &held));
         Ok(Some(state.observed(db.at(), texts(missing), texts(surplus))))

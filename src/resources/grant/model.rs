@@ -70,7 +70,7 @@ pub(super) enum GrantMode {
 }
 
 /// Whose future tables are covered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Future {
     Nobodys,
     /// The connecting role's, and those of the owners of tables found.
@@ -79,7 +79,7 @@ pub(super) enum Future {
 }
 
 /// The arguments, all known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Scope {
     pub(super) role: RoleName,
     pub(super) database: DatabaseName,
@@ -163,6 +163,24 @@ impl Model {
             surplus: surplus.into(),
             ..self
         }
+    }
+}
+
+/// By values alone.
+impl Scope {
+    /// Whether another grant of the same role declares all of it, so that both are likely to be one.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.shares_with(other) && self.schemas == other.schemas && self.tables == other.tables
+    }
+
+    /// Whether there is a privilege on a table, or on future tables of a schema, that both declare.
+    pub(super) fn shares_with(&self, other: &Self) -> bool {
+        let within = |one: &Self, two: &Self| one.tables.iter().any(|it| two.schemas.contains(&it.schema));
+        let shares_members = !self.schemas.is_disjoint(&other.schemas)
+            || !self.tables.is_disjoint(&other.tables)
+            || within(self, other)
+            || within(other, self);
+        shares_members && !self.privileges.is_disjoint(&other.privileges)
     }
 }
 

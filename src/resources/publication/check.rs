@@ -17,11 +17,15 @@ use crate::handler::{Call, Context};
 use crate::postgres::publication::Operation;
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{Connection, PublicationName, ServerVersion, TableName, membership};
-use crate::target::{Database, DatabaseLocation, Error};
+use crate::target::{Database, DatabaseLocation, Error, PublicationId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
     let call = Call::new(cx, "check the publication");
+    call.plans(plan, |it, database| Some(PublicationId { database, name: it.name.known()?.clone() }));
+    if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| !it.adopted.is_true()) {
+        call.plan_destroy(id);
+    }
+    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
     let mut found = Diagnostics::none();
     if let Some(prior) = plan.prior.as_ref().filter(|prior| planned.turns(prior)) {
         let applied = cx.private().get::<bool>(APPLIED_ALL_TABLES);
@@ -51,8 +55,9 @@ async fn facts(
     planned: &Model,
 ) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
-    let at = call.resolved(location, planned.connect_as.known()).await?;
-    let mut found = supported(call, &at, planned).await?;
+    let id = |database| PublicationId { database, name: name.clone() };
+    let (at, mut found) = call.planned_database(location, planned.connect_as.known(), id).await?;
+    found.extend(supported(call, &at, planned).await?);
     let enabled_first = target.is_to_be_enabled(&at.server);
     if prior.is_none() && !enabled_first && policy.asks(&logical_replication_on::CHECK) {
         let settings = target.server_settings(&at, &budget).await?;

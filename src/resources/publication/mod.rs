@@ -168,7 +168,7 @@ impl Resource for Publication {
         let call = Call::new(cx, format!("read publication `{name}`"));
         let db = call.database(&state).await?;
         let Some(found) = db.publication(name).await? else { return Ok(None) };
-        call.leaves(&PublicationId { database: db.at().clone(), name: name.clone() });
+        call.sees(&PublicationId { database: db.at().clone(), name: name.clone() })?;
         Ok(Some(state.observed(db.at(), &found, &cx.private().get(FILTERS).unwrap_or_default())))
     }
 

@@ -13,11 +13,15 @@ use crate::postgres::publication::Publication;
 use crate::postgres::replica_identity::Mode;
 use crate::postgres::table::{Kind, Table};
 use crate::postgres::{TableName, membership};
-use crate::target::{Database, DatabaseLocation, Error};
+use crate::target::{Database, DatabaseLocation, Error, ReplicaIdentityId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
     let call = Call::new(cx, "check the replica identity");
+    call.plans(plan, |it, database| Some(ReplicaIdentityId { database, table: it.table().ok()? }));
+    if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| it.restores()) {
+        call.plan_destroy(id);
+    }
+    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
     let location = match call.checked_location(planned, plan.config.as_ref()) {
         Ok(location) => location,
         Err(wrong) => return wrong,
@@ -69,10 +73,11 @@ async fn facts(
     planned: &Model,
 ) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
-    let at = call.resolved(location, planned.connect_as.known()).await?;
+    let id = |database| ReplicaIdentityId { database, table: table.clone() };
+    let (at, mut found) = call.planned_database(location, planned.connect_as.known(), id).await?;
     let names = BTreeSet::from([table.clone()]);
     let tables = target.tables_named(&at, &names, &budget).await?;
-    let mut found = policy.admit(&tables_exist::CHECK, tables_exist::check(&tables, &names, &path!(table)));
+    found.extend(policy.admit(&tables_exist::CHECK, tables_exist::check(&tables, &names, &path!(table))));
     let Some(there) = tables.get(table).filter(|it| it.identity != *mode) else { return Ok(found) };
     if policy.asks(&mode_serves_publications::CHECK) {
         let read = |it: std::sync::Arc<_>| async move { Facts::read(&it, table, mode).await };

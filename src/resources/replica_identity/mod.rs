@@ -104,8 +104,8 @@ impl Resource for ReplicaIdentity {
         let table = state.table()?;
         let call = Call::new(cx, format!("read the replica identity of `{table}`"));
         let db = call.database(&state).await?;
-        call.leaves(&ReplicaIdentityId { database: db.at().clone(), table: table.clone() });
         let Some(found) = check::find(&db, &table).await?.filter(apply::has_identity) else { return Ok(None) };
+        call.sees(&ReplicaIdentityId { database: db.at().clone(), table: found.name.clone() })?;
         if found.name != table {
             cx.warn(messages::renamed(&table, &found.name));
         }
@@ -125,12 +125,13 @@ impl Resource for ReplicaIdentity {
     }
 
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
-        if state.on_destroy == Attr::Known(OnDestroy::Keep) {
-            return Ok(());
-        }
         let table = state.table()?;
         let call = Call::new(cx, format!("restore the replica identity of `{table}`"));
         let db = call.database(&state).await?;
+        if state.on_destroy == Attr::Known(OnDestroy::Keep) {
+            call.leaves(&ReplicaIdentityId { database: db.at().clone(), table });
+            return Ok(());
+        }
         apply::restore(&db, &state, &table).await
     }
 
