@@ -4,7 +4,7 @@
 
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, path};
 
-use super::words::sentence;
+use super::words::{enumerate, sentence};
 use crate::neon::ProjectId;
 use crate::target::{Container, Error, WrongSettings};
 use crate::{neon, postgres};
@@ -12,15 +12,28 @@ use crate::{neon, postgres};
 /// `doing` is what was attempted, as in `create publication "p"`: the summary is `Cannot` and that.
 pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
     let (answered, advice, at) = match error {
-        Error::Gone { container, .. } => {
+        Error::Gone { container, instead, .. } => {
             let (advice, at) = match container {
                 Container::Branch => {
-                    ("Name an existing branch, or remove `branch_id` to use the default branch.", path!(branch_id))
+                    let advice = "Name an existing branch, or remove `branch_id` to use the default branch.";
+                    (advice.to_owned(), path!(branch_id))
                 }
-                Container::Database => ("Create the database first, or name an existing one.", path!(database)),
+                Container::Database => {
+                    let advice = "Create the database first, or name an existing one.";
+                    let there = match instead.as_slice() {
+                        [] => String::new(),
+                        there => format!(" There is {}. If the database was renamed, set `database` to its new name.", enumerate(there)),
+                    };
+                    (format!("{advice}{there}"), path!(database))
+                }
             };
-            (format!("{} does not exist.", sentence(&error.to_string())), advice.to_owned(), at)
+            (format!("{} does not exist.", sentence(&error.to_string())), advice, at)
         }
+        Error::NoDatabase(_) => (
+            format!("{}.", sentence(&error.to_string())),
+            "Create a database on the branch first.".to_owned(),
+            AttributePath::root(),
+        ),
         Error::ProjectNotFound { project, source } => (
             format!("The Neon API answered that project `{project}` does not exist, or that the key cannot see it: {source}."),
             "Check `project_id` and the API key. Nothing was removed from the state. If the project is permanently gone, run \
@@ -51,7 +64,9 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
         ),
         Error::NoCompute { what } => (
             format!("{}.", sentence(what)),
-            "Add or enable a read-write compute on the branch.".to_owned(),
+            "SQL runs on the read-write compute (endpoint) of a branch. It may have been deleted. Add one in the Neon console, \
+             then try again. Nothing was removed from the state."
+                .to_owned(),
             AttributePath::root(),
         ),
         Error::NotNeon => (
@@ -226,8 +241,12 @@ mod tests {
         for (error, parts) in [
             (Error::branch_gone(&branch), &["branch_id|", "`br-1` of project `p-1`", "default branch"][..]),
             (
-                Error::Gone { container: Container::Database, what: "database `d`".to_owned() },
-                &["database|", "Create the database"],
+                Error::Gone {
+                    container: Container::Database,
+                    what: "database `d`".to_owned(),
+                    instead: vec!["e".to_owned(), "f".to_owned()],
+                },
+                &["database|", "Create the database", "`e` and `f`", "renamed"],
             ),
             (
                 Error::ProjectNotFound { project, source: not_found },
@@ -252,8 +271,8 @@ mod tests {
                 &["It is wrong.", "role `me`", "`sql`", "PGPASSWORD", "role_passwords"],
             ),
             (
-                Error::NoCompute { what: "the compute is disabled".to_owned() },
-                &["The compute is disabled.", "read-write"],
+                Error::NoCompute { what: "branch `br-1` has no read-write compute".to_owned() },
+                &["Branch `br-1` has no", "Add one", "deleted", "state"],
             ),
         ] {
             let text = said(&target("look", &error));

@@ -108,7 +108,11 @@ impl Call<'_> {
     }
 
     /// The same for an object that instances may share. Returns what other instances hold that were read before.
-    pub(crate) fn plan_destroy_of_part<T: Serialize + DeserializeOwned>(&self, id: &impl ObjectId, holds: &T) -> Vec<T> {
+    pub(crate) fn plan_destroy_of_part<T: Serialize + DeserializeOwned>(
+        &self,
+        id: &impl ObjectId,
+        holds: &T,
+    ) -> Vec<T> {
         let (Some(nonce), Ok(holds)) = (self.nonce(), serde_json::to_value(holds)) else { return Vec::new() };
         parsed(self.target().addresses().plan_destroy(&id.natural_key(), &nonce, holds))
     }

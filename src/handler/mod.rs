@@ -10,6 +10,7 @@ mod context;
 mod db;
 pub(crate) mod explain;
 mod instances;
+mod renamed;
 mod transaction;
 mod unseen;
 pub(crate) mod words;

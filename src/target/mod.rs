@@ -17,6 +17,7 @@ mod ids;
 mod natural_keys;
 mod neon;
 mod readers;
+mod renamed;
 mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLoca
 pub(crate) use error::{Container, Error};
 pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
+pub(crate) use renamed::DatabaseKey;
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
 use crate::postgres::{self, Address, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
@@ -37,6 +39,7 @@ use addresses::Addresses;
 use branches::Branches;
 use gathered::Gathered;
 use readers::Readers;
+use renamed::Oids;
 use snapshots::Snapshots;
 
 /// What the provider's configuration says of the way in.
@@ -95,6 +98,7 @@ struct Inner {
     gathered: Gathered,
     addresses: Addresses,
     branches: Branches,
+    oids: Oids,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -157,6 +161,7 @@ impl Target {
             gathered: Gathered::default(),
             addresses: Addresses::default(),
             branches: Branches::default(),
+            oids: Oids::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -370,7 +375,7 @@ impl Target {
                     return Err(Error::LoginRejected { role: address.user.to_string(), source: error });
                 }
                 if error.kind() == postgres::Kind::UndefinedDatabase && self.is_direct() {
-                    return Err(Error::Gone { container: Container::Database, what: database.to_string() });
+                    return Err(Error::database_gone(database, Vec::new()));
                 }
                 Err(error.into())
             }

@@ -44,7 +44,10 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         let others: Vec<Scope> = call.plan_destroy_of_part(id, &scope);
         cx.set_private(SHARED_WITH, &others);
     }
-    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
+    if plan.replaces() {
+        return call.unless_renamed(plan).await;
+    }
+    let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let policy = call.policy();
     let location = match call.checked_location(planned, plan.config.as_ref()) {
         Ok(location) => location,

@@ -130,13 +130,14 @@ impl Resource for Grant {
         let call = Call::new(cx, format!("grant privileges to role `{role}`"));
         let db = call.new_database(&plan, |database| GrantId { database, role: role.clone() }).await?;
         let missing = apply::create(&db, &plan).await?;
+        call.remember_database(db.at()).await;
         Ok(plan.observed(db.at(), missing, BTreeSet::new()))
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let role = state.role.need(path!(role))?;
         let call = Call::new(cx, format!("read the privileges of role `{role}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         let Some(held) = db.holdings(role).await? else { return Ok(None) };
         let facts = Facts::shared(&call, db.at(), state.connect_as.known(), None).await;
         let Some(facts) = db.unless_gone(facts.map(Some))? else { return Ok(None) };
@@ -160,7 +161,7 @@ impl Resource for Grant {
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let role = plan.role.need(path!(role))?;
         let call = Call::new(cx, format!("change the privileges of role `{role}`"));
-        let db = call.database(&plan).await?;
+        let db = call.planned_database_of(&plan).await?;
         let missing = apply::update(&db, &prior, &plan).await?;
         Ok(plan.observed(db.at(), missing, BTreeSet::new()))
     }
@@ -168,7 +169,7 @@ impl Resource for Grant {
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
         let role = state.role.need(path!(role))?;
         let call = Call::new(cx, format!("revoke the privileges of role `{role}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         apply::delete(&db, &state).await
     }
 

@@ -158,6 +158,7 @@ impl Model {
         Self {
             id: role.map(|role| GrantId { database: at.clone(), role }).into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             future_tables: self.future_tables.into_known().into(),
             missing: missing.into(),
             surplus: surplus.into(),

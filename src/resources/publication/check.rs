@@ -25,7 +25,10 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| !it.adopted.is_true()) {
         call.plan_destroy(id);
     }
-    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
+    if plan.replaces() {
+        return call.unless_renamed(plan).await;
+    }
+    let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let mut found = Diagnostics::none();
     if let Some(prior) = plan.prior.as_ref().filter(|prior| planned.turns(prior)) {
         let applied = cx.private().get::<bool>(APPLIED_ALL_TABLES);

@@ -171,7 +171,7 @@ impl Model {
 
     /// The state as the server has it. With `manage_tables = "at_least"` only what the state lists is shown.
     pub(super) fn observed(self, at: &Database, found: &Found, filters: &Filters) -> Self {
-        let prior = self.tables.known().cloned().unwrap_or_default();
+        let prior = self.tables.known().into_iter().flatten().map(|it| it.clone().moved(&self.database, at)).collect();
         let (managed, at_least) = (self.managed_tables(), self.manage_tables == Attr::Known(ManageTables::AtLeast));
         let shown = found.tables.iter().filter(|(table, _)| !at_least || managed.contains(table));
         let own_schemas = self.schemas.known().cloned().unwrap_or_default();
@@ -185,6 +185,7 @@ impl Model {
         Self {
             id: PublicationId { database: at.clone(), name: found.name.clone() }.into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             tables: observed_tables(shown, &prior, filters).into(),
             schemas: schemas.into(),
             all_tables: found.all_tables.into(),
@@ -253,6 +254,17 @@ impl Entry {
     /// The default is not in a configuration.
     fn schema_or_public(&self) -> Attr<SchemaName> {
         if self.schema.is_null() { SchemaName::parse("public").ok().into() } else { self.schema.clone() }
+    }
+
+    /// The same after its database was renamed.
+    fn moved(mut self, old: &Attr<DatabaseName>, at: &Database) -> Self {
+        if let Attr::Known(id) = &mut self.replica_identity_id
+            && id.database.server == at.server
+            && old.known() == Some(&id.database.name)
+        {
+            id.database.name.clone_from(&at.name);
+        }
+        self
     }
 
     /// Whether another resource sets its identity.

@@ -21,7 +21,10 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| it.restores()) {
         call.plan_destroy(id);
     }
-    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
+    if plan.replaces() {
+        return call.unless_renamed(plan).await;
+    }
+    let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let location = match call.checked_location(planned, plan.config.as_ref()) {
         Ok(location) => location,
         Err(wrong) => return wrong,

@@ -138,6 +138,7 @@ impl Model {
         Self {
             id: ReplicaIdentityId { database: at.clone(), table: found.name.clone() }.into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             schema: found.name.schema.clone().into(),
             table: found.name.relation().clone().into(),
             mode: mode.into(),

@@ -49,8 +49,11 @@ async fn entered(call: &Call<'_>, named: Option<&DatabaseName>, id: &RoleId) -> 
             }
         }
     }
-    let nowhere = || Error::NoCompute { what: "the branch has no database to run SQL in".to_owned() };
-    Err(first.unwrap_or_else(nowhere))
+    Err(match (first, &id.server) {
+        (Some(error), _) => error,
+        (None, Server::Neon(branch)) => Error::NoDatabase(branch.clone()),
+        (None, Server::Direct) => Error::NotNeon,
+    })
 }
 
 async fn home(call: &Call<'_>, model: &Model, id: &RoleId) -> Result<Database, Diagnostics> {

@@ -322,17 +322,6 @@ pub(super) fn replaced(name: &SlotName) -> Diagnostic {
     Diagnostic::warning(format!("Slot `{name}` is replaced"), detail)
 }
 
-/// What a refresh says of a database that has another name now.
-pub(super) fn follows_rename(name: &SlotName, old: &DatabaseName, at: &Database) -> Diagnostic {
-    let detail = format!(
-        "{} was named `{old}` before. Slot `{name}` belongs to it as before, and the state follows.\n\nChange the name in the \
-         configuration too: to `{}`.",
-        sentence(&at.to_string()),
-        at.name
-    );
-    Diagnostic::warning(format!("Database `{old}` was renamed"), detail)
-}
-
 /// What a plan says that would replace the slot because the configuration has the old name.
 pub(super) fn database_renamed(name: &SlotName, old: &DatabaseName, at: &Database) -> Diagnostic {
     let detail = format!(

@@ -20,7 +20,7 @@ use crate::postgres::{DatabaseName, PublicationName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};
 use apply::Whereabouts;
 use model::{Model, PGOUTPUT, Seen, Status};
-use private::{DATABASE_OID, RENAMED_FROM};
+use private::DATABASE_OID;
 
 pub(crate) struct Slot;
 
@@ -145,22 +145,18 @@ impl Resource for Slot {
                 call.at(resolved.map_err(|error| call.failed(&error))?)
             }
         };
-        apply::create(&db, plan, &name).await
+        let created = apply::create(&db, plan, &name).await;
+        call.remember_database(db.at()).await;
+        created
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?.clone();
         let call = Call::new(cx, format!("read slot `{name}`"));
-        let recorded = call.database(&state).await?;
+        let recorded = call.database_of(&state).await?;
         let Some((at, found)) = whereabouts(&call, recorded.at(), &name).await? else { return Ok(None) };
-        let state = if at == *recorded.at() {
-            state
-        } else {
-            cx.warn(messages::follows_rename(&name, &recorded.at().name, &at));
-            cx.set_private(RENAMED_FROM, &recorded.at().name);
-            state.moved(&at)
-        };
-        let db = call.at(at);
+        let db = if at == *recorded.at() { recorded } else { call.follow(&recorded.at().name, at) };
+        let state = state.moved(db.at());
         let publication = state.publication_id.known().cloned();
         let behind = match publication.as_ref().filter(|it| it.database == *db.at()) {
             Some(it) => db.publication(&it.name).await?,
@@ -197,7 +193,7 @@ impl Resource for Slot {
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?.clone();
         let call = Call::new(cx, format!("change slot `{name}`"));
-        let db = call.database(&prior).await?;
+        let db = call.planned_database_of(&prior).await?;
         match whereabouts(&call, db.at(), &name).await? {
             Some((at, _)) if at == *db.at() => apply::update(&db, &prior, plan, &name).await,
             _ => Err(messages::gone(&name).into()),
@@ -207,7 +203,7 @@ impl Resource for Slot {
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("delete slot `{name}`"));
-        let recorded = call.database(&state).await?;
+        let recorded = call.database_of(&state).await?;
         let db = match apply::find(&call, recorded.at(), name, cx.private().get(DATABASE_OID)).await {
             Ok(Whereabouts::In(at, _)) => call.at(at),
             // What the state says is gone, or cannot be reached: the removal finds out which, and what that means.

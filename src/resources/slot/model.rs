@@ -159,7 +159,12 @@ impl Model {
 
     /// The state of a slot whose database has another name now.
     pub(super) fn moved(self, at: &Database) -> Self {
-        let publication_id = self.publication_id.map(|it| PublicationId { database: at.clone(), ..it });
+        let publication_id = self.publication_id.map(|it| match &it.database {
+            old if old.server == at.server && self.database.known() == Some(&old.name) => {
+                PublicationId { database: at.clone(), ..it }
+            }
+            _ => it,
+        });
         Self { publication_id, database: at.name.clone().into(), ..self }
     }
 

@@ -14,6 +14,7 @@ mod hostile_names;
 mod import;
 mod interrupted;
 mod logical_replication;
+mod moved_outside;
 mod neon_cli;
 mod pages;
 mod parallel;

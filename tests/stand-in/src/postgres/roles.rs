@@ -19,6 +19,8 @@ pub(crate) struct FoundRole {
 pub(crate) struct FoundDatabase {
     /// Its name.
     pub(crate) name: String,
+    /// Its OID.
+    pub(crate) oid: u32,
     /// Its owner's name.
     pub(crate) owner: String,
 }
@@ -50,7 +52,7 @@ pub(crate) async fn delete(access: &Access, name: &str) -> Result<()> {
     }
     let databases = client
         .query(
-            "SELECT datname, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database \
+            "SELECT datname, oid, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database \
              WHERE datallowconn AND NOT datistemplate ORDER BY oid",
             &[],
         )
@@ -117,5 +119,5 @@ pub(crate) async fn list_databases(client: &Client) -> Result<Vec<FoundDatabase>
             &[],
         )
         .await?;
-    Ok(rows.iter().map(|row| FoundDatabase { name: row.get(0), owner: row.get(1) }).collect())
+    Ok(rows.iter().map(|row| FoundDatabase { name: row.get(0), oid: row.get(1), owner: row.get(2) }).collect())
 }
