@@ -50,7 +50,8 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
             format!("The password of role `{role}` is not available: {}.", why.trim_end_matches('.')),
             format!(
                 "Add the password to the provider's `role_passwords`, as in `role_passwords = {{ {role} = var.password }}`, or set \
-                 `connect_as` to a role that can log in."
+                 `connect_as` to a role that can log in. An import does not know `connect_as`: for it, add a role that can log in to \
+                 `role_passwords`."
             ),
             AttributePath::root(),
         ),

@@ -20,6 +20,9 @@ const NAMED_BRANCH: &str = "named_branch";
 /// In the private state of a planned replacement: the ID of the new object, on the branch of the old one.
 const REPLACED_BY: &str = "replaced_by";
 
+/// In private state: the state was written by the first version, whose marks have no nonce.
+const FIRST_VERSION: &str = "first_version";
+
 /// In the private state of a planned destroy: another instance holds the object.
 const FORGET: &str = "forget";
 
@@ -35,6 +38,23 @@ impl Call<'_> {
     /// The nonce of this instance; none in states of versions before 0.2.
     pub(crate) fn nonce(&self) -> Option<Nonce> {
         self.cx().private().get(INSTANCE)
+    }
+
+    /// Whether the state was written by the first version, so that marks without a nonce may be its own.
+    pub(crate) fn is_of_first_version(&self) -> bool {
+        self.nonce().is_none() || self.cx().private().get(FIRST_VERSION) == Some(true)
+    }
+
+    /// Notes, before this version has written anything, that the first one wrote the state.
+    pub(crate) fn note_first_version(&self, is_imported: bool) {
+        if self.nonce().is_none() && !is_imported {
+            self.cx().set_private(FIRST_VERSION, &true);
+        }
+    }
+
+    /// Notes that marks of the first version count no more: they were renewed.
+    pub(crate) fn leave_first_version(&self) {
+        self.cx().remove_private(FIRST_VERSION);
     }
 
     fn nonce_or_new(&self) -> Option<Nonce> {

@@ -14,6 +14,7 @@ pub(crate) mod direct;
 mod error;
 mod gathered;
 mod ids;
+mod known_marks;
 mod natural_keys;
 mod neon;
 mod readers;
@@ -38,6 +39,7 @@ use crate::secret::Secret;
 use addresses::Addresses;
 use branches::Branches;
 use gathered::Gathered;
+use known_marks::KnownMarks;
 use readers::Readers;
 use renamed::Oids;
 use snapshots::Snapshots;
@@ -99,6 +101,7 @@ struct Inner {
     addresses: Addresses,
     branches: Branches,
     oids: Oids,
+    known_marks: KnownMarks,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -162,6 +165,7 @@ impl Target {
             addresses: Addresses::default(),
             branches: Branches::default(),
             oids: Oids::default(),
+            known_marks: KnownMarks::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -327,6 +331,11 @@ impl Target {
     /// Which instances of one object this process has seen.
     pub(crate) fn addresses(&self) -> &Addresses {
         &self.0.addresses
+    }
+
+    /// Marks in comments of publications that are ours.
+    pub(crate) fn known_marks(&self) -> &KnownMarks {
+        &self.0.known_marks
     }
 
     /// The branches that objects stay on.

@@ -169,8 +169,17 @@ impl Resource for Publication {
         let call = Call::new(cx, format!("read publication `{name}`"));
         let db = call.database_of(&state).await?;
         let Some(found) = db.publication(name).await? else { return Ok(None) };
-        call.sees(&PublicationId { database: db.at().clone(), name: name.clone() })?;
-        Ok(Some(state.observed(db.at(), &found, &cx.private().get(FILTERS).unwrap_or_default())))
+        let id = PublicationId { database: db.at().clone(), name: name.clone() };
+        call.note_first_version(state.is_imported());
+        call.sees(&id)?;
+        let mark = apply::mark(&call, &found);
+        if let Some(nonce) = &mark {
+            call.target().known_marks().remember(id.natural_key(), found.oid, nonce);
+        }
+        for warning in check::lost(&db, &found).await {
+            cx.warn(warning);
+        }
+        Ok(Some(state.observed(db.at(), &found, &cx.private().get(FILTERS).unwrap_or_default(), mark.as_ref())))
     }
 
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
@@ -206,7 +215,7 @@ fn applied(cx: &Context, plan: Model, db: &Db<'_>, found: &Found) -> Model {
     let filters = plan.filters(found);
     cx.set_private(APPLIED_ALL_TABLES, &found.all_tables);
     cx.set_private(FILTERS, &filters);
-    plan.observed(db.at(), found, &filters)
+    plan.observed(db.at(), found, &filters, apply::mark(db.call(), found).as_ref())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use tfplugin::{Attr, Diagnostics, Plan, path};
 use super::apply::Facts;
 use super::model::Model;
 use super::private::TABLE;
-use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
+use crate::checks::{mode_serves_publications, tables_exist, tables_have_identity, tables_owned};
 use crate::handler::{Call, Context, Db};
 use crate::postgres::publication::Publication;
 use crate::postgres::replica_identity::Mode;
@@ -57,14 +57,18 @@ pub(super) async fn is_lost(db: &Db<'_>, table: &Table) -> Result<bool, Diagnost
     if table.kind != Kind::Table || table.identity == Mode::Nothing || table.has_usable_identity() {
         return Ok(false);
     }
-    let call = db.call();
-    let publications = call.target().publications(db.at(), &call.budget()).await;
-    let needs = |it: &Publication| {
-        let member = it.tables.contains_key(&table.name) || it.schemas.contains(&table.name.schema);
-        (member || it.all_tables) && it.publish.iter().any(|it| it.needs_identity())
+    let (target, budget) = (db.call().target(), db.call().budget());
+    let names = BTreeSet::from([table.name.clone()]);
+    let both = async {
+        Ok((target.publications(db.at(), &budget).await?, target.tables_named(db.at(), &names, &budget).await?))
     };
-    let found = db.unless_gone(publications.map(|all| Some(all.values().any(needs))))?;
-    Ok(found.unwrap_or_default())
+    let Some((publications, tables)) = db.unless_gone(both.await.map(Some))? else { return Ok(false) };
+    // A partition is published with what it is a part of.
+    let needs = |it: &Publication| {
+        let breaks = it.publish.iter().any(|it| it.needs_identity());
+        breaks && tables_have_identity::rows(&tables, it).any(|(row, _)| row.oid == table.oid)
+    };
+    Ok(publications.values().any(needs))
 }
 
 /// All checks of a replica identity.

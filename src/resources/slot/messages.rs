@@ -87,6 +87,17 @@ fn loss(
     })
 }
 
+/// The comment of the publication says that it continues the former one, and nothing proves that.
+pub(super) fn unproved_mark(name: &SlotName, publication: &PublicationName) -> Diagnostic {
+    let detail = format!(
+        "The comment of publication `{publication}` has a mark that it continues the publication that slot `{name}` was created after. \
+         Whoever owns the publication can write that, and only the state of its own resource proves it: reference \
+         `neonrep_publication.<name>.id` of the same configuration.\n\nIf another configuration replaced the publication with \
+         `allow_replace`, the slot has lost nothing: remove it from the state with `terraform state rm`, and import it again."
+    );
+    Diagnostic::warning(format!("Mark of publication `{publication}` is not proved"), detail)
+}
+
 /// An imported slot whose order nothing proves.
 pub(super) fn order_unknown(name: &SlotName, publication: &PublicationName) -> Diagnostic {
     let detail = format!(

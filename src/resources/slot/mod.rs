@@ -15,6 +15,7 @@ use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, identity, path};
 
 use crate::handler::{Call, Context, Data, attributes, nulls};
 use crate::neon::{BranchId, ProjectId};
+use crate::postgres::publication::Publication;
 use crate::postgres::slot;
 use crate::postgres::{DatabaseName, PublicationName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};
@@ -162,6 +163,7 @@ impl Resource for Slot {
             Some(it) => db.publication(&it.name).await?,
             None => None,
         };
+        let proof = apply::proof(&call, publication.as_ref(), behind.as_ref());
         let publication = publication.map(|it| it.name);
         let found = if state.is_imported() {
             let Some(found) = found else { return Ok(None) };
@@ -179,10 +181,14 @@ impl Resource for Slot {
             }
         }
         let recorded = state.publication_oid.known().copied();
-        let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded);
+        let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded, &proof);
         let agreed = state.allow_recreate.is_true();
         if let Some(warning) = messages::warning(db.at(), &name, publication.as_ref(), &seen, agreed) {
             cx.warn(warning);
+        }
+        let claims = |it: &&Publication| recorded.is_some_and(|oid| it.marks.continues(oid));
+        if let Some(behind) = behind.as_ref().filter(claims).filter(|_| seen.status == Status::PublicationRecreated) {
+            cx.warn(messages::unproved_mark(&name, &behind.name));
         }
         if let Some(behind) = behind.as_ref().filter(|_| state.is_imported()) {
             apply::say_unknown_order(&db, &name, behind).await;

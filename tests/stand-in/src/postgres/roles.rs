@@ -52,7 +52,7 @@ pub(crate) async fn delete(access: &Access, name: &str) -> Result<()> {
     }
     let databases = client
         .query(
-            "SELECT datname, oid, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database \
+            "SELECT datname, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database \
              WHERE datallowconn AND NOT datistemplate ORDER BY oid",
             &[],
         )
@@ -114,7 +114,7 @@ pub(crate) async fn list(client: &Client) -> Result<Vec<FoundRole>> {
 pub(crate) async fn list_databases(client: &Client) -> Result<Vec<FoundDatabase>> {
     let rows = client
         .query(
-            "SELECT datname, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database \
+            "SELECT datname, oid, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database \
              WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY oid",
             &[],
         )
