@@ -4,6 +4,8 @@
 
 pub(crate) mod cache;
 pub(crate) mod refusal;
+mod relay;
+pub(crate) mod rounds;
 mod startup;
 mod tls;
 
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -116,17 +118,11 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, port: &Port)
     if log_in(&mut client, &mut server, style, &user).await? == Login::Refused {
         return Ok(());
     }
-    let passed = tokio::select! {
-        passed = copy_bidirectional(&mut client, &mut server) => {
-            let _ = client.shutdown().await; // a server that ends without a word has sent its last message before
-            passed.map(drop)
-        }
-        () = app.cut.notified() => Ok(()),
-    };
+    let passed = relay::pass(app, &compute, &mut client, &mut server).await;
     if let Ok(compute) = app.compute(&compute) {
         compute.touch();
     }
-    Ok(passed?)
+    passed
 }
 
 async fn direct_tls(client: &TcpStream) -> Result<bool> {
