@@ -8,6 +8,7 @@
 mod acceptance;
 mod architecture;
 mod catalog;
+mod faults;
 mod generated;
 mod postgres;
 mod provider;

@@ -14,9 +14,9 @@ SELECT coalesce(string_agg(line, E'\n' ORDER BY line), '') FROM (
     UNION ALL
     SELECT format('setting %s %s', s.setrole::regrole, s.setconfig) FROM pg_db_role_setting s WHERE s.setrole <> 0
     UNION ALL
-    SELECT format('table %s owner=%s identity=%s comment=%s', c.oid::regclass, c.relowner::regrole,
-        (SELECT i.indexrelid::regclass::text FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
-            || c.relreplident, obj_description(c.oid, 'pg_class'))
+    SELECT format('table %s owner=%s identity=%s %s comment=%s', c.oid::regclass, c.relowner::regrole,
+        c.relreplident, (SELECT i.indexrelid::regclass FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident),
+        obj_description(c.oid, 'pg_class'))
         FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
     UNION ALL
     SELECT format('privilege on %s: %s %s by %s', c.oid::regclass, a.grantee::regrole, a.privilege_type, a.grantor::regrole)

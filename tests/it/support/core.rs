@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use super::core_rules;
 use super::stand_in::StandIn;
 pub(crate) use json::{unknown, write as state_json};
-pub(crate) use walk::{Change, Planned, Walk};
+pub(crate) use walk::{Begun, Change, Planned, Walk};
 
 /// A diagnostic.
 #[derive(Clone, Debug)]
@@ -405,6 +405,12 @@ impl Messages {
         assert_eq!(errors.len(), 1, "wanted an error with {text:?}, not: {self}");
         assert!(errors[0].to_string().contains(text), "wanted {text:?} in: {self}");
         assert_eq!(errors[0].path, path, "{self}");
+    }
+
+    /// Insists on an error that contains this, among others perhaps.
+    pub(crate) fn insist_any_error(&self, text: &str) {
+        let found = self.0.iter().any(|it| it.is_error && it.to_string().contains(text));
+        assert!(found, "wanted an error with {text:?}, not: {self}");
     }
 
     /// Insists on a warning that contains this.
