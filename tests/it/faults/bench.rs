@@ -80,11 +80,15 @@ impl Bench {
     }
 
     /// The object of the case, created where nothing goes wrong.
-    pub(super) fn made(&self, case: &Case, prior: Option<&Object>, config: &Json) -> Object {
-        let walk = self.core.walk();
+    pub(super) fn made(&self, walk: &Walk, case: &Case, prior: Option<&Object>, config: &Json) -> Object {
         let wanted = self.core.config(case.type_name, config);
-        let plan = Core::plan_in(&walk, case.type_name, prior, &wanted).unwrap_or_else(|said| panic!("{said}"));
-        self.core.apply_in(&walk, &plan, config).done()
+        let plan = Core::plan_in(walk, case.type_name, prior, &wanted).unwrap_or_else(|said| panic!("{said}"));
+        self.core.apply_in(walk, &plan, config).done()
+    }
+
+    /// The process forgets what it has read, as a new one would know nothing.
+    pub(super) fn forget(&self, walk: &Walk) {
+        walk.configure(&self.core.provider).insist_no_error();
     }
 
     /// One change by a process of its own. `arm` is called where the steps of the change begin to count.
@@ -282,7 +286,11 @@ impl Bench {
 
     fn insist_no_secret(&self, text: &str) {
         for secret in &self.secrets {
-            assert!(!text.contains(secret.as_str()), "a secret stands in: {}", text.replace(secret.as_str(), "<secret>"));
+            assert!(
+                !text.contains(secret.as_str()),
+                "a secret stands in: {}",
+                text.replace(secret.as_str(), "<secret>")
+            );
         }
     }
 }

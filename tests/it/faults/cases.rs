@@ -49,12 +49,10 @@ pub(super) const CASES: &[Case] = &[
         name: "role",
         type_name: "neonrep_role",
         id: |ready| format!("{}/{}/r", ready.project_id, ready.branch_id),
-        created: |ready| {
-            json!({ "project_id": ready.project_id, "name": "r", "rotate_when_changed": { "day": "one" } })
-        },
-        updated: Some(|ready| {
-            json!({ "project_id": ready.project_id, "name": "r", "rotate_when_changed": { "day": "two" } })
-        }),
+        created: |ready| json!({ "project_id": ready.project_id, "name": "r", "rotate_when_changed": { "day": "one" } }),
+        updated: Some(
+            |ready| json!({ "project_id": ready.project_id, "name": "r", "rotate_when_changed": { "day": "two" } }),
+        ),
         unrecorded: Unrecorded::Imported,
     },
     Case {
@@ -62,9 +60,9 @@ pub(super) const CASES: &[Case] = &[
         type_name: "neonrep_role",
         id: |ready| format!("{}/{}/r", ready.project_id, ready.branch_id),
         created: |ready| json!({ "project_id": ready.project_id, "name": "r", "neon_superuser": false }),
-        updated: Some(|ready| {
-            json!({ "project_id": ready.project_id, "name": "r", "neon_superuser": false, "replication": false })
-        }),
+        updated: Some(
+            |ready| json!({ "project_id": ready.project_id, "name": "r", "neon_superuser": false, "replication": false }),
+        ),
         unrecorded: Unrecorded::Imported,
     },
     Case {

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use serde_json::{Value as Json, json};
+
 use super::bench::{Attempt, Bench, Plan};
 use super::cases::{Case, Unrecorded};
 use super::fingerprint;
 use super::steps::{Step, Verb};
 use super::table::{Does, EXCEPTIONS, Expected, Fault};
-use crate::support::core::{Action, Core, Messages, Object};
+use crate::support::core::{Action, Core, Messages, Object, Walk};
 
 #[derive(Clone)]
 pub(super) struct Cell {
@@ -57,7 +59,9 @@ impl Cell {
         };
         let prior = match self.verb {
             Verb::Plan | Verb::Create => None,
-            Verb::Refresh | Verb::Update | Verb::Delete => Some(bench.made(self.case, None, &created)),
+            Verb::Refresh | Verb::Update | Verb::Delete => {
+                Some(bench.made(&bench.core.walk(), self.case, None, &created))
+            }
         };
         let plan = Plan { fault: self.fault, step: &self.step };
         let attempt = bench.attempt(self.case, self.verb, prior.as_ref(), &config, Some(plan));
@@ -80,20 +84,22 @@ impl Cell {
                 (object, false)
             }
         };
+        let walk = bench.core.walk();
         match self.verb {
             Verb::Delete => {
-                let object = object.map(|object| self.delete_again(bench, &object));
-                assert!(object.is_none_or(|gone| gone), "it is not gone");
+                if let Some(object) = object {
+                    delete(bench, &walk, &object);
+                }
             }
             Verb::Plan | Verb::Create | Verb::Refresh | Verb::Update => {
-                let object = self.converge(bench, object.as_ref(), &config, killed);
+                let object = self.converge(bench, &walk, object.as_ref(), &config, killed);
                 assert_eq!(fingerprint::of(&bench.stand_in), *wanted, "after the next apply");
-                let walk = bench.core.walk();
+                bench.forget(&walk);
                 let config = bench.core.config(self.case.type_name, &config);
                 let plan = Core::plan_in(&walk, self.case.type_name, Some(&object), &config);
                 let plan = plan.unwrap_or_else(|said| panic!("the plan after the next apply: {said}"));
                 assert_eq!(plan.action, Action::Nothing, "the plan after the next apply");
-                assert!(self.delete_again(bench, &object), "it is not gone");
+                delete(bench, &walk, &object);
             }
         }
         if self.case.name != "logical_replication" {
@@ -103,19 +109,13 @@ impl Cell {
     }
 
     /// The next apply.
-    fn converge(
-        &self,
-        bench: &Bench,
-        object: Option<&Object>,
-        config: &serde_json::Value,
-        killed: bool,
-    ) -> Object {
+    fn converge(&self, bench: &Bench, walk: &Walk, object: Option<&Object>, config: &Json, killed: bool) -> Object {
         let type_name = self.case.type_name;
         let wanted = bench.core.config(type_name, config);
-        let walk = bench.core.walk();
-        let plan = Core::plan_in(&walk, type_name, object, &wanted);
+        let plan = Core::plan_in(walk, type_name, object, &wanted);
         let plan = plan.unwrap_or_else(|said| panic!("the next plan: {said}"));
-        let outcome = bench.core.apply_in(&bench.core.walk(), &plan, config);
+        bench.forget(walk);
+        let outcome = bench.core.apply_in(walk, &plan, config);
         if !outcome.messages.have_errors() {
             return outcome.object.expect("an object");
         }
@@ -124,17 +124,18 @@ impl Cell {
         outcome.messages.insist_any_error("already exists");
         let id = (self.case.id)(&bench.stand_in.ready);
         let stub = walk.import(type_name, &id).unwrap_or_else(|said| panic!("import of {id}: {said}"));
-        bench.made(self.case, Some(&stub), config)
+        bench.made(walk, self.case, Some(&stub), config)
     }
+}
 
-    /// The next destroy; whether the object is gone.
-    fn delete_again(&self, bench: &Bench, object: &Object) -> bool {
-        let plan = bench.core.plan_destroy(object).unwrap_or_else(|said| panic!("the next plan to destroy: {said}"));
-        let Some(plan) = plan else { return true };
-        let outcome = bench.core.apply(&plan, &serde_json::json!({}));
-        outcome.messages.insist_no_error();
-        outcome.object.is_none()
-    }
+/// The next destroy, after which the object is gone.
+fn delete(bench: &Bench, walk: &Walk, object: &Object) {
+    bench.forget(walk);
+    let plan = Core::plan_destroy_in(walk, object).unwrap_or_else(|said| panic!("the next plan to destroy: {said}"));
+    let Some(plan) = plan else { return };
+    let outcome = bench.core.apply_in(walk, &plan, &json!({}));
+    outcome.messages.insist_no_error();
+    assert!(outcome.object.is_none(), "it is not gone");
 }
 
 fn insist(expected: Expected, messages: &Messages) {

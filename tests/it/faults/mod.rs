@@ -212,7 +212,8 @@ fn shuffle(cells: &mut [Cell], seed: u64) {
 /// No row of the table is there for nothing.
 fn insist_that_rows_are_used(cells: &[Cell]) {
     for (method, path) in CALLS {
-        let used = |cell: &Cell| matches!(&cell.step, Step::Call { method: m, path: p, .. } if m == method && p == path);
+        let used =
+            |cell: &Cell| matches!(&cell.step, Step::Call { method: m, path: p, .. } if m == method && p == path);
         assert!(cells.iter().any(used), "no resource calls {method} {path}");
     }
     for (parts, _) in EXCEPTIONS {

@@ -23,9 +23,16 @@ pub(super) enum Verb {
 pub(super) enum Step {
     Start,
     /// The n-th call of this kind.
-    Call { method: String, path: String, nth: u32 },
+    Call {
+        method: String,
+        path: String,
+        nth: u32,
+    },
     /// The n-th round of the database.
-    Round { at: usize, text: String },
+    Round {
+        at: usize,
+        text: String,
+    },
 }
 
 impl fmt::Display for Step {

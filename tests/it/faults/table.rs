@@ -143,10 +143,30 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("Ctrl-C before", Change, Interrupt(Before), INTERRUPTED),
     fault("Ctrl-C after", Change, Interrupt(After), INTERRUPTED),
     // --- Operations that the call starts
-    fault("operation failed then finished", Operation, Rule(r#"{"action": {"operation": "failed_then_finished"}}"#), Passes),
-    fault("operation cancelled", Operation, Rule(r#"{"action": {"operation": "cancelled"}}"#), Fails(&["operation", "cancelled"])),
-    fault("operation in error", Operation, Rule(r#"{"action": {"operation": "error"}}"#), Fails(&["operation", "error"])),
-    slow("operation failed", Operation, Rule(r#"{"action": {"operation": "failed"}}"#), Fails(&["operation", "failed"])),
+    fault(
+        "operation failed then finished",
+        Operation,
+        Rule(r#"{"action": {"operation": "failed_then_finished"}}"#),
+        Passes,
+    ),
+    fault(
+        "operation cancelled",
+        Operation,
+        Rule(r#"{"action": {"operation": "cancelled"}}"#),
+        Fails(&["operation", "cancelled"]),
+    ),
+    fault(
+        "operation in error",
+        Operation,
+        Rule(r#"{"action": {"operation": "error"}}"#),
+        Fails(&["operation", "error"]),
+    ),
+    slow(
+        "operation failed",
+        Operation,
+        Rule(r#"{"action": {"operation": "failed"}}"#),
+        Fails(&["operation", "failed"]),
+    ),
     // --- Rounds of the database
     fault("cut before", Round, Server(Cut, Before), Passes),
     fault("cut after", Round, Server(Cut, After), Passes),
@@ -160,7 +180,12 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("Ctrl-C after", Round, Interrupt(After), INTERRUPTED),
     // --- From the start
     fault("somebody else's operation failing", Start, Elsewhere, Passes),
-    fault("compute asleep", Start, Admin(&[("POST", "/api/projects/{project}/endpoints/{endpoint}/suspend", "null")]), Passes),
+    fault(
+        "compute asleep",
+        Start,
+        Admin(&[("POST", "/api/projects/{project}/endpoints/{endpoint}/suspend", "null")]),
+        Passes,
+    ),
     fault("connections slow", Start, Admin(&[("PATCH", "/settings", r#"{"connect_delay_ms": 700}"#)]), Passes),
     fault(
         "start-up error through the proxy without SQLSTATE",

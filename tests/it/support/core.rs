@@ -177,8 +177,12 @@ impl Core {
 
     /// The plan to destroy an object, after a refresh.
     pub(crate) fn plan_destroy(&self, object: &Object) -> Result<Option<Plan>, Messages> {
-        let walk = self.walk();
-        let (found, messages) = walk.read(&Self::upgraded(&walk, object)?);
+        Self::plan_destroy_in(&self.walk(), object)
+    }
+
+    /// The same in this process.
+    pub(crate) fn plan_destroy_in(walk: &Walk, object: &Object) -> Result<Option<Plan>, Messages> {
+        let (found, messages) = walk.read(&Self::upgraded(walk, object)?);
         messages.unless_errors()?;
         let Some(found) = found else { return Ok(None) };
         let type_name = found.type_name.clone();

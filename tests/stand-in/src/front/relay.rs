@@ -6,11 +6,15 @@ use anyhow::{Result, bail, ensure};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 
 use super::framed;
+use super::refusal::field;
 use super::rounds::{Action, Asked, Fault, When};
 use crate::app::App;
 
 /// Largest message that is passed on: as large as Postgres takes one.
 const LARGEST: usize = 1 << 30;
+
+/// SQLSTATE of a session that a shutdown ends.
+const ADMIN_SHUTDOWN: &str = "57P01";
 
 /// How much is read at once.
 const CHUNK: usize = 1 << 16;
@@ -85,10 +89,13 @@ impl Relay<'_> {
     }
 
     async fn down(&self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> Result<()> {
-        let mut frames = Frames::default();
-        let mut ready = Vec::new();
+        let (mut frames, mut ready, mut restarted) = (Frames::default(), Vec::new(), false);
         while frames.read(&mut from).await? {
             while let Some((kind, body)) = frames.next()? {
+                // Answers on their way are lost; of a shutdown the client hears.
+                if restarted && !(kind == b'E' && field(&body, b'C') == ADMIN_SHUTDOWN) {
+                    continue;
+                }
                 ready.extend_from_slice(&framed(kind, &body));
                 if kind != b'Z' {
                     continue;
@@ -100,7 +107,8 @@ impl Relay<'_> {
                 if let Some((_, fault)) = met {
                     self.befall(fault.action).await?;
                     if fault.action == Action::Restart {
-                        ready.clear(); // the client hears of the shutdown instead
+                        ready.clear();
+                        restarted = true;
                     }
                 }
             }
