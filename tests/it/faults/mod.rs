@@ -5,7 +5,7 @@
 //! the server holds exactly what it holds without the fault, the plan is empty, and a destroy leaves what was there before.
 //!
 //! `make test` runs a sample, the same for the same seed (`NEONREP_FAULTS_SEED`). `make faults` runs all cells.
-//! `NEONREP_FAULTS=slot/create` runs the cells whose names contain that text.
+//! `NEONREP_FAULTS=slot/create+COMMIT,role/` runs the cells whose names contain both of the first texts, or the last.
 
 mod bench;
 mod cases;
@@ -72,7 +72,10 @@ fn every_fault_at_every_step() {
             insist_that_rows_are_used(&cells);
             shuffle(&mut cells, 1); // slow ones are spread
         }
-        Wanted::Named(part) => cells.retain(|cell| cell.to_string().contains(part.as_str())),
+        Wanted::Named(texts) => cells.retain(|cell| {
+            let name = cell.to_string();
+            texts.split(',').any(|all| all.split('+').all(|part| name.contains(part)))
+        }),
         Wanted::Sample(seed) => sample(&mut cells, *seed),
     }
     assert!(!cells.is_empty(), "no cell has such a name");
