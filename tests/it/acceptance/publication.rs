@@ -1,6 +1,7 @@
 //! `neonrep_publication`: its life, what it refuses, and what others do to it.
 
 mod faults;
+mod generated_columns;
 mod members;
 
 use crate::support::consumer::{self, Subscription};
