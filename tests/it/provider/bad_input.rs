@@ -116,12 +116,14 @@ impl Tried<'_> {
                     Validator::Check(_) => None,
                 });
                 words.unwrap_or_else(|| {
-                    let located = match name {
+                    let fitting = match name {
                         "project_id" => Some(&self.texts[1]),
                         "branch_id" => Some(&self.texts[2]),
+                        // What is secret is hidden wherever it stands: a word of its own.
+                        _ if attribute.sensitive || attribute.write_only => self.texts.last(),
                         _ => None,
                     };
-                    located.into_iter().chain(&self.texts).map(|it| json!(it)).collect()
+                    fitting.into_iter().chain(&self.texts).map(|it| json!(it)).collect()
                 })
             }
             Type::Bool => vec![json!(true), json!(false)],
@@ -267,6 +269,8 @@ fn texts(stand_in: &StandIn) -> Vec<String> {
         stand_in.id_of("public/a"),
         format!("{}/{}/neondb_owner", ready.project_id, ready.branch_id),
         "30s".to_owned(),
+        "192.0.2.1".to_owned(),
+        "postgresql://reader:not-one-of-ours@db.example.com/shop?sslmode=require".to_owned(),
     ]
 }
 
@@ -281,9 +285,14 @@ fn each_argument_as_null_unknown_empty_and_set_although_read_only() {
     {
         let schema = core.schema(&name, is_data);
         let it = Tried { walk: &walk, name, attributes: &schema.attributes, is_data, texts: texts(&stand_in) };
-        let (count, found) = it.run();
-        tried += count;
-        wrong.extend(found);
+        // One schema for which no configuration is found does not hide what is wrong with another.
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| it.run())) {
+            Ok((count, found)) => {
+                tried += count;
+                wrong.extend(found);
+            }
+            Err(_) => wrong.push(format!("{} panicked, see above", it.name)),
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(tried > 400, "{tried} cases: is every schema looked at?");
