@@ -138,7 +138,7 @@ fn a_lock_that_cannot_be_had_names_who_holds_it() {
     holder.run("SET application_name = 'nightly job'; BEGIN; ALTER PUBLICATION p SET (publish = 'update'); LOCK TABLE t IN ROW EXCLUSIVE MODE; SELECT pg_advisory_xact_lock(1852990832, oid::int8::bit(32)::int4) FROM pg_database WHERE datname = current_database()").unwrap();
     let table = TableName::parse("public", "t").unwrap();
     server.block_on(async {
-        let until = Instant::now() + Duration::from_secs(4);
+        let until = Instant::now() + Duration::from_secs(9);
         let mut session = server.pool.open(&server.owner, until, "testing", Usage::Write).await.unwrap();
         let attempts = AtomicU32::new(0);
         let full = replica_identity::alter(&table, &replica_identity::Mode::Default, &replica_identity::Mode::Full);
@@ -150,10 +150,11 @@ fn a_lock_that_cannot_be_had_names_who_holds_it() {
             })
             .await;
         let error = done.map_err(error_of).unwrap_err();
-        assert_eq!((error.kind(), attempts.load(Ordering::Relaxed)), (Kind::LockNotAvailable, 2), "{error}");
+        assert_eq!(error.kind(), Kind::LockNotAvailable, "{error}");
+        assert!(attempts.load(Ordering::Relaxed) >= 2, "{attempts:?}");
         let said = error.to_string();
         assert!(said.contains("application `nightly job`: RowExclusiveLock on table public.t"), "{said}");
-        session.allow(Duration::from_secs(4));
+        session.allow(Duration::from_secs(9));
         let done = session
             .settled(async |tx| {
                 tx.run(&advisory_lock::take()).await?;
@@ -163,7 +164,7 @@ fn a_lock_that_cannot_be_had_names_who_holds_it() {
         let said = done.map_err(error_of).unwrap_err().to_string();
         assert!(said.contains("application `nightly job`: ExclusiveLock on the advisory lock of grants"), "{said}");
         // Two changes of one row of the catalogue: the lock is not in `pg_locks` as one of the publication.
-        session.allow(Duration::from_secs(4));
+        session.allow(Duration::from_secs(9));
         let narrow = Definition { publish: [Operation::Insert].into(), ..definition(&[]) };
         let have = session.read(async |it| publication::read(&it, &name("p")).await).await.unwrap().unwrap();
         let done = session
