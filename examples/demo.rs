@@ -162,7 +162,12 @@ impl Demo {
         workspace.write_file(
             "refused.tf",
             &format!(
-                "resource \"neonrep_slot\" \"too_early\" {{\n  publication_id = {:?}\n  name           = \"too_early\"\n}}\n",
+                r#"
+resource "neonrep_slot" "too_early" {{
+  publication_id = {:?}
+  name           = "too_early"
+}}
+"#,
                 neon.id_of("not_there")
             ),
         );

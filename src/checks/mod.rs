@@ -16,7 +16,7 @@ pub(crate) mod partitioned_without_root;
 pub(crate) mod password_cannot_be_known;
 pub(crate) mod publication_exists;
 pub(crate) mod publication_replaced_behind_slot;
-pub mod readiness;
+pub(crate) mod readiness;
 pub(crate) mod slot_has_consumer;
 pub(crate) mod slots_nearly_used_up;
 pub(crate) mod subscription_copies_rows;

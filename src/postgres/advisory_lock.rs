@@ -10,9 +10,9 @@ use crate::sql;
 /// The class: `nrep` in ASCII.
 pub(super) const CLASS: u32 = 0x6e72_6570;
 
-/// Takes the lock of the connected database until the end of the transaction. First statement of a transaction that grants; with
-/// [`Locks::Short`](super::attempt::Locks::Short) it fails with `LockNotAvailable` after 3 s.
-pub fn take() -> Vec<Statement> {
+/// Takes the lock of the connected database until the end of the transaction. First statement of a transaction that grants; it fails with
+/// `LockNotAvailable` after 3 s.
+pub(crate) fn take() -> Vec<Statement> {
     vec![sql!(
         "SELECT pg_advisory_xact_lock({}, oid::int8::bit(32)::int4) FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",
         u64::from(CLASS)

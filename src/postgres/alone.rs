@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(2);
 ///
 /// Errors: `Publisher`, when the server could not reach the publisher or was refused there; `QueryCancelled` and `Timeout`,
 /// when it took too long or was cancelled.
-pub async fn run(
+pub(crate) async fn run(
     session: &mut Session,
     statement: &Statement,
     limit: Duration,

@@ -12,7 +12,7 @@ use super::row::Param;
 
 /// A transaction that has written and is still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Blocker {
+pub(crate) enum Blocker {
     /// One of a session.
     Session {
         /// Its process.
@@ -75,7 +75,7 @@ FROM pg_prepared_xacts p
 ORDER BY 5 DESC NULLS LAST, 1, 7";
 
 /// Reads them, the oldest first.
-pub async fn read_all(connection: &Connection) -> Result<Vec<Blocker>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<Vec<Blocker>> {
     let rows = connection.fetch(READ, &[]).await?;
     rows.iter()
         .map(|row| {
@@ -97,17 +97,17 @@ pub async fn read_all(connection: &Connection) -> Result<Vec<Blocker>> {
 
 /// A session that holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LockHolder {
+pub(crate) struct LockHolder {
     /// Its process; none for a prepared transaction.
-    pub pid: Option<i32>,
+    pub(crate) pid: Option<i32>,
     /// Its role, where it can be read.
-    pub user: String,
+    pub(crate) user: String,
     /// `application_name`.
-    pub application: String,
+    pub(crate) application: String,
     /// What is locked: a table, or the lock that grants of this provider take in turn.
-    pub object: String,
+    pub(crate) object: String,
     /// The strongest lock, such as `AccessExclusiveLock`.
-    pub mode: String,
+    pub(crate) mode: String,
 }
 
 impl fmt::Display for LockHolder {
@@ -124,7 +124,7 @@ impl fmt::Display for LockHolder {
 }
 
 /// Sessions that hold locks on these tables, or the advisory lock of [`advisory_lock`](super::advisory_lock), the first ten.
-pub async fn holders(connection: &Connection, tables: &BTreeSet<TableName>) -> Result<Vec<LockHolder>> {
+pub(crate) async fn holders(connection: &Connection, tables: &BTreeSet<TableName>) -> Result<Vec<LockHolder>> {
     // `max` of the names: the modes that exclude most, AccessExclusiveLock and ExclusiveLock, are not ordered by name, so by a number.
     const HOLDERS: &str = "
 SELECT l.pid, coalesce(a.usename::text, '') AS owner, coalesce(a.application_name, '') AS application,

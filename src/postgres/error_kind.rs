@@ -2,7 +2,7 @@
 
 /// What to do about an error depends on this. By SQLSTATE (manual, appendix A) unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// 42710, 42P06, 42P07: an object of that name is there.
     AlreadyExists,
     /// 42704: a role, publication, slot … that is not there.

@@ -9,37 +9,38 @@ use super::row::Param;
 
 /// What memberships allow a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Membership {
+pub(crate) struct Membership {
     /// The role.
-    pub role: RoleName,
+    pub(crate) role: RoleName,
     /// It is a superuser, who acts for everyone.
-    pub superuser: bool,
+    pub(crate) superuser: bool,
     acts_for: BTreeSet<RoleName>,
     may_set_defaults_for: BTreeSet<RoleName>,
 }
 
 impl Membership {
     /// One that has no memberships.
-    pub fn of(role: RoleName) -> Self {
+    #[cfg(test)]
+    pub(crate) fn of(role: RoleName) -> Self {
         let itself = BTreeSet::from([role.clone()]);
         Self { role, superuser: false, acts_for: itself.clone(), may_set_defaults_for: itself }
     }
 
     /// Whether it has that role's privileges, so that it counts as owner of what that role owns. ADMIN alone is not enough (16+, who created
     /// a role by SQL has no more), nor is membership without INHERIT.
-    pub fn acts_for(&self, role: &RoleName) -> bool {
+    pub(crate) fn acts_for(&self, role: &RoleName) -> bool {
         self.acts_for.contains(role)
     }
 
     /// Whether it may set default privileges for that role (42501 otherwise).
-    pub fn may_set_defaults_for(&self, role: &RoleName) -> bool {
+    pub(crate) fn may_set_defaults_for(&self, role: &RoleName) -> bool {
         self.may_set_defaults_for.contains(role)
     }
 }
 
 /// Reads those of `who`, or of the connected role; `None` if there is no such role. Up to version 15 default privileges ask for membership
 /// alone, from 16 on for the privileges.
-pub async fn read(connection: &Connection, who: Option<&RoleName>) -> Result<Option<Membership>> {
+pub(crate) async fn read(connection: &Connection, who: Option<&RoleName>) -> Result<Option<Membership>> {
     const READ: &str = "
 SELECT w.rolname::text AS role, w.rolsuper,
        ARRAY(SELECT o.rolname::text FROM pg_roles o WHERE pg_has_role(w.oid, o.oid, 'USAGE')) AS acts_for,

@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::error_kind::Kind;
 
 /// For how long the proxy may repeat an answer of the control plane after the endpoint has changed: it keeps them for 30 s.
-pub const ENDPOINT_CACHE: Duration = Duration::from_secs(35);
+pub(crate) const ENDPOINT_CACHE: Duration = Duration::from_secs(35);
 
 /// For how long the proxy may know an old password: it keeps them for 4 minutes, unless it is told of the change.
-pub const PASSWORD_CACHE: Duration = Duration::from_mins(4);
+pub(crate) const PASSWORD_CACHE: Duration = Duration::from_mins(4);
 
 /// What cures an error that does not go away by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Remedy {
+pub(crate) enum Remedy {
     /// Enable the endpoint by the API or in the console.
     EnableEndpoint,
     /// The endpoint was deleted, or the branch is another one.

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// A session, until it is dropped. Hold one at a time: a second one may wait for the first until its deadline.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     permit: Permit,
     connection: Option<Arc<Connection>>,
     deadline: Instant,
@@ -29,7 +29,13 @@ pub struct Session {
 impl Pool {
     /// A session of that database and role. `purpose` is shown to those who wait in vain, such as ``reading publications``. Errors:
     /// `SessionsBusy` at the deadline, and those of connecting.
-    pub async fn open(&self, address: &Address, deadline: Instant, purpose: &str, usage: Usage) -> Result<Session> {
+    pub(crate) async fn open(
+        &self,
+        address: &Address,
+        deadline: Instant,
+        purpose: &str,
+        usage: Usage,
+    ) -> Result<Session> {
         let permit = self.acquire(address, deadline, purpose, usage).await?;
         let mut session = Session { permit, connection: None, deadline };
         let idle = session.permit.take_idle().filter(|it| !it.is_closed());
@@ -44,17 +50,17 @@ impl Pool {
 
 impl Session {
     /// When this session's work must be done.
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// Puts the deadline off, so that at least this much time is left: for finding out what has become of work that ran into it.
-    pub fn allow(&mut self, time: Duration) {
+    pub(crate) fn allow(&mut self, time: Duration) {
         self.deadline = Instant::now().checked_add(time).map_or(self.deadline, |later| later.max(self.deadline));
     }
 
     /// Runs reads, again if the connection is lost. Each statement sees the state of its own moment.
-    pub async fn read<T, W, F>(&mut self, reads: W) -> Result<T>
+    pub(crate) async fn read<T, W, F>(&mut self, reads: W) -> Result<T>
     where
         W: Fn(Arc<Connection>) -> F,
         F: Future<Output = Result<T>>,
@@ -70,7 +76,7 @@ impl Session {
     }
 
     /// The bare connection, for what cannot run in a transaction. Nothing is run again.
-    pub async fn bare<T, W, F>(&mut self, work: W) -> Result<T>
+    pub(crate) async fn bare<T, W, F>(&mut self, work: W) -> Result<T>
     where
         W: FnOnce(Arc<Connection>) -> F,
         F: Future<Output = Result<T>>,
@@ -87,7 +93,7 @@ impl Session {
 
     /// Runs a command of the replication protocol, such as `ALTER_REPLICATION_SLOT`, in a walsender session that takes the
     /// place of this one's connection: both together would be one more than the pool may open.
-    pub async fn replicate(&mut self, command: &Statement) -> Result<()> {
+    pub(crate) async fn replicate(&mut self, command: &Statement) -> Result<()> {
         self.connection = None;
         self.permit.replicate(command, self.deadline).await
     }
@@ -244,7 +250,7 @@ mod tests {
             it
         }
         let both = async {
-            let rows = session.transaction(async |tx| {
+            let rows = session.settled(async |tx| {
                 let rows = tx.fetch("SELECT 1", &[Param::Text(name), Param::Text(&names[0])]).await?;
                 tx.run(&[]).await?;
                 Ok::<_, Stop<()>>(rows.len())

@@ -18,7 +18,7 @@ use crate::sql;
 /// When changes of a transaction that is still open are sent (option `streaming`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Streaming {
+pub(crate) enum Streaming {
     /// After its commit.
     Off,
     /// At once, into files of the subscriber.
@@ -29,7 +29,7 @@ pub enum Streaming {
 
 impl Streaming {
     /// All words of the option.
-    pub const WORDS: [&'static str; 3] = ["off", "on", "parallel"];
+    pub(crate) const WORDS: [&'static str; 3] = ["off", "on", "parallel"];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Streaming {
 /// Which changes are asked for, by where they come from (option `origin`, 16+).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub(crate) enum Origin {
     /// Only those that the publisher did not itself receive from another one.
     None,
     /// All.
@@ -62,7 +62,7 @@ pub enum Origin {
 
 impl Origin {
     /// All words of the option.
-    pub const WORDS: [&'static str; 2] = ["none", "any"];
+    pub(crate) const WORDS: [&'static str; 2] = ["none", "any"];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -82,60 +82,60 @@ impl Origin {
 
 /// Options that can be changed as long as the subscription exists. `None` leaves an option as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
+pub(crate) struct Options {
     /// Send values in binary form.
-    pub binary: bool,
+    pub(crate) binary: bool,
     /// When changes of open transactions are sent.
-    pub streaming: Option<Streaming>,
+    pub(crate) streaming: Option<Streaming>,
     /// Disable the subscription when a change cannot be applied (15+).
-    pub disable_on_error: bool,
+    pub(crate) disable_on_error: bool,
     /// Which changes are asked for (16+).
-    pub origin: Option<Origin>,
+    pub(crate) origin: Option<Origin>,
     /// Synchronize the slot to standbys of the publisher (17+).
-    pub failover: bool,
+    pub(crate) failover: bool,
 }
 
 /// A subscription of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscription {
+pub(crate) struct Subscription {
     /// Its name.
-    pub name: SubscriptionName,
+    pub(crate) name: SubscriptionName,
     /// OID of its database, which stays when the database is renamed.
-    pub database_oid: u32,
+    pub(crate) database_oid: u32,
     /// Whether it is to run.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// The publications, by their names at the publisher.
-    pub publications: BTreeSet<PublicationName>,
+    pub(crate) publications: BTreeSet<PublicationName>,
     /// The slot at the publisher; `None`: it is not associated with one.
-    pub slot_name: Option<SlotName>,
+    pub(crate) slot_name: Option<SlotName>,
     /// Whether prepared transactions are applied when they are prepared (15+).
-    pub two_phase: bool,
+    pub(crate) two_phase: bool,
     /// The rest.
-    pub options: Options,
+    pub(crate) options: Options,
 }
 
 /// A subscription to be created.
 #[expect(clippy::struct_excessive_bools, reason = "options of the statement, each a boolean there")]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewSubscription {
+pub(crate) struct NewSubscription {
     /// Its name.
-    pub name: SubscriptionName,
+    pub(crate) name: SubscriptionName,
     /// How to connect to the publisher.
-    pub connection: Secret,
+    pub(crate) connection: Secret,
     /// The publications.
-    pub publications: BTreeSet<PublicationName>,
+    pub(crate) publications: BTreeSet<PublicationName>,
     /// The slot at the publisher.
-    pub slot_name: SlotName,
+    pub(crate) slot_name: SlotName,
     /// Whether the slot is created with it.
-    pub create_slot: bool,
+    pub(crate) create_slot: bool,
     /// Whether rows that exist are copied first.
-    pub copy_data: bool,
+    pub(crate) copy_data: bool,
     /// Whether it starts at once.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// Decode prepared transactions when they are prepared (15+).
-    pub two_phase: bool,
+    pub(crate) two_phase: bool,
     /// The rest.
-    pub options: Options,
+    pub(crate) options: Options,
 }
 
 macro_rules! select_subscriptions {
@@ -178,13 +178,13 @@ macro_rules! by_version {
 }
 
 /// Reads one of the connected database; `None` if there is none of that name.
-pub async fn read(connection: &Connection, name: &SubscriptionName) -> Result<Option<Subscription>> {
+pub(crate) async fn read(connection: &Connection, name: &SubscriptionName) -> Result<Option<Subscription>> {
     let query = by_version!(connection.version().major(), " AND s.subname = $1");
     connection.fetch_optional(query, &[Param::Text(name.as_str())]).await?.as_ref().map(from_row).transpose()
 }
 
 /// Reads all of the connected database.
-pub async fn read_all(connection: &Connection) -> Result<BTreeMap<SubscriptionName, Subscription>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<BTreeMap<SubscriptionName, Subscription>> {
     let query = by_version!(connection.version().major(), "");
     let rows = connection.fetch(query, &[]).await?;
     rows.iter().map(|row| from_row(row).map(|it| (it.name.clone(), it))).collect()
@@ -237,7 +237,7 @@ fn names(publications: &BTreeSet<PublicationName>) -> List<&PublicationName> {
 
 /// Creates it. Cannot run in a transaction where it creates the slot. Options that are as the server has them by default are
 /// left out, so that older versions understand the rest.
-pub fn create(new: &NewSubscription) -> Statement {
+pub(crate) fn create(new: &NewSubscription) -> Statement {
     let options = &new.options;
     let mut settings = vec![
         Setting::Flag("create_slot", new.create_slot),
@@ -265,20 +265,20 @@ pub fn create(new: &NewSubscription) -> Statement {
 
 /// How a subscription is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Definition {
+pub(crate) struct Definition {
     /// Whether it runs.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
     /// The slot at the publisher.
-    pub slot_name: SlotName,
+    pub(crate) slot_name: SlotName,
     /// A new connection string; `None` leaves the one that the server has.
-    pub connection: Option<Secret>,
+    pub(crate) connection: Option<Secret>,
     /// The rest.
-    pub options: Options,
+    pub(crate) options: Options,
 }
 
 /// The changes that a transaction can make, all but the publications and `failover`. A subscription that is to be enabled
 /// is enabled last.
-pub fn alter(have: &Subscription, want: &Definition) -> Vec<Statement> {
+pub(crate) fn alter(have: &Subscription, want: &Definition) -> Vec<Statement> {
     let name = &have.name;
     let mut statements = Vec::new();
     if have.enabled && !want.enabled {
@@ -314,27 +314,27 @@ pub fn alter(have: &Subscription, want: &Definition) -> Vec<Statement> {
 }
 
 /// Starts it.
-pub fn enable(name: &SubscriptionName) -> Statement {
+pub(crate) fn enable(name: &SubscriptionName) -> Statement {
     sql!("ALTER SUBSCRIPTION {} ENABLE", name)
 }
 
 /// Stops it.
-pub fn disable(name: &SubscriptionName) -> Statement {
+pub(crate) fn disable(name: &SubscriptionName) -> Statement {
     sql!("ALTER SUBSCRIPTION {} DISABLE", name)
 }
 
 /// Changes `failover` (17+), of the slot at the publisher too. Cannot run in a transaction, and only while it is disabled.
-pub fn set_failover(name: &SubscriptionName, failover: bool) -> Statement {
+pub(crate) fn set_failover(name: &SubscriptionName, failover: bool) -> Statement {
     sql!("ALTER SUBSCRIPTION {} SET (failover = {})", name, failover)
 }
 
 /// Replaces the list of publications without asking the publisher for their tables: for one that is disabled.
-pub fn set_publications(name: &SubscriptionName, publications: &BTreeSet<PublicationName>) -> Statement {
+pub(crate) fn set_publications(name: &SubscriptionName, publications: &BTreeSet<PublicationName>) -> Statement {
     sql!("ALTER SUBSCRIPTION {} SET PUBLICATION {} WITH (refresh = false)", name, names(publications))
 }
 
 /// Replaces the list of publications and takes up their tables. Cannot run in a transaction.
-pub fn set_publications_and_refresh(
+pub(crate) fn set_publications_and_refresh(
     name: &SubscriptionName,
     publications: &BTreeSet<PublicationName>,
     copy_data: bool,
@@ -344,17 +344,17 @@ pub fn set_publications_and_refresh(
 }
 
 /// Takes up tables that were added to the publications. Cannot run in a transaction.
-pub fn refresh(name: &SubscriptionName, copy_data: bool) -> Statement {
+pub(crate) fn refresh(name: &SubscriptionName, copy_data: bool) -> Statement {
     sql!("ALTER SUBSCRIPTION {} REFRESH PUBLICATION WITH (copy_data = {})", name, copy_data)
 }
 
 /// Drops it, and its slot at the publisher. Cannot run in a transaction.
-pub fn drop(name: &SubscriptionName) -> Statement {
+pub(crate) fn drop(name: &SubscriptionName) -> Statement {
     sql!("DROP SUBSCRIPTION {}", name)
 }
 
 /// Drops it and leaves its slot, for a transaction.
-pub fn drop_without_slot(name: &SubscriptionName) -> Vec<Statement> {
+pub(crate) fn drop_without_slot(name: &SubscriptionName) -> Vec<Statement> {
     vec![disable(name), sql!("ALTER SUBSCRIPTION {} SET (slot_name = NONE)", name), drop(name)]
 }
 

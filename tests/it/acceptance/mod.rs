@@ -5,6 +5,7 @@ mod catalog;
 mod connection;
 mod create_before_destroy;
 mod databricks_guide;
+mod debezium;
 mod ephemeral;
 mod faults_of_the_api;
 mod functions;

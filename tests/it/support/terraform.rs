@@ -48,7 +48,14 @@ impl Workspace {
         let name = format!("terraform-provider-neonrep{}", std::env::consts::EXE_SUFFIX);
         std::os::unix::fs::symlink(cli::provider(), plugins.join(name)).expect("a link to the provider");
         let rc = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"neonrep/neonrep\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
+            r#"
+provider_installation {{
+  dev_overrides {{
+    "neonrep/neonrep" = "{}"
+  }}
+  direct {{}}
+}}
+"#,
             plugins.display()
         );
         fs::write(folder.path().join(".cli.rc"), rc).expect("the CLI's configuration");
@@ -84,7 +91,14 @@ impl Workspace {
     pub(crate) fn write(&self, body: &str) {
         self.write_file(
             "main.tf",
-            &format!("{HEAD}provider \"neonrep\" {{}}\n\nvariable \"project_id\" {{ type = string }}\n\n{body}"),
+            &format!(
+                r#"{HEAD}
+provider "neonrep" {{}}
+
+variable "project_id" {{ type = string }}
+
+{body}"#
+            ),
         );
     }
 

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use neonrep::postgres::publication::Publication;
-use neonrep::postgres::publication::{
-    self, Comment, Definition, GeneratedColumns, Listing, Operation, RowFilter, WantedFilter, Wish,
+use crate::postgres::marks::Comment;
+use crate::postgres::publication::Publication;
+use crate::postgres::publication::{
+    self, Definition, GeneratedColumns, Listing, Operation, RowFilter, WantedFilter, Wish,
 };
-use neonrep::postgres::{ColumnName, PublicationName, RoleName, SchemaName, TableName};
+use crate::postgres::{ColumnName, PublicationName, RoleName, SchemaName, TableName};
 
 use super::{Never, Server, definition};
-use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
+use crate::support::versions::on_every_postgres;
 
 fn name() -> PublicationName {
     PublicationName::parse("p \"1\"").unwrap()
@@ -45,7 +46,7 @@ fn change(server: &Server<'_>, want: &Definition) -> Publication {
     server.block_on(async {
         let mut session = server.session().await;
         session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 let statements = match publication::read(&tx, &name).await? {
                     None => publication::create(&name, want),
                     Some(have) if have.must_be_replaced_for(want) => {
@@ -154,7 +155,7 @@ fn what_others_have_set_stays() {
         let name = name();
         let want = definition(&["a", "b", "of_other"]);
         session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 let have = publication::read(&tx, &name).await?.unwrap();
                 let comment = publication::read_comment(&tx, &name).await?.continuing(have.oid, None);
                 tx.run(&publication::replace(&have, &comment, &want, &me)).await?;

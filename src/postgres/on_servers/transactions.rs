@@ -5,16 +5,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use futures_util::future::try_join;
-use neonrep::postgres::acl::{self, Scope};
-use neonrep::postgres::privilege::TablePrivilege;
-use neonrep::postgres::{
-    Kind, Locks, PublicationName, RoleName, SchemaName, Stop, TableName, Usage, advisory_lock, publication,
-    replica_identity, table,
+use crate::postgres::acl::{self, Scope};
+use crate::postgres::privilege::TablePrivilege;
+use crate::postgres::{
+    Kind, PublicationName, RoleName, SchemaName, Stop, TableName, Usage, advisory_lock, publication, replica_identity,
+    table,
 };
+use futures_util::future::try_join;
 use tokio::time::Instant;
 
-use super::{Never, Server, definition};
+use super::{Never, Server, definition, error_of};
 use crate::support::stand_in::StandIn;
 
 fn name(name: &str) -> PublicationName {
@@ -46,24 +46,24 @@ fn a_change_takes_three_round_trips_and_a_delete_two() {
         let mut session = server.session().await;
         trips(session.read(async |it| Ok(it.traffic())).await.unwrap());
 
-        let create = async |tx: neonrep::postgres::Tx| {
+        let create = async |tx: crate::postgres::Tx| {
             let (found, _) = try_join(publication::read(&tx, &p), table::read(&tx, &listed)).await?;
             assert!(found.is_none());
             let (_, made) = tx.run_and(&publication::create(&p, &want), publication::read(&tx, &p)).await?;
             Ok::<_, Never>(made.unwrap())
         };
-        session.settled(Locks::Short, create).await.unwrap();
+        session.settled(create).await.unwrap();
         assert_eq!(trips(session.read(async |it| Ok(it.traffic())).await.unwrap()), 3, "create");
 
-        let update = async |tx: neonrep::postgres::Tx| {
+        let update = async |tx: crate::postgres::Tx| {
             let have = publication::read(&tx, &p).await?.unwrap();
             tx.run_and(&publication::alter(&have, &definition(&["a", "b"])), publication::read(&tx, &p)).await?;
             Ok::<_, Never>(())
         };
-        session.settled(Locks::Short, update).await.unwrap();
+        session.settled(update).await.unwrap();
         assert_eq!(trips(session.read(async |it| Ok(it.traffic())).await.unwrap()), 3, "update");
 
-        let grant = async |tx: neonrep::postgres::Tx| {
+        let grant = async |tx: crate::postgres::Tx| {
             let owners = BTreeSet::new();
             let lock = advisory_lock::take();
             let (_, found) = tx.run_and(&lock, acl::read(&tx, &scope, &owners)).await?;
@@ -74,16 +74,16 @@ fn a_change_takes_three_round_trips_and_a_delete_two() {
             assert!(now.unwrap().missing(&wanted).is_empty());
             Ok::<_, Never>(())
         };
-        session.settled(Locks::Short, grant).await.unwrap();
+        session.settled(grant).await.unwrap();
         assert_eq!(trips(session.read(async |it| Ok(it.traffic())).await.unwrap()), 3, "grant");
 
-        let delete = async |tx: neonrep::postgres::Tx| {
+        let delete = async |tx: crate::postgres::Tx| {
             if publication::read(&tx, &p).await?.is_some() {
                 tx.at_commit(publication::drop(&p));
             }
             Ok::<_, Never>(())
         };
-        session.settled(Locks::Short, delete).await.unwrap();
+        session.settled(delete).await.unwrap();
         assert_eq!(trips(session.read(async |it| Ok(it.traffic())).await.unwrap()), 2, "delete");
     });
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0");
@@ -96,7 +96,7 @@ fn what_fails_or_is_refused_is_rolled_back() {
     server.block_on(async {
         let mut session = server.session().await;
         let refused = session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 tx.run(&publication::create(&name("refused"), &definition(&[]))).await?;
                 tx.at_commit(publication::create(&name("late"), &definition(&[])));
                 Err::<(), _>(Stop::Refused("no"))
@@ -105,7 +105,7 @@ fn what_fails_or_is_refused_is_rolled_back() {
         assert_eq!(refused, Err(Stop::Refused("no")));
         // The statement that goes with COMMIT fails: the one before it is not committed either.
         let failed = session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 tx.run(&publication::create(&name("first"), &definition(&[]))).await?;
                 tx.at_commit(
                     [publication::drop(&name("nothing")), publication::create(&name("x"), &definition(&[]))].concat(),
@@ -113,17 +113,17 @@ fn what_fails_or_is_refused_is_rolled_back() {
                 Ok::<_, Never>(())
             })
             .await;
-        let error = failed.unwrap_err().into_error();
+        let error = failed.map_err(error_of).unwrap_err();
         assert_eq!(error.kind(), Kind::UndefinedObject, "{error}");
         assert_eq!(error.statement(), Some("DROP PUBLICATION \"nothing\""));
         // An error that the work does not pass on ends the transaction as well.
         let swallowed = session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 let _ = tx.run(&publication::drop(&name("nothing"))).await;
                 Ok::<_, Never>(())
             })
             .await;
-        assert_eq!(swallowed.unwrap_err().into_error().kind(), Kind::UndefinedObject);
+        assert_eq!(swallowed.map_err(error_of).unwrap_err().kind(), Kind::UndefinedObject);
     });
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0");
 }
@@ -142,24 +142,24 @@ fn a_lock_that_cannot_be_had_names_who_holds_it() {
         let attempts = AtomicU32::new(0);
         let full = replica_identity::alter(&table, &replica_identity::Mode::Default, &replica_identity::Mode::Full);
         let done = session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 attempts.fetch_add(1, Ordering::Relaxed);
                 tx.run(&full).await?;
                 Ok::<_, Never>(())
             })
             .await;
-        let error = done.unwrap_err().into_error();
+        let error = done.map_err(error_of).unwrap_err();
         assert_eq!((error.kind(), attempts.load(Ordering::Relaxed)), (Kind::LockNotAvailable, 2), "{error}");
         let said = error.to_string();
         assert!(said.contains("application `nightly job`: RowExclusiveLock on table public.t"), "{said}");
         session.allow(Duration::from_secs(4));
         let done = session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 tx.run(&advisory_lock::take()).await?;
                 Ok::<_, Never>(())
             })
             .await;
-        let said = done.unwrap_err().into_error().to_string();
+        let said = done.map_err(error_of).unwrap_err().to_string();
         assert!(said.contains("application `nightly job`: ExclusiveLock on the advisory lock of grants"), "{said}");
     });
     drop(holder);

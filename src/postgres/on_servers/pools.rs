@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::postgres::connection::Passwords;
+use crate::postgres::{Kind, Pool, PoolSettings, Usage};
 use futures_util::future::join_all;
-use neonrep::postgres::{Kind, Passwords, Pool, PoolSettings, Usage};
 use tokio::time::Instant;
 
 use super::{Server, address, soon};

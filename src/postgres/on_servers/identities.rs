@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use neonrep::postgres::identity::{self, Problem};
-use neonrep::postgres::{PublicationName, TableName, publisher, table};
+use crate::postgres::identity::{self, Problem};
+use crate::postgres::{PublicationName, TableName, publisher, table};
 
 use super::Server;
-use crate::support::on_every_postgres;
+use crate::support::versions::on_every_postgres;
 
 /// The first version that has it, statements for the tables, the one to update, statements for publications.
 const CASES: &[(u32, &str, &str, &str)] = &[

@@ -2,12 +2,12 @@
 
 use std::future::pending;
 
-use neonrep::postgres::slot::{self, Identified, NewSlot};
-use neonrep::postgres::{SlotName, Usage, settings, slot_creation};
+use crate::postgres::slot::{self, Identified, NewSlot};
+use crate::postgres::{SlotName, Usage, settings, slot_creation};
 
 use super::{Server, address, soon};
-use crate::support::VERSIONS;
 use crate::support::stand_in::StandIn;
+use crate::support::versions::VERSIONS;
 
 fn name(name: &str) -> SlotName {
     SlotName::parse(name).unwrap()
@@ -46,7 +46,7 @@ fn a_slot_is_found_and_dropped_by_the_oid_of_its_database() {
     stand_in.sql(&format!("CREATE DATABASE before OWNER {owner}"));
     let of_before = address(&stand_in, &owner, &stand_in.password_of(&owner), "before");
     let oid = server.block_on(async {
-        let pool = neonrep::postgres::Pool::new(neonrep::postgres::PoolSettings::default());
+        let pool = crate::postgres::Pool::new(crate::postgres::PoolSettings::default());
         let mut session = pool.open(&of_before, soon(), "testing", Usage::Patient).await.unwrap();
         let new = NewSlot { name: name("s"), plugin: "test_decoding".to_owned(), two_phase: false, failover: false };
         slot_creation::create(&mut session, &new, pending()).await.unwrap();
@@ -57,8 +57,8 @@ fn a_slot_is_found_and_dropped_by_the_oid_of_its_database() {
     server.block_on(async {
         let mut session = server.session().await;
         let found = session.read(async |it| slot::read(&it, &name("s")).await).await.unwrap().unwrap();
-        assert_eq!(found.database.as_ref().map(neonrep::postgres::DatabaseName::as_str), Some("after"));
-        assert!(found.is_of(oid, "test_decoding"));
+        assert_eq!(found.database.as_ref().map(crate::postgres::DatabaseName::as_str), Some("after"));
+        assert_eq!(found.database_oid, Some(oid));
         for (database, plugin, dropped) in
             [(None, "test_decoding", false), (Some(oid), "pgoutput", false), (Some(oid), "test_decoding", true)]
         {

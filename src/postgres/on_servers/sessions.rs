@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use neonrep::postgres::publication;
-use neonrep::postgres::session_settings::{SETTINGS, STATEMENT_TIMEOUT};
-use neonrep::postgres::{PublicationName, Usage, table};
+use crate::postgres::publication;
+use crate::postgres::session_settings::{SETTINGS, STATEMENT_TIMEOUT};
+use crate::postgres::{PublicationName, Usage, table};
 
 use super::{Never, Server, address, definition, soon};
-use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
+use crate::support::versions::on_every_postgres;
 
 /// For each setting of the table a value that would hurt.
 const HOSTILE: &[(&str, &str)] = &[
@@ -77,7 +77,7 @@ fn settings_of_role_and_database_do_no_harm() {
             }
             // Longer than each of the limits, within a transaction and without.
             session
-                .transaction(async |tx| {
+                .settled(async |tx| {
                     tx.run(&publication::create(&name, &want)).await?;
                     tx.fetch("SELECT pg_sleep(0.3)::text", &[]).await?;
                     Ok::<_, Never>(())
@@ -124,7 +124,7 @@ fn event_triggers_find_their_tables() {
     server.block_on(async {
         let mut session = server.session().await;
         let path = session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 tx.run(&publication::create(&name, &want)).await?;
                 let row = tx.fetch_one("SELECT current_setting('search_path') AS path", &[]).await?;
                 Ok::<_, Never>(row.get::<String>("path")?)

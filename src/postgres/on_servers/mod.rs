@@ -1,6 +1,4 @@
-//! `neonrep::postgres` alone, against real servers: what the catalogue, the sessions and the statements do on 14 to 18.
-
-#![expect(clippy::unwrap_used, reason = "each step of these tests must succeed, and the line says which one did not")]
+//! `crate::postgres` alone, against real servers: what the catalogue, the sessions and the statements do on 14 to 18.
 
 mod identities;
 mod pools;
@@ -13,12 +11,12 @@ mod transactions;
 use std::sync::Arc;
 use std::time::Duration;
 
-use neonrep::postgres::publication::{Definition, Listing, Operation, Wish};
-use neonrep::postgres::{
-    Address, Connection, DatabaseName, Pool, PoolSettings, Result, RoleName, Roots, Session, Stop, TableName, Tls,
-    Usage,
+use crate::postgres::publication::{Definition, Listing, Operation, Wish};
+use crate::postgres::{
+    Address, Connection, DatabaseName, Error, Pool, PoolSettings, Result, RoleName, Roots, Session, Stop, TableName,
+    Tls, Usage,
 };
-use neonrep::secret::Secret;
+use crate::secret::Secret;
 use tokio::time::Instant;
 
 use crate::support::stand_in::StandIn;
@@ -83,3 +81,11 @@ fn definition(tables: &[&str]) -> Definition {
 
 /// Work that refuses nothing.
 type Never = Stop<std::convert::Infallible>;
+
+/// The error of work that refuses nothing.
+fn error_of(stop: Never) -> Error {
+    match stop {
+        Stop::Server(error) => error,
+        Stop::Refused(never) => match never {},
+    }
+}

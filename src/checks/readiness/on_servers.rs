@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use neonrep::postgres::tls::Roots;
-use neonrep::postgres::{Address, DatabaseName, Pool, PoolSettings, RoleName, Tls, Usage};
-use neonrep::readiness::{Asked, Facts, Host, Seen, Severity, findings, read, read_subscriber};
-use neonrep::secret::Secret;
+use crate::checks::readiness::facts::Seen;
+use crate::checks::readiness::{Asked, Facts, Host, Severity, findings, read, read_subscriber};
+use crate::postgres::tls::Roots;
+use crate::postgres::{Address, DatabaseName, Pool, PoolSettings, RoleName, Tls, Usage};
+use crate::secret::Secret;
 
 use crate::support::sql::literal;
 use crate::support::stand_in::StandIn;
@@ -93,7 +94,8 @@ fn a_prepared_database_is_ready() {
         let facts = reader.facts("airbyte", &asked("p", Some("s"), &["orders"], &heartbeat));
         assert_eq!(facts.server.version / 10_000, i32::from(major));
         assert_eq!(facts.server.wal_sender_timeout, 60_000, "that of the role");
-        let names: Vec<String> = facts.relations.iter().map(neonrep::readiness::Relation::full_name).collect();
+        let names: Vec<String> =
+            facts.relations.iter().map(crate::checks::readiness::facts::Relation::full_name).collect();
         assert_eq!(names, ["public.orders"]);
         assert_eq!(
             (facts.relations[0].columns.clone(), facts.relations[0].key.clone()),

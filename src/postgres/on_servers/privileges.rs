@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use neonrep::postgres::acl::{self, Key, Rights, Scope};
-use neonrep::postgres::privilege::TablePrivilege;
-use neonrep::postgres::{RoleName, SchemaName, TableName, membership};
+use crate::postgres::acl::{self, Key, Rights, Scope};
+use crate::postgres::privilege::TablePrivilege;
+use crate::postgres::{RoleName, SchemaName, TableName, membership};
 
 use super::{Never, Server};
-use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
+use crate::support::versions::on_every_postgres;
 
 fn scope(role: &str, schemas: &[&str], tables: &[&str]) -> Scope {
     Scope {
@@ -30,7 +30,7 @@ fn give(server: &Server<'_>, scope: &Scope, owners: &[&str]) -> (BTreeSet<Key>, 
     server.block_on(async {
         let mut session = server.session().await;
         session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 let found = acl::read(&tx, scope, &owners).await?.unwrap();
                 let wanted = found.wanted(scope, &privileges, &owners);
                 let missing = found.missing(&wanted);
@@ -54,7 +54,7 @@ fn take(server: &Server<'_>, scope: &Scope, owners: &[&str], keep: &BTreeSet<Key
     server.block_on(async {
         let mut session = server.session().await;
         session
-            .transaction(async |tx| {
+            .settled(async |tx| {
                 let before = acl::read(&tx, scope, &owners).await?.unwrap();
                 let difference = before.to_revoke(scope, &before.wanted(scope, &privileges, &owners), keep);
                 tx.run(&acl::revoke(&scope.role, &difference.revoke)).await?;
