@@ -125,11 +125,21 @@ pub fn destinations() -> String {
     page
 }
 
+/// Destinations whose configuration is on no page of its own.
+const WITHOUT_PAGE: [&str; 2] = ["neon_subscriber", "postgres_subscriber"];
+
+fn linked(it: &Destination) -> String {
+    if WITHOUT_PAGE.contains(&it.id) {
+        return it.name.to_owned();
+    }
+    format!("[{}]({}.md)", it.name, it.id.replace('_', "-"))
+}
+
 fn needs(it: &Destination) -> String {
     let privileges = privileges(it);
     format!(
         "| {} | {}, {}, {} | {} | {}, {}{} | {privileges} | {} |\n",
-        it.name,
+        linked(it),
         maker(it.publication.made_by),
         name(it.publication.name),
         forms(it.publication.forms),

@@ -8,6 +8,7 @@ mod logical_replication;
 mod process;
 mod publication;
 mod readiness;
+mod readiness_errors;
 mod replica_identity;
 mod role;
 mod slot;
