@@ -1,5 +1,6 @@
 //! The resources, one line each.
 
+mod allowed_ips;
 mod grant;
 mod logical_replication;
 mod publication;
@@ -7,6 +8,7 @@ mod replica_identity;
 mod role;
 mod signal_table;
 mod slot;
+mod subscription;
 
 use tfplugin::ErasedResource;
 use tfplugin::kinds::erased::resource;
@@ -23,5 +25,7 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
         resource(signal_table::SignalTable),
         resource(publication::Publication),
         resource(slot::Slot),
+        resource(subscription::Subscription),
+        resource(allowed_ips::AllowedIps),
     ]
 }

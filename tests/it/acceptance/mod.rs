@@ -1,10 +1,13 @@
 //! Stories that a user lives through, on the real CLI.
 
 mod adding_logical_replication;
+mod allowed_ips;
+mod branches;
 mod catalog;
 mod connection;
 mod create_before_destroy;
 mod databricks_guide;
+mod debezium;
 mod ephemeral;
 mod faults_of_the_api;
 mod functions;
@@ -13,11 +16,15 @@ mod guides;
 mod hostile_names;
 mod import;
 mod interrupted;
+mod least_privilege;
 mod logical_replication;
+mod logins;
+mod moved_outside;
 mod neon_cli;
 mod pages;
 mod parallel;
 mod partitions;
+mod personas;
 mod publication;
 mod publication_before_slot;
 mod readiness;
@@ -29,5 +36,8 @@ mod slot;
 mod source_module;
 mod sql_block;
 mod state_survives;
+mod subscriber_guides;
+mod subscription;
+mod traffic;
 mod unknown_provider;
 mod whole;
