@@ -127,11 +127,12 @@ pub fn destinations() -> String {
 
 /// The page of a destination.
 fn page(it: &Destination) -> String {
-    match it.id {
-        "neon_subscriber" => "neon-to-neon.md".to_owned(),
-        "postgres_subscriber" => "neon-to-postgres.md".to_owned(),
-        id => id.replace('_', "-") + ".md",
-    }
+    let name = match it.id {
+        "neon_subscriber" => "neon-to-neon".to_owned(),
+        "postgres_subscriber" => "neon-to-postgres".to_owned(),
+        id => id.replace('_', "-"),
+    };
+    name + ".md"
 }
 
 fn needs(it: &Destination) -> String {

@@ -182,7 +182,7 @@ pub(super) const ERRORS: &[Error] = &[
     },
     Error {
         check: "slot_lost",
-        provoke: "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'; SELECT pg_reload_conf(); \
+        provoke: "ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'; SELECT pg_reload_conf(); SELECT pg_sleep(0.2); \
                   SELECT pg_switch_wal(); CREATE TABLE filler AS SELECT 1; SELECT pg_switch_wal(); DROP TABLE filler; SELECT pg_switch_wal(); \
                   CHECKPOINT; ALTER SYSTEM RESET max_slot_wal_keep_size; SELECT pg_reload_conf()",
         object: "slot {s}",
