@@ -111,7 +111,7 @@ fn settings_that_cannot_be_are_refused_where_that_is_known() {
         ("log_min_messages", "info", "only a superuser"),
         ("wal_sender_timeout", "soon", "wal_sender_timeout"),
         ("max_connections", "5", "max_connections"),
-        ("force_parallel_mode", "on", "another name"),
+        ("sort_mem", "2MB", "another name"),
         ("no_such_setting", "5", "no_such_setting"),
     ] {
         let wrong = config(&stand_in, json!({ "settings": { name: value, "work_mem": "1MB" } }));
