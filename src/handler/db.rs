@@ -11,8 +11,10 @@ use super::words;
 use crate::neon;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::publication::Publication;
+use crate::postgres::signal_table::SignalTable;
+use crate::postgres::subscription::Subscription;
 use crate::postgres::table::Table;
-use crate::postgres::{self, PublicationName, RoleName, TableName, Tx, Usage};
+use crate::postgres::{self, PublicationName, RoleName, SubscriptionName, TableName, Tx, Usage};
 use crate::target::{Database, DatabaseLocation, Error, ObjectId, TurnToGrant};
 
 /// A database that a call works on.
@@ -79,11 +81,23 @@ impl<'a> Db<'a> {
         self.unless_gone(found)
     }
 
+    /// A subscription; `None` when it, or what held it, is gone.
+    pub(crate) async fn subscription(&self, name: &SubscriptionName) -> Result<Option<Subscription>, Diagnostics> {
+        let found = self.call.target().subscription(&self.at, name, &self.call.budget()).await;
+        self.unless_gone(found)
+    }
+
     /// A table or the like; `None` when it, or what held it, is gone.
     pub(crate) async fn table(&self, name: &TableName) -> Result<Option<Table>, Diagnostics> {
         let names = BTreeSet::from([name.clone()]);
         let found = self.call.target().tables_named(&self.at, &names, &self.call.budget()).await;
         let found = found.map(|tables| tables.get(name).cloned());
+        self.unless_gone(found)
+    }
+
+    /// A relation with its columns; `None` when it, or what held it, is gone.
+    pub(crate) async fn signal_table(&self, name: &TableName) -> Result<Option<SignalTable>, Diagnostics> {
+        let found = self.call.target().signal_table(&self.at, name, &self.call.budget()).await;
         self.unless_gone(found)
     }
 

@@ -9,6 +9,7 @@ mod addresses;
 mod api_names;
 mod beside;
 mod branches;
+mod changed;
 mod database;
 pub(crate) mod direct;
 mod error;
@@ -29,15 +30,18 @@ pub(crate) use addresses::Fate;
 pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
-pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
+pub(crate) use ids::{
+    GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SignalTableId, SlotId, SubscriptionId,
+};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 pub(crate) use turns::TurnToGrant;
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
-use crate::postgres::{self, Address, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
+use crate::postgres::{self, Address, Passwords, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
 use crate::secret::Secret;
 use addresses::Addresses;
 use branches::Branches;
+use changed::Changed;
 use gathered::Gathered;
 use readers::Readers;
 use snapshots::Snapshots;
@@ -59,7 +63,7 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) enum Access {
     Neon { api: crate::neon::ApiSettings, role_passwords: BTreeMap<String, Secret> },
-    Direct { server: direct::Entrance, sslmode: SslMode },
+    Direct { server: direct::Entrance, sslmode: SslMode, passwords: Passwords },
 }
 
 /// libpq's `sslmode`, as far as the provider supports it (manual, 32.19).
@@ -99,6 +103,7 @@ struct Inner {
     gathered: Gathered,
     addresses: Addresses,
     branches: Branches,
+    changed: Changed,
     turns: Turns,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
@@ -130,24 +135,25 @@ impl Target {
             }
         };
         let root_certificates = roots.pem();
-        let (entrance, tls) = match settings.access {
+        let (entrance, tls, passwords) = match settings.access {
             Access::Neon { api, role_passwords } => {
                 let client = Client::new(&api)?;
-                (Entrance::Neon(neon::Entrance { client, role_passwords }), Tls::VerifyFull(roots))
+                let entrance = Entrance::Neon(neon::Entrance { client, role_passwords });
+                (entrance, Tls::VerifyFull(roots), Passwords::default())
             }
-            Access::Direct { server, sslmode } => {
+            Access::Direct { server, sslmode, passwords } => {
                 let tls = match sslmode {
                     SslMode::VerifyFull => Tls::VerifyFull(roots),
                     SslMode::Require => Tls::Require,
                     SslMode::Disable => Tls::Disable,
                 };
-                (Entrance::Direct(server), tls)
+                (Entrance::Direct(server), tls, passwords)
             }
         };
         let pool = Pool::new(PoolSettings {
             max_connections: usize::try_from(settings.max_connections).unwrap_or(1),
             connect_timeout: settings.connect_timeout,
-            ..PoolSettings::default()
+            passwords,
         });
         Ok(Self(Arc::new(Inner {
             entrance,
@@ -162,6 +168,7 @@ impl Target {
             gathered: Gathered::default(),
             addresses: Addresses::default(),
             branches: Branches::default(),
+            changed: Changed::default(),
             turns: Turns::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
@@ -309,6 +316,23 @@ impl Target {
         self.open(&address, database, budget, purpose, Usage::Write).await
     }
 
+    /// Whether a new connection to the database can be opened now, as its default role.
+    pub(crate) async fn try_to_connect(
+        &self,
+        database: &Database,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<(), Error> {
+        let address = self.address(database, None, budget).await?;
+        match budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await {
+            Ok(done) => Ok(done?),
+            Err(_) => {
+                let message = format!("interrupted while connecting for {purpose}");
+                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
+            }
+        }
+    }
+
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.
     pub(crate) fn wrote(&self, server: &Server) {
         self.0.writing.store(true, Ordering::Relaxed);
@@ -374,7 +398,8 @@ impl Target {
             (Entrance::Neon(_), Server::Direct) => return Err(Error::NotDirect),
             (Entrance::Direct(_), Server::Neon(_)) => return Err(Error::NotNeon),
         };
-        Ok(Address { host, port, database: database.name.clone(), user, password, tls: self.0.tls.clone() })
+        let (name, changes) = (database.name.clone(), self.0.changed.of(&database.server));
+        Ok(Address { host, port, database: name, user, password, tls: self.0.tls.clone(), changes })
     }
 
     async fn open(

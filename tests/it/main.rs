@@ -7,6 +7,7 @@
 
 mod acceptance;
 mod architecture;
+mod contract;
 mod generated;
 mod provider;
 mod publication_order;

@@ -1,6 +1,7 @@
 //! The values of `neonrep_grant`, and what follows from them and the facts of a database.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tfplugin::schema::{Attribute, string};
@@ -23,11 +24,11 @@ pub(super) type Left = BTreeMap<String, BTreeSet<RoleName>>;
 /// What of a database decides which privileges a scope comes to, as reads share it.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
-    pub(super) tables: Tables,
+    pub(super) tables: Arc<Tables>,
     /// The role that writes.
     pub(super) writer: RoleName,
     /// The roles that it may act for, itself among them.
-    pub(super) may_act_for: BTreeSet<RoleName>,
+    pub(super) may_act_for: Arc<BTreeSet<RoleName>>,
 }
 
 /// Field for field the schema.

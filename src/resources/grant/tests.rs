@@ -39,9 +39,9 @@ fn facts() -> Facts {
         relation(4, "stats", "cloud_admin", true),
     ];
     Facts {
-        tables: tables.into_iter().collect(),
+        tables: Arc::new(tables.into_iter().collect()),
         writer: role("writer"),
-        may_act_for: [role("writer"), role("alice"), role("idle")].into(),
+        may_act_for: Arc::new([role("writer"), role("alice"), role("idle")].into()),
     }
 }
 
