@@ -15,7 +15,7 @@ use crate::postgres::signal_table::SignalTable;
 use crate::postgres::subscription::Subscription;
 use crate::postgres::table::Table;
 use crate::postgres::{self, PublicationName, RoleName, SubscriptionName, TableName, Tx, Usage};
-use crate::target::{Database, DatabaseLocation, Error, ObjectId, TurnToGrant};
+use crate::target::{Database, DatabaseLocation, Error, ObjectId, ServerLocation, TurnToGrant};
 
 /// A database that a call works on.
 pub(crate) struct Db<'a> {
@@ -45,6 +45,32 @@ impl Call<'_> {
             self.target().offer_reader(&db.at, role);
         }
         Ok(db)
+    }
+
+    /// The database that the checks of a plan look at. A new object whose branch the configuration does not name stays on
+    /// the branch of the object that it replaces. `id` is what the object will be called.
+    pub(crate) async fn planned_database<T: ObjectId>(
+        &self,
+        location: &DatabaseLocation,
+        connect_as: Option<&RoleName>,
+        id: impl Fn(Database) -> T,
+    ) -> Result<(Database, Diagnostics), Error> {
+        let at = self.resolved(location, connect_as).await?;
+        if !matches!(location.server, ServerLocation::Neon { branch: None, .. }) {
+            return Ok((at, Diagnostics::none()));
+        }
+        let name = at.name.clone();
+        let server = self.stays(at.server.clone(), |server| id(Database { server, name: name.clone() }));
+        if server == at.server {
+            let warning = self.on_two_branches(&server);
+            return Ok((at, warning.map_or_else(Diagnostics::none, Into::into)));
+        }
+        let at = Database { server, name };
+        if let Some(role) = connect_as {
+            self.target().offer_reader(&at, role);
+        }
+        let warning = self.stays_aside(&at.server);
+        Ok((at, warning.map_or_else(Diagnostics::none, Into::into)))
     }
 
     /// The database of a location. `connect_as` reads where the default role cannot log in.

@@ -5,7 +5,7 @@
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, path};
 
 use super::remedies;
-use super::words::sentence;
+use super::words::{enumerate, sentence};
 use crate::neon::ProjectId;
 use crate::target::{Container, Error, WrongSettings};
 use crate::{neon, postgres};
@@ -13,15 +13,28 @@ use crate::{neon, postgres};
 /// `doing` is what was attempted, as in `create publication "p"`: the summary is `Cannot` and that.
 pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
     let (answered, advice, at) = match error {
-        Error::Gone { container, .. } => {
+        Error::Gone { container, instead, .. } => {
             let (advice, at) = match container {
                 Container::Branch => {
-                    ("Name an existing branch, or remove `branch_id` to use the default branch.", path!(branch_id))
+                    let advice = "Name an existing branch, or remove `branch_id` to use the default branch.";
+                    (advice.to_owned(), path!(branch_id))
                 }
-                Container::Database => ("Create the database first, or name an existing one.", path!(database)),
+                Container::Database => {
+                    let advice = "Create the database first, or name an existing one.";
+                    let there = match instead.as_slice() {
+                        [] => String::new(),
+                        there => format!(" There is {}. If the database was renamed, set `database` to its new name.", enumerate(there)),
+                    };
+                    (format!("{advice}{there}"), path!(database))
+                }
             };
-            (format!("{} does not exist.", sentence(&error.to_string())), advice.to_owned(), at)
+            (format!("{} does not exist.", sentence(&error.to_string())), advice, at)
         }
+        Error::NoDatabase(_) => (
+            format!("{}.", sentence(&error.to_string())),
+            "Create a database on the branch first.".to_owned(),
+            AttributePath::root(),
+        ),
         Error::ProjectNotFound { project, source } => (
             format!("The Neon API answered that project `{project}` does not exist, or that the key cannot see it: {source}."),
             "Check `project_id` and the API key. Nothing was removed from the state. If the project is permanently gone, run \
@@ -38,7 +51,8 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
             format!("The password of role `{role}` is not available: {}.", why.trim_end_matches('.')),
             format!(
                 "Add the password to the provider's `role_passwords`, as in `role_passwords = {{ {role} = var.password }}`, or set \
-                 `connect_as` to a role that can log in."
+                 `connect_as` to a role that can log in. An import does not know `connect_as`: for it, add a role that can log in to \
+                 `role_passwords`."
             ),
             AttributePath::root(),
         ),
@@ -52,7 +66,9 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
         ),
         Error::NoCompute { what } => (
             format!("{}.", sentence(what)),
-            "Add or enable a read-write compute on the branch.".to_owned(),
+            "SQL runs on the read-write compute (endpoint) of a branch. It may have been deleted. Add one in the Neon console, \
+             then try again. Nothing was removed from the state."
+                .to_owned(),
             AttributePath::root(),
         ),
         Error::NotNeon => (
@@ -234,8 +250,12 @@ mod tests {
         for (error, parts) in [
             (Error::branch_gone(&branch), &["branch_id|", "`br-1` of project `p-1`", "default branch"][..]),
             (
-                Error::Gone { container: Container::Database, what: "database `d`".to_owned() },
-                &["database|", "Create the database"],
+                Error::Gone {
+                    container: Container::Database,
+                    what: "database `d`".to_owned(),
+                    instead: vec!["e".to_owned(), "f".to_owned()],
+                },
+                &["database|", "Create the database", "`e` and `f`", "renamed"],
             ),
             (
                 Error::ProjectNotFound { project, source: not_found },
@@ -260,8 +280,8 @@ mod tests {
                 &["It is wrong.", "role `me`", "`sql`", "PGPASSWORD", "role_passwords"],
             ),
             (
-                Error::NoCompute { what: "the compute is disabled".to_owned() },
-                &["The compute is disabled.", "read-write"],
+                Error::NoCompute { what: "branch `br-1` has no read-write compute".to_owned() },
+                &["Branch `br-1` has no", "Add one", "deleted", "state"],
             ),
         ] {
             let text = said(&target("look", &error));

@@ -15,9 +15,11 @@ pub(crate) mod direct;
 mod error;
 mod gathered;
 mod ids;
+mod known_marks;
 mod natural_keys;
 mod neon;
 mod readers;
+mod renamed;
 mod snapshots;
 mod turns;
 
@@ -26,7 +28,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub(crate) use addresses::Fate;
 pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
@@ -34,6 +35,7 @@ pub(crate) use ids::{
     GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SignalTableId, SlotId, SubscriptionId,
 };
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
+pub(crate) use renamed::DatabaseKey;
 pub(crate) use turns::TurnToGrant;
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
@@ -43,7 +45,9 @@ use addresses::Addresses;
 use branches::Branches;
 use changed::Changed;
 use gathered::Gathered;
+use known_marks::KnownMarks;
 use readers::Readers;
+use renamed::Oids;
 use snapshots::Snapshots;
 use turns::Turns;
 
@@ -105,6 +109,8 @@ struct Inner {
     branches: Branches,
     changed: Changed,
     turns: Turns,
+    oids: Oids,
+    known_marks: KnownMarks,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -170,6 +176,8 @@ impl Target {
             branches: Branches::default(),
             changed: Changed::default(),
             turns: Turns::default(),
+            oids: Oids::default(),
+            known_marks: KnownMarks::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -374,6 +382,11 @@ impl Target {
         &self.0.addresses
     }
 
+    /// Marks in comments of publications that are ours.
+    pub(crate) fn known_marks(&self) -> &KnownMarks {
+        &self.0.known_marks
+    }
+
     /// The branches that objects stay on.
     pub(crate) fn branches(&self) -> &Branches {
         &self.0.branches
@@ -425,7 +438,7 @@ impl Target {
                     return Err(Error::LoginRejected { role: address.user.to_string(), source: error });
                 }
                 if error.kind() == postgres::Kind::UndefinedDatabase && self.is_direct() {
-                    return Err(Error::Gone { container: Container::Database, what: database.to_string() });
+                    return Err(Error::database_gone(database, Vec::new()));
                 }
                 Err(error.into())
             }

@@ -71,7 +71,7 @@ pub(super) enum GrantMode {
 }
 
 /// Whose future tables are covered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Future {
     Nobodys,
     /// The connecting role's, and those of the owners of tables found.
@@ -80,7 +80,7 @@ pub(super) enum Future {
 }
 
 /// The arguments, all known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Scope {
     pub(super) role: RoleName,
     pub(super) database: DatabaseName,
@@ -159,11 +159,30 @@ impl Model {
         Self {
             id: role.map(|role| GrantId { database: at.clone(), role }).into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             future_tables: self.future_tables.into_known().into(),
             missing: missing.into(),
             surplus: surplus.into(),
             ..self
         }
+    }
+}
+
+/// By values alone.
+impl Scope {
+    /// Whether another grant of the same role declares all of it, so that both are likely to be one.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.shares_with(other) && self.schemas == other.schemas && self.tables == other.tables
+    }
+
+    /// Whether there is a privilege on a table, or on future tables of a schema, that both declare.
+    pub(super) fn shares_with(&self, other: &Self) -> bool {
+        let within = |one: &Self, two: &Self| one.tables.iter().any(|it| two.schemas.contains(&it.schema));
+        let shares_members = !self.schemas.is_disjoint(&other.schemas)
+            || !self.tables.is_disjoint(&other.tables)
+            || within(self, other)
+            || within(other, self);
+        shares_members && !self.privileges.is_disjoint(&other.privileges)
     }
 }
 

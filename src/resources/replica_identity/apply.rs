@@ -147,6 +147,7 @@ pub(super) async fn restore(db: &Db<'_>, state: &Model, table: &TableName) -> Re
         return Ok(());
     }
     let Some(original) = state.original() else {
+        call.leaves(&id(db, table));
         call.cx().warn(messages::kept_after_import(table));
         return Ok(());
     };

@@ -208,8 +208,11 @@ pub(super) async fn entered(
             }
         }
     }
-    let nowhere = || Error::NoCompute { what: "the branch has no database to run SQL in".to_owned() };
-    Err(first.unwrap_or_else(nowhere))
+    Err(match (first, &id.server) {
+        (Some(error), _) => error,
+        (None, Server::Neon(branch)) => Error::NoDatabase(branch.clone()),
+        (None, Server::Direct) => Error::NotNeon,
+    })
 }
 
 /// What would be lost with a role, or prevents deleting it.

@@ -13,7 +13,7 @@ use crate::postgres::RoleName;
 use crate::target::{Error, RoleId, Server};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-    if let (None, Some(Attr::Known(id))) = (&plan.planned, plan.prior.as_ref().map(|it| &it.id)) {
+    if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| !it.adopted.is_true()) {
         Call::new(cx, "delete the role").plan_destroy(id);
     }
     let Some(planned) = &plan.planned else { return Diagnostics::none() };

@@ -7,7 +7,7 @@ use futures_util::future::try_join;
 use tfplugin::{Diagnostics, Severity, path};
 
 use super::messages;
-use super::model::{Model, PGOUTPUT, Seen};
+use super::model::{Model, PGOUTPUT, Proof, Seen};
 use super::private::{DATABASE_OID, ORDER_SAID};
 use crate::checks::supported_by_server;
 use crate::handler::{Call, Db, explain};
@@ -16,7 +16,7 @@ use crate::postgres::publication::{self, Publication};
 use crate::postgres::slot::{self, Identified, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Failure};
 use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, database, role, settings};
-use crate::target::{Container, Database, Error, SlotId};
+use crate::target::{Container, Database, Error, ObjectId as _, PublicationId, SlotId};
 
 /// Time to find out what is there once the time of the call is over.
 const AFTERWARDS: Duration = Duration::from_secs(10);
@@ -209,7 +209,8 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
     let found = found.filter(|it| it.is(&db.at().name, plan.plugin()));
     let is_same = prior.publication_id == plan.publication_id;
     let recorded = prior.publication_oid.known().copied().filter(|_| is_same);
-    let seen = Seen::of(found.as_ref(), behind.as_ref(), is_same && publication.is_some(), recorded);
+    let proof = proof(call, publication, behind.as_ref());
+    let seen = Seen::of(found.as_ref(), behind.as_ref(), is_same && publication.is_some(), recorded, &proof);
     if let Some(refusal) = messages::refusal(db.at(), name, publication_name, &seen) {
         return Err(refusal.into());
     }
@@ -235,7 +236,7 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
                 return Err(messages::failover_not_changed(call, name, consumer.as_ref(), &error).into());
             }
             slot.failover = Some(failover);
-            Seen::of(Some(&slot), behind.as_ref(), is_same && publication.is_some(), recorded)
+            Seen::of(Some(&slot), behind.as_ref(), is_same && publication.is_some(), recorded, &proof)
         }
     };
     drop(session);
@@ -289,6 +290,13 @@ pub(super) async fn delete(
         Ok(Err(busy)) => Err(messages::in_use(call.doing(), name, &busy, terminate, cx.timeout()).into()),
         Err(_) => Err(messages::interrupted(call.doing()).into()),
     }
+}
+
+/// What the state and the process know of the marks of a publication.
+pub(super) fn proof(call: &Call<'_>, id: Option<&PublicationId>, publication: Option<&Publication>) -> Proof {
+    let both = id.zip(publication);
+    let nonces = both.map(|(id, it)| call.target().known_marks().of(id.natural_key(), it.oid));
+    Proof { nonces: nonces.unwrap_or_default(), of_first_version: call.is_of_first_version() }
 }
 
 fn id(db: &Db<'_>, name: &SlotName) -> SlotId {

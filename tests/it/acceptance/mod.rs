@@ -19,6 +19,7 @@ mod interrupted;
 mod least_privilege;
 mod logical_replication;
 mod logins;
+mod moved_outside;
 mod neon_cli;
 mod pages;
 mod parallel;

@@ -58,7 +58,7 @@ fn lose_commit(stand_in: &StandIn) {
 }
 
 /// A new branch with a compute, which becomes the default branch of the project.
-fn change_default_branch(stand_in: &StandIn) -> String {
+pub(crate) fn change_default_branch(stand_in: &StandIn) -> String {
     let path = format!("/projects/{}/branches", stand_in.ready.project_id);
     let body = json!({"branch": {"name": "next"}, "endpoints": [{"type": "read_write"}]});
     let (status, answer) = stand_in.api("POST", &path, Some(&body));

@@ -31,6 +31,9 @@ pub(crate) struct Database {
     pub(crate) id: i64,
     /// Its name.
     pub(crate) name: String,
+    /// Its OID on the server, once that was seen: the number stays when SQL renames the database, because Neon's computes
+    /// report the old name with the new one.
+    pub(crate) oid: Option<u32>,
     /// Its owner's name.
     pub(crate) owner: String,
     /// Whether the server has it.
@@ -241,6 +244,7 @@ impl Branch {
         self.databases.push(Database {
             id: names::number(),
             name: name.to_owned(),
+            oid: None,
             owner: owner.to_owned(),
             applied,
             created_at: now.clone(),
@@ -267,15 +271,23 @@ impl Branch {
                 role.login = found.login;
             }
         }
-        self.databases
-            .retain(|database| !database.applied || databases.iter().any(|found| found.name == database.name));
+        let is = |database: &Database, found: &FoundDatabase| match database.oid {
+            Some(oid) => oid == found.oid,
+            None => database.name == found.name,
+        };
+        self.databases.retain(|database| !database.applied || databases.iter().any(|found| is(database, found)));
         for found in databases {
-            let known = self.databases.iter_mut().find(|database| database.name == found.name);
-            if let Some(database) = known {
-                database.applied = true;
-                database.owner.clone_from(&found.owner);
-            } else {
+            if !self.databases.iter().any(|database| is(database, found)) {
                 self.add_database(&found.name, &found.owner, true);
+            }
+            for database in self.databases.iter_mut().filter(|database| is(database, found)) {
+                database.oid = Some(found.oid);
+                // A rename by the API that the server does not have yet stays.
+                if database.applied || database.name == found.name {
+                    database.applied = true;
+                    database.name.clone_from(&found.name);
+                    database.owner.clone_from(&found.owner);
+                }
             }
         }
     }
@@ -332,10 +344,26 @@ mod tests {
         let mut branch = Branch::new("main");
         branch.add_database("neondb", "a", true);
         let id = branch.databases[0].id;
-        let owned_by_b = FoundDatabase { name: "neondb".to_owned(), owner: "b".to_owned() };
+        let owned_by_b = FoundDatabase { name: "neondb".to_owned(), oid: 7, owner: "b".to_owned() };
         branch.take_over(&[], &[owned_by_b]);
         assert_eq!(branch.databases[0].id, id);
         assert_eq!(branch.databases[0].owner, "b");
+    }
+
+    #[test]
+    fn a_database_keeps_its_number_when_sql_renames_it() {
+        let found = |oid, name: &str| FoundDatabase { name: name.to_owned(), oid, owner: "a".to_owned() };
+        let mut branch = Branch::new("main");
+        branch.add_database("neondb", "a", true);
+        let id = branch.databases[0].id;
+        branch.take_over(&[], &[found(7, "neondb")]);
+        branch.take_over(&[], &[found(7, "renamed"), found(8, "neondb")]);
+        let of = |name: &str| branch.database(name).map(|database| database.id);
+        assert_eq!(of("renamed"), Some(id));
+        assert!(of("neondb").is_some_and(|other| other != id), "another database has the old name");
+        branch.take_over(&[], &[found(9, "renamed")]);
+        assert!(branch.database("renamed").is_some_and(|database| database.id != id), "dropped and created again");
+        assert_eq!(branch.databases.len(), 1);
     }
 
     #[test]
