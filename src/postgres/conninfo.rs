@@ -125,19 +125,9 @@ impl ConnInfo {
         if !named && !found.has_service { Err(Malformed::NoHost) } else { Ok(found) }
     }
 
-    /// The first host, as the string has it.
-    pub(crate) fn host(&self) -> Option<&str> {
-        self.hosts.iter().chain(&self.addresses).map(String::as_str).find(|it| !it.is_empty())
-    }
-
     /// The database; libpq uses the name of the user where none is named.
     pub(crate) fn database(&self) -> Option<&str> {
         self.database.as_deref().or(self.user.as_deref())
-    }
-
-    /// Whether it has a password: since Postgres 16 a subscription of a role that is no superuser needs one.
-    pub(crate) fn has_password(&self) -> bool {
-        self.password.as_ref().is_some_and(|it| !it.expose().is_empty())
     }
 
     /// Whether it goes through Neon's connection pooler, which does not replicate.
@@ -302,18 +292,17 @@ mod tests {
             "postgres://ep-a.eu.neon.tech:5433/shop?user=me&password=p@ss/w:rd",
         ] {
             let found = read(text).unwrap_or_else(|wrong| panic!("{text}: {wrong}"));
-            assert_eq!(found.host(), Some("ep-a.eu.neon.tech"), "{text}");
             assert_eq!((found.database(), found.user.as_deref()), (Some("shop"), Some("me")), "{text}");
             assert_eq!(found.password.as_ref().map(Secret::expose), Some("p@ss/w:rd"), "{text}");
             assert!(found.leads_to("EP-A.eu.neon.tech.", 5433) && !found.leads_to("ep-a.eu.neon.tech", 5432), "{text}");
-            assert!(!found.leads_to("ep-b.eu.neon.tech", 5433) && found.has_password(), "{text}");
+            assert!(!found.leads_to("ep-b.eu.neon.tech", 5433), "{text}");
         }
     }
 
     #[test]
     fn what_is_left_out_is_what_libpq_takes() {
         let found = read("host=a.example user=me").unwrap();
-        assert!(found.leads_to("a.example", 5432) && !found.has_password());
+        assert!(found.leads_to("a.example", 5432) && found.password.is_none());
         assert_eq!(found.database(), Some("me"));
         let several = read("postgresql://u:p@a.example,b.example:7/d").unwrap();
         assert!(several.leads_to("a.example", 5432) && several.leads_to("b.example", 7));

@@ -79,6 +79,7 @@ impl Marks {
     }
 
     /// Whether it is marked as adopted, by whomever.
+    #[cfg(test)]
     pub(crate) fn is_adopted(&self) -> bool {
         !self.adopted.is_empty()
     }
@@ -99,7 +100,6 @@ impl Marks {
     }
 
     /// Whether it is marked as adopted by the owner of that nonce.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its caller is being written"))]
     pub(crate) fn is_adopted_by(&self, nonce: &Nonce) -> bool {
         self.adopted.contains(&Some(nonce.clone()))
     }
@@ -111,7 +111,6 @@ impl Marks {
 
     /// Whether the owner of one of these nonces has marked it to continue the publication of that oid. An oid that is continued by a
     /// publication which is itself continued has a mark of its own.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its caller is being written"))]
     pub(crate) fn is_proved_to_continue<'a>(&self, oid: u32, nonces: impl IntoIterator<Item = &'a Nonce>) -> bool {
         nonces.into_iter().any(|nonce| self.continues.contains(&(oid, Some(nonce.clone()))))
     }

@@ -333,13 +333,12 @@ impl Target {
         purpose: &str,
     ) -> Result<(), Error> {
         let address = self.address(database, None, budget).await?;
-        match budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await {
-            Ok(done) => Ok(done?),
-            Err(_) => {
-                let message = format!("interrupted while connecting for {purpose}");
-                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
-            }
-        }
+        let done = budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await;
+        let interrupted = || {
+            let message = format!("interrupted while connecting for {purpose}");
+            postgres::Error::new(postgres::Kind::Timeout, message)
+        };
+        Ok(done.unwrap_or_else(|_| Err(interrupted()))?)
     }
 
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.

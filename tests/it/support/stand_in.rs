@@ -287,7 +287,7 @@ impl StandIn {
 
 /// Where stories leave their requests and answers.
 pub(crate) fn recordings() -> Option<PathBuf> {
-    let folder = super::scratch()?.join("exchanges");
+    let folder = super::cli::scratch()?.join("exchanges");
     fs::create_dir_all(&folder).expect("a folder");
     Some(folder)
 }
