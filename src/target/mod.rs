@@ -319,8 +319,8 @@ impl Target {
         };
         self.wrote(&database.server);
         let (host, port) = self.host(database, budget).await?;
-        let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
         let (name, changes) = (database.name.clone(), self.0.changed.of(&database.server));
+        let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
         let address = Address { host, port, database: name, user, password, tls, changes };
         self.open(&address, database, budget, purpose, Usage::Write).await
     }

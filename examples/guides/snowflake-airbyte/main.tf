@@ -22,6 +22,7 @@ resource "neonrep_logical_replication" "this" {
 resource "neonrep_role" "airbyte" {
   project_id = neonrep_logical_replication.this.id
   name       = "airbyte_replication"
+  # neon_superuser = false # Postgres 16 and later: a role that can replicate and read what is granted, and nothing else
 }
 
 resource "neonrep_grant" "airbyte" {
