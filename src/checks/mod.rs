@@ -18,8 +18,11 @@ pub(crate) mod password_cannot_be_known;
 pub(crate) mod publication_exists;
 pub(crate) mod publication_replaced_behind_slot;
 pub(crate) mod readiness;
+pub(crate) mod signal_table_fits;
 pub(crate) mod slot_has_consumer;
 pub(crate) mod slots_nearly_used_up;
+pub(crate) mod subscription_copies_rows;
+pub(crate) mod subscription_on_same_branch;
 pub(crate) mod supported_by_server;
 pub(crate) mod tables_exist;
 pub(crate) mod tables_grantable;
@@ -51,6 +54,9 @@ pub const ALL: &[Check] = &[
     logical_replication_on::CHECK,
     slots_nearly_used_up::CHECK,
     slot_has_consumer::CHECK,
+    subscription_on_same_branch::CHECK,
+    subscription_copies_rows::CHECK,
+    signal_table_fits::CHECK,
 ];
 
 /// Whether a text is the id of a check, for `skip_checks`.
@@ -126,6 +132,9 @@ mod tests {
             "logical_replication_on",
             "slots_nearly_used_up",
             "slot_has_consumer",
+            "subscription_on_same_branch",
+            "subscription_copies_rows",
+            "signal_table_fits",
         ];
         assert_eq!(ids, expected);
     }

@@ -52,6 +52,7 @@ pub(crate) use budget::Budget;
 pub(crate) use client::Client;
 pub(crate) use client::roles::RoleCreation;
 pub(crate) use connection_uri::{ConnectionUri, host_in_uri, is_pooler_host};
+pub(crate) use database::ApiDatabase;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use error::{Error, Kind};
 pub(crate) use ids::{BranchId, ProjectId};

@@ -8,7 +8,9 @@
 mod acceptance;
 mod architecture;
 mod contract;
+mod faults;
 mod generated;
 mod provider;
+mod publication_order;
 mod support;
 mod wire;

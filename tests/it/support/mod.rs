@@ -10,16 +10,14 @@ pub(crate) mod neon_cli;
 pub(crate) mod npm;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;
+pub(crate) mod relay;
+pub(crate) mod road;
+pub(crate) mod second_project;
+pub(crate) mod secrets;
 pub(crate) mod sql;
 pub(crate) mod stand_in;
 pub(crate) mod terraform;
 pub(crate) mod versions;
-
-use std::path::PathBuf;
+pub(crate) mod walsender;
 
 pub(crate) use versions::{on_every_logical_postgres, on_every_postgres};
-
-/// A folder below the build folder that outlives a run; none in an example.
-pub(crate) fn scratch() -> Option<PathBuf> {
-    option_env!("CARGO_TARGET_TMPDIR").map(PathBuf::from)
-}

@@ -146,6 +146,12 @@ impl StandIn {
         format!("host=127.0.0.1 port={port} dbname={database} user={user} password={password} sslmode=disable")
     }
 
+    /// How a role reaches the project's database through the front, as libpq reads it.
+    pub(crate) fn conninfo(&self, role: &str, password: &str) -> String {
+        let Ready { host, port, database, .. } = &self.ready;
+        format!("host={host} port={port} dbname={database} user={role} password={password} sslmode=require")
+    }
+
     /// One role's statements on the project's database: TLS, verified, the direct host.
     pub(crate) fn sql_as(&self, role: &str, password: &str, statements: &str) -> Result<Rows, SqlError> {
         let mut config = Config::new();
@@ -281,7 +287,7 @@ impl StandIn {
 
 /// Where stories leave their requests and answers.
 pub(crate) fn recordings() -> Option<PathBuf> {
-    let folder = super::scratch()?.join("exchanges");
+    let folder = super::cli::scratch()?.join("exchanges");
     fs::create_dir_all(&folder).expect("a folder");
     Some(folder)
 }
