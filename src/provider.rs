@@ -13,7 +13,7 @@ use tfplugin::{
 
 use crate::checks;
 use crate::handler::{Data, explain};
-use crate::postgres::RoleName;
+use crate::postgres::{Passwords, RoleName};
 use crate::secret::Secret;
 use crate::target::direct::Entrance as Direct;
 use crate::target::{Access, Settings, SslMode, Target};
@@ -48,6 +48,7 @@ pub(crate) struct Sql {
     password: Attr<String>,
     sslmode: Attr<String>,
     sslrootcert: Attr<String>,
+    require_auth: Attr<String>,
 }
 
 /// The key is not shown.
@@ -249,7 +250,13 @@ impl Config {
             password: password.map(Secret::new),
             role_passwords: self.role_passwords(),
         };
-        Ok(Access::Direct { server, sslmode })
+        let require_auth = sql.require_auth.known().cloned().or_else(|| environment("PGREQUIREAUTH"));
+        let passwords = require_auth.map_or_else(|| Ok(Passwords::default()), |it| Passwords::parse(&it));
+        let passwords = passwords.map_err(|wrong| {
+            let detail = format!("`require_auth`, or `PGREQUIREAUTH` in the environment, {wrong}.");
+            Diagnostic::error("Wrong value for `require_auth`", detail).at(path!(sql.require_auth))
+        })?;
+        Ok(Access::Direct { server, sslmode, passwords })
     }
 
     fn role_passwords(&self) -> BTreeMap<String, Secret> {
@@ -266,6 +273,7 @@ impl Sql {
             || self.password.is_unknown()
             || self.sslmode.is_unknown()
             || self.sslrootcert.is_unknown()
+            || self.require_auth.is_unknown()
     }
 }
 
@@ -291,6 +299,14 @@ fn sql_block() -> Attribute {
         (
             "sslrootcert",
             string().optional().doc("PEM file of the root certificates to trust for this server, or `system`."),
+        ),
+        (
+            "require_auth",
+            string().optional().parsed_by(Passwords::parse).doc(
+                "How the server may ask for the password: a comma-separated list of `scram-sha-256`, `md5` and `password` (clear \
+                 text). A server that asks in another way does not get the password. Defaults to the environment variable \
+                 `PGREQUIREAUTH`, then to `scram-sha-256`.",
+            ),
         ),
     ])
     .optional()

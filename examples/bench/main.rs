@@ -23,6 +23,8 @@ mod cli;
 mod outcome;
 mod relay;
 mod road;
+#[path = "../../tests/it/support/secrets.rs"]
+mod secrets;
 #[path = "../../tests/it/support/sql.rs"]
 #[expect(dead_code, reason = "shared with the tests; this uses a part")]
 mod sql;

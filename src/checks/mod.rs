@@ -16,9 +16,11 @@ pub(crate) mod partitioned_without_root;
 pub(crate) mod password_cannot_be_known;
 pub(crate) mod publication_exists;
 pub(crate) mod publication_replaced_behind_slot;
-pub mod readiness;
+pub(crate) mod readiness;
 pub(crate) mod slot_has_consumer;
 pub(crate) mod slots_nearly_used_up;
+pub(crate) mod subscription_copies_rows;
+pub(crate) mod subscription_on_same_branch;
 pub(crate) mod supported_by_server;
 pub(crate) mod tables_exist;
 pub(crate) mod tables_grantable;
@@ -49,6 +51,8 @@ pub const ALL: &[Check] = &[
     logical_replication_on::CHECK,
     slots_nearly_used_up::CHECK,
     slot_has_consumer::CHECK,
+    subscription_on_same_branch::CHECK,
+    subscription_copies_rows::CHECK,
 ];
 
 /// Whether a text is the id of a check, for `skip_checks`.
@@ -123,6 +127,8 @@ mod tests {
             "logical_replication_on",
             "slots_nearly_used_up",
             "slot_has_consumer",
+            "subscription_on_same_branch",
+            "subscription_copies_rows",
         ];
         assert_eq!(ids, expected);
     }

@@ -11,8 +11,9 @@ use super::words;
 use crate::neon;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::publication::Publication;
+use crate::postgres::subscription::Subscription;
 use crate::postgres::table::Table;
-use crate::postgres::{self, PublicationName, RoleName, TableName, Tx, Usage};
+use crate::postgres::{self, PublicationName, RoleName, SubscriptionName, TableName, Tx, Usage};
 use crate::target::{Database, DatabaseLocation, Error, ObjectId, ServerLocation};
 
 /// A database that a call works on.
@@ -102,6 +103,12 @@ impl<'a> Db<'a> {
     /// A publication; `None` when it, or what held it, is gone.
     pub(crate) async fn publication(&self, name: &PublicationName) -> Result<Option<Publication>, Diagnostics> {
         let found = self.call.target().publication(&self.at, name, &self.call.budget()).await;
+        self.unless_gone(found)
+    }
+
+    /// A subscription; `None` when it, or what held it, is gone.
+    pub(crate) async fn subscription(&self, name: &SubscriptionName) -> Result<Option<Subscription>, Diagnostics> {
+        let found = self.call.target().subscription(&self.at, name, &self.call.budget()).await;
         self.unless_gone(found)
     }
 

@@ -10,6 +10,8 @@ mod context;
 mod db;
 pub(crate) mod explain;
 mod instances;
+pub(crate) mod ownership;
+mod remedies;
 mod renamed;
 mod transaction;
 mod unseen;

@@ -13,16 +13,16 @@ use crate::sql;
 
 /// What a role should have. It may always log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    pub replication: bool,
-    pub bypass_rls: bool,
+pub(crate) struct Wanted {
+    pub(crate) replication: bool,
+    pub(crate) bypass_rls: bool,
     /// Groups it should be a member of. Other memberships are left alone.
-    pub member_of: BTreeSet<RoleName>,
+    pub(crate) member_of: BTreeSet<RoleName>,
 }
 
 /// How a server gives the right to replicate to roles that are no superusers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplicationBy {
+pub(crate) enum ReplicationBy {
     /// The attribute REPLICATION.
     Attribute,
     /// Membership of `rds_replication`: Amazon RDS and Aurora let nobody set the attribute (Amazon RDS User Guide, "Performing
@@ -34,7 +34,7 @@ const RDS_REPLICATION: &str = "rds_replication";
 const NEON_SUPERUSER: &str = "neon_superuser";
 
 /// How the connected role may give the right to replicate. A superuser can always set the attribute.
-pub async fn replication_by(connection: &Connection) -> Result<ReplicationBy> {
+pub(crate) async fn replication_by(connection: &Connection) -> Result<ReplicationBy> {
     const READ: &str = "
 SELECT NOT r.rolsuper AND EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS by_membership
 FROM pg_roles r WHERE r.rolname = current_user";
@@ -44,7 +44,7 @@ FROM pg_roles r WHERE r.rolname = current_user";
 
 impl Role {
     /// Whether it may replicate.
-    pub fn replicates(&self, by: ReplicationBy) -> bool {
+    pub(crate) fn replicates(&self, by: ReplicationBy) -> bool {
         self.replication || (by == ReplicationBy::Membership && self.is_member(RDS_REPLICATION))
     }
 
@@ -53,7 +53,7 @@ impl Role {
     }
 
     /// What it has that is not wanted, in the words of `ALTER ROLE`. LOGIN that it lacks is among them.
-    pub fn surplus(&self, wanted: &Wanted, by: ReplicationBy) -> BTreeSet<String> {
+    pub(crate) fn surplus(&self, wanted: &Wanted, by: ReplicationBy) -> BTreeSet<String> {
         let attributes = self.differing(wanted, by).into_iter().filter(|it| it.is_surplus).map(|it| it.has.to_owned());
         let groups =
             [(NEON_SUPERUSER, true), (RDS_REPLICATION, !wanted.replication && by == ReplicationBy::Membership)];
@@ -92,7 +92,7 @@ struct Differing {
 }
 
 /// Creates the role.
-pub fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, password: Option<&Secret>) -> Vec<Statement> {
+pub(crate) fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, password: Option<&Secret>) -> Vec<Statement> {
     let by_attribute = wanted.replication && by == ReplicationBy::Attribute;
     let replication = Keyword(if by_attribute { " REPLICATION" } else { "" });
     let bypass_rls = Keyword(if wanted.bypass_rls { " BYPASSRLS" } else { "" });
@@ -108,7 +108,7 @@ pub fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, password: Opt
 
 /// Sets right what differs, and nothing else: Postgres checks the right to change each attribute that is named. `left` are
 /// the groups that were wanted before.
-pub fn alter(
+pub(crate) fn alter(
     found: &Role,
     wanted: &Wanted,
     by: ReplicationBy,
@@ -131,7 +131,12 @@ pub fn alter(
 }
 
 /// The groups that the role should leave.
-pub fn leaves(found: &Role, wanted: &Wanted, by: ReplicationBy, left: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+pub(crate) fn leaves(
+    found: &Role,
+    wanted: &Wanted,
+    by: ReplicationBy,
+    left: &BTreeSet<RoleName>,
+) -> BTreeSet<RoleName> {
     let wanted_groups = groups(wanted, by);
     let unwanted = |group: &&RoleName| {
         left.contains(*group)
@@ -143,7 +148,7 @@ pub fn leaves(found: &Role, wanted: &Wanted, by: ReplicationBy, left: &BTreeSet<
 
 /// Memberships of the role, each with who granted it. From Postgres 16 on `REVOKE` takes away only what the connected role
 /// granted, and warns (01006) where that is nothing.
-pub async fn memberships(connection: &Connection, name: &RoleName) -> Result<Vec<(RoleName, RoleName)>> {
+pub(crate) async fn memberships(connection: &Connection, name: &RoleName) -> Result<Vec<(RoleName, RoleName)>> {
     const READ: &str = "
 SELECT g.rolname::text AS joined, pg_get_userbyid(m.grantor)::text AS grantor
 FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
@@ -153,7 +158,7 @@ WHERE r.rolname = $1 ORDER BY 1, 2";
 }
 
 /// Drops the role, which must not own or hold anything.
-pub fn drop(name: &RoleName) -> Statement {
+pub(crate) fn drop(name: &RoleName) -> Statement {
     sql!("DROP ROLE {}", name)
 }
 
@@ -203,7 +208,7 @@ ORDER BY 1, 2";
 
 /// Revokes one by one what the role holds in the connected database, default privileges included. Who created a role with
 /// SQL has only ADMIN on it from Postgres 16 on, and `DROP OWNED BY` asks for its privileges (42501).
-pub async fn revoke_all(connection: &Connection, name: &RoleName) -> Result<Vec<Statement>> {
+pub(crate) async fn revoke_all(connection: &Connection, name: &RoleName) -> Result<Vec<Statement>> {
     let rows = connection.fetch(HELD, &[Param::Text(name.as_str())]).await?;
     rows.iter()
         .map(|row| {

@@ -18,20 +18,24 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a slot was not made, or is not known to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The error. `QueryCancelled` and `Timeout`: it took too long, or was cancelled.
-    pub error: Error,
+    pub(crate) error: Error,
     /// The slot that is there all the same, made by this call: it is to be kept and reported.
-    pub found: Option<Slot>,
+    pub(crate) found: Option<Slot>,
     /// What it waited for.
-    pub blockers: Vec<Blocker>,
+    pub(crate) blockers: Vec<Blocker>,
 }
 
 /// Makes a slot until the session's deadline or until `cancelled` ends.
 ///
 /// The server ends it too: by `statement_timeout`, and where it can, by `client_connection_check_interval`; else the slot would appear
 /// after its client has gone (tried). If the connection is lost on the way and no slot is there, it is tried again.
-pub async fn create(session: &mut Session, new: &NewSlot, cancelled: impl Future<Output = ()>) -> Result<(), Failure> {
+pub(crate) async fn create(
+    session: &mut Session,
+    new: &NewSlot,
+    cancelled: impl Future<Output = ()>,
+) -> Result<(), Failure> {
     let mut cancelled = pin!(cancelled);
     let deadline = session.deadline();
     loop {
@@ -124,16 +128,16 @@ async fn settle(session: &mut Session, new: &NewSlot) -> Result<(Option<Slot>, V
 
 /// Why a slot was not dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Busy {
+pub(crate) struct Busy {
     /// The error; `ObjectInUse` if it has a consumer.
-    pub error: Error,
+    pub(crate) error: Error,
     /// Who uses it.
-    pub consumer: Option<Consumer>,
+    pub(crate) consumer: Option<Consumer>,
 }
 
 /// Drops the slot that is meant; waits for its consumer to go until the session's deadline, or ends it if
 /// `terminate` says so. `false`: there was none.
-pub async fn drop(
+pub(crate) async fn drop(
     session: &mut Session,
     name: &SlotName,
     which: Identified<'_>,

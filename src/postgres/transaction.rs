@@ -4,7 +4,6 @@
 //! 2. the statements together with what reads their effect ([`Tx::run_and`]);
 //! 3. COMMIT. Statements given to [`Tx::at_commit`] go with it, so that a delete needs no second trip of its own.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::join;
 use tokio::time::{Instant, timeout_at};
 
-use super::attempt::{Attempt, Locks, begin, finish, passed, roll_back};
+use super::attempt::{Attempt, begin, finish, passed, roll_back};
 use super::connection::{Connection, Notice};
 use super::error::{Error, Kind, Result};
 use super::session::{Attempts, Session};
@@ -20,7 +19,7 @@ use super::sql::Statement;
 
 /// Why the work of a transaction ends without COMMIT.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop<D> {
+pub(crate) enum Stop<D> {
     /// The server, or the way to it. `?` makes it of an [`Error`].
     Server(Error),
     /// The work found that it must not be done. The transaction is rolled back and not run again.
@@ -33,29 +32,9 @@ impl<D> From<Error> for Stop<D> {
     }
 }
 
-impl<D> Stop<D> {
-    /// The refusal; what the server said is explained by `explain`.
-    pub fn into_refusal(self, explain: impl FnOnce(Error) -> D) -> D {
-        match self {
-            Self::Server(error) => explain(error),
-            Self::Refused(refusal) => refusal,
-        }
-    }
-}
-
-impl Stop<Infallible> {
-    /// The error of work that refuses nothing.
-    pub fn into_error(self) -> Error {
-        match self {
-            Self::Server(error) => error,
-            Self::Refused(never) => match never {},
-        }
-    }
-}
-
 /// An open transaction, for the work in it. Reads go through it as through a [`Connection`].
 #[derive(Clone)]
-pub struct Tx(Arc<Inner>);
+pub(crate) struct Tx(Arc<Inner>);
 
 struct Inner {
     connection: Arc<Connection>,
@@ -83,7 +62,7 @@ impl Tx {
     }
 
     /// Runs statements and then a read, in one round trip. If a statement fails, its error is the answer.
-    pub async fn run_and<T>(
+    pub(crate) async fn run_and<T>(
         &self,
         statements: &[Statement],
         read: impl Future<Output = Result<T>>,
@@ -94,40 +73,27 @@ impl Tx {
 
     /// Leaves statements to be sent together with COMMIT, after all others. If one fails, nothing is committed and its error is that of the
     /// transaction.
-    pub fn at_commit(&self, statements: Vec<Statement>) {
+    pub(crate) fn at_commit(&self, statements: Vec<Statement>) {
         self.0.at_commit.lock().unwrap_or_else(PoisonError::into_inner).extend(statements);
     }
 
     /// Whether the answer to a COMMIT of the same work was lost before: what it finds may be its own.
-    pub fn commit_was_lost(&self) -> bool {
+    pub(crate) fn commit_was_lost(&self) -> bool {
         self.0.commit_was_lost
     }
 }
 
 impl Session {
-    /// Runs a transaction with [`Locks::Short`].
-    ///
-    /// It runs again, from its start, when the connection was lost before COMMIT was sent, on serialization errors and when a lock could not
-    /// be had: so `work` must read what it changes in the transaction itself. `CommitUnknown` says that the connection was lost
-    /// after COMMIT was sent: then only reading settles it, see [`Session::settled`].
-    pub async fn transaction<T, D, W, F>(&mut self, work: W) -> Result<T, Stop<D>>
-    where
-        W: Fn(Tx) -> F,
-        F: Future<Output = Result<T, Stop<D>>>,
-    {
-        self.begin(Locks::Short, false, &work).await
-    }
-
     /// A transaction whose COMMIT may be lost: it runs again then, for its work reads what exists first and so finds that it is done;
     /// [`Tx::commit_was_lost`] tells it so.
-    pub async fn settled<T, D, W, F>(&mut self, locks: Locks, work: W) -> Result<T, Stop<D>>
+    pub(crate) async fn settled<T, D, W, F>(&mut self, work: W) -> Result<T, Stop<D>>
     where
         W: Fn(Tx) -> F,
         F: Future<Output = Result<T, Stop<D>>>,
     {
         let mut lost = false;
         loop {
-            match self.begin(locks, lost, &work).await {
+            match self.begin(lost, &work).await {
                 Err(Stop::Server(error)) if error.kind() == Kind::CommitUnknown && Instant::now() < self.deadline() => {
                     tracing::debug!(%error, "looking whether it was done");
                     lost = true;
@@ -137,21 +103,17 @@ impl Session {
         }
     }
 
-    async fn begin<T, D, W, F>(&mut self, locks: Locks, lost: bool, work: &W) -> Result<T, Stop<D>>
+    async fn begin<T, D, W, F>(&mut self, lost: bool, work: &W) -> Result<T, Stop<D>>
     where
         W: Fn(Tx) -> F,
         F: Future<Output = Result<T, Stop<D>>>,
     {
         let deadline = self.deadline();
-        let again = |kind| match kind {
-            Kind::ConnectionLost | Kind::Serialization => true,
-            Kind::LockNotAvailable => locks == Locks::Short,
-            _ => false,
-        };
+        let again = |kind| matches!(kind, Kind::ConnectionLost | Kind::Serialization | Kind::LockNotAvailable);
         let mut attempts = Attempts::default();
         loop {
             let taken = self.take().await?;
-            let outcome = Box::pin(transact(&taken.0, deadline, locks, lost, work)).await;
+            let outcome = Box::pin(transact(&taken.0, deadline, lost, work)).await;
             if let Some(done) = self.after(taken, outcome, &mut attempts, again).await? {
                 return done.map_err(Stop::Refused);
             }
@@ -166,7 +128,6 @@ impl Session {
 async fn transact<T, D, W, F>(
     connection: &Arc<Connection>,
     deadline: Instant,
-    locks: Locks,
     lost: bool,
     work: &W,
 ) -> Attempt<Result<T, D>>
@@ -174,7 +135,7 @@ where
     W: Fn(Tx) -> F,
     F: Future<Output = Result<T, Stop<D>>>,
 {
-    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", deadline, locks);
+    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", deadline);
     let tx = Tx::new(connection, lost);
     let both = async {
         let (begun, done) = join(connection.command(&opening), work(tx.clone())).await;
@@ -213,19 +174,5 @@ where
         Ok(Err(error)) if error.kind().leaves_it_unknown() => Attempt::CommitUnknown(error),
         Ok(Err(error)) => Attempt::Failed(error),
         Err(_) => Attempt::CommitUnknown(passed("COMMIT")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_told_from_an_error() {
-        let error = || Error::new(Kind::Other, "e");
-        let refusal = |stop: Stop<String>| stop.into_refusal(|error| error.message().to_owned());
-        assert_eq!(refusal(error().into()), "e");
-        assert_eq!(refusal(Stop::Refused("no".to_owned())), "no");
-        assert_eq!(Stop::<Infallible>::from(error()).into_error(), error());
     }
 }

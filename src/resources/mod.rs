@@ -6,6 +6,7 @@ mod publication;
 mod replica_identity;
 mod role;
 mod slot;
+mod subscription;
 
 use tfplugin::ErasedResource;
 use tfplugin::kinds::erased::resource;
@@ -21,5 +22,6 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
         resource(replica_identity::ReplicaIdentity),
         resource(publication::Publication),
         resource(slot::Slot),
+        resource(subscription::Subscription),
     ]
 }

@@ -9,6 +9,7 @@ mod addresses;
 mod api_names;
 mod beside;
 mod branches;
+mod changed;
 mod database;
 pub(crate) mod direct;
 mod error;
@@ -29,15 +30,18 @@ use std::time::Duration;
 pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
-pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
+pub(crate) use ids::{
+    GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId, SubscriptionId,
+};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 pub(crate) use renamed::DatabaseKey;
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
-use crate::postgres::{self, Address, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
+use crate::postgres::{self, Address, Passwords, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
 use crate::secret::Secret;
 use addresses::Addresses;
 use branches::Branches;
+use changed::Changed;
 use gathered::Gathered;
 use known_marks::KnownMarks;
 use readers::Readers;
@@ -60,7 +64,7 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) enum Access {
     Neon { api: crate::neon::ApiSettings, role_passwords: BTreeMap<String, Secret> },
-    Direct { server: direct::Entrance, sslmode: SslMode },
+    Direct { server: direct::Entrance, sslmode: SslMode, passwords: Passwords },
 }
 
 /// libpq's `sslmode`, as far as the provider supports it (manual, 32.19).
@@ -102,6 +106,7 @@ struct Inner {
     branches: Branches,
     oids: Oids,
     known_marks: KnownMarks,
+    changed: Changed,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -132,24 +137,25 @@ impl Target {
             }
         };
         let root_certificates = roots.pem();
-        let (entrance, tls) = match settings.access {
+        let (entrance, tls, passwords) = match settings.access {
             Access::Neon { api, role_passwords } => {
                 let client = Client::new(&api)?;
-                (Entrance::Neon(neon::Entrance { client, role_passwords }), Tls::VerifyFull(roots))
+                let entrance = Entrance::Neon(neon::Entrance { client, role_passwords });
+                (entrance, Tls::VerifyFull(roots), Passwords::default())
             }
-            Access::Direct { server, sslmode } => {
+            Access::Direct { server, sslmode, passwords } => {
                 let tls = match sslmode {
                     SslMode::VerifyFull => Tls::VerifyFull(roots),
                     SslMode::Require => Tls::Require,
                     SslMode::Disable => Tls::Disable,
                 };
-                (Entrance::Direct(server), tls)
+                (Entrance::Direct(server), tls, passwords)
             }
         };
         let pool = Pool::new(PoolSettings {
             max_connections: usize::try_from(settings.max_connections).unwrap_or(1),
             connect_timeout: settings.connect_timeout,
-            ..PoolSettings::default()
+            passwords,
         });
         Ok(Self(Arc::new(Inner {
             entrance,
@@ -166,6 +172,7 @@ impl Target {
             branches: Branches::default(),
             oids: Oids::default(),
             known_marks: KnownMarks::default(),
+            changed: Changed::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -359,7 +366,8 @@ impl Target {
             (Entrance::Neon(_), Server::Direct) => return Err(Error::NotDirect),
             (Entrance::Direct(_), Server::Neon(_)) => return Err(Error::NotNeon),
         };
-        Ok(Address { host, port, database: database.name.clone(), user, password, tls: self.0.tls.clone() })
+        let (name, changes) = (database.name.clone(), self.0.changed.of(&database.server));
+        Ok(Address { host, port, database: name, user, password, tls: self.0.tls.clone(), changes })
     }
 
     async fn open(

@@ -10,12 +10,13 @@ use super::Target;
 use super::database::{Database, Server};
 use super::error::Error;
 use crate::neon::{Budget, ProjectId};
-use crate::postgres::names::{PublicationName, RoleName, SlotName};
+use crate::postgres::names::{PublicationName, RoleName, SlotName, SubscriptionName};
 use crate::postgres::privilege::{self, Holdings};
 use crate::postgres::publication::{self, EffectiveTables, Publication};
 use crate::postgres::role::{self, Role};
 use crate::postgres::settings::{self, Settings};
 use crate::postgres::slot::{self, Consumer, Slot};
+use crate::postgres::subscription::{self, Subscription};
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{self, Connection};
 use crate::single_flight::{Failure, SingleFlight};
@@ -41,6 +42,7 @@ pub(super) struct Snapshots {
     effective_tables: Family<BTreeMap<PublicationName, EffectiveTables>>,
     slots: Family<BTreeMap<SlotName, Slot>>,
     consumers: Family<BTreeMap<SlotName, Consumer>>,
+    subscriptions: Family<BTreeMap<SubscriptionName, Subscription>>,
     roles: Family<BTreeMap<RoleName, Role>>,
     tables: Family<Tables>,
     settings: Family<Settings>,
@@ -56,6 +58,7 @@ impl Snapshots {
         self.effective_tables.forget(|it| &it.server == server);
         self.slots.forget(|it| &it.server == server);
         self.consumers.forget(|it| &it.server == server);
+        self.subscriptions.forget(|it| &it.server == server);
         self.roles.forget(|it| &it.server == server);
         self.tables.forget(|it| &it.server == server);
         self.settings.forget(|it| &it.server == server);
@@ -159,6 +162,23 @@ impl Target {
             return Ok(self.slots(database, budget).await?.get(name).cloned());
         }
         self.read(database, budget, "reading a slot", |it| async move { slot::read(&it, name).await }).await
+    }
+
+    /// One subscription: out of the snapshot while this process only reads, else by its name.
+    pub(crate) async fn subscription(
+        &self,
+        database: &Database,
+        name: &SubscriptionName,
+        budget: &Budget,
+    ) -> Result<Option<Subscription>, Error> {
+        if self.is_writing() {
+            let read = |it: Arc<Connection>| async move { subscription::read(&it, name).await };
+            return self.read(database, budget, "reading a subscription", read).await;
+        }
+        let family = &self.0.snapshots.subscriptions;
+        let read = |it: Arc<Connection>| async move { subscription::read_all(&it).await };
+        let all = self.shared(family, database, budget, "reading subscriptions", read).await?;
+        Ok(all.get(name).cloned())
     }
 
     /// All tables, views and the like of a database, without the system's own.

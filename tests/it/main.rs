@@ -7,9 +7,7 @@
 
 mod acceptance;
 mod architecture;
-mod catalog;
 mod generated;
-mod postgres;
 mod provider;
 mod support;
 mod wire;

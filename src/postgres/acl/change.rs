@@ -14,17 +14,17 @@ const BATCH: usize = 50;
 
 /// What of a scope is to be revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// What the connected role can revoke.
-    pub revoke: Rights,
+    pub(crate) revoke: Rights,
     /// What it cannot: given by others, or held by the owner of the object. It stays, and what is above it.
-    pub left: Rights,
+    pub(crate) left: Rights,
 }
 
 impl Found {
     /// What the role holds of `rights` and is not in `keep`. USAGE and CONNECT go last: only when the role then holds nothing beneath them,
     /// in scope or elsewhere, so that two grants of one role do not undo each other. Where that cannot be seen they stay.
-    pub fn to_revoke(&self, scope: &Scope, rights: &Rights, keep: &BTreeSet<Key>) -> Difference {
+    pub(crate) fn to_revoke(&self, scope: &Scope, rights: &Rights, keep: &BTreeSet<Key>) -> Difference {
         let mut difference = Difference::default();
         let candidates = rights.iter().filter(|(key, name)| !keep.contains(*key) && self.holds(key, name));
         let (above, beneath): (Vec<_>, Vec<_>) =
@@ -93,7 +93,7 @@ impl Found {
 }
 
 /// Grants them: CONNECT, USAGE, tables in the order of their oids, as many as possible per statement, then default privileges.
-pub fn grant(role: &RoleName, rights: &Rights) -> Vec<Statement> {
+pub(crate) fn grant(role: &RoleName, rights: &Rights) -> Vec<Statement> {
     let mut statements = Vec::new();
     for name in rights.values() {
         match name {
@@ -119,7 +119,7 @@ pub fn grant(role: &RoleName, rights: &Rights) -> Vec<Statement> {
 
 /// Revokes them, in the reverse order. A REVOKE on a table takes the same privilege on its columns along: read again in the same
 /// transaction, and run [`lost_columns`].
-pub fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
+pub(crate) fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
     let mut statements = Vec::new();
     for (owner, schema, privileges) in futures(rights) {
         statements.push(sql!(
@@ -144,7 +144,7 @@ pub fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
 }
 
 /// Grants again what was held on columns before and is not held after: entries that a REVOKE on the table took along. Empty in most cases.
-pub fn lost_columns(before: &Found, after: &Found) -> Vec<Statement> {
+pub(crate) fn lost_columns(before: &Found, after: &Found) -> Vec<Statement> {
     let mut statements = Vec::new();
     for (name, table) in &before.tables {
         let Some(now) = after.tables.iter().find(|(_, it)| it.table.oid == table.table.oid).map(|(_, it)| it) else {

@@ -115,7 +115,7 @@ GROUP BY 1"
 );
 
 /// Reads what the role of the scope holds in it; `None` if there is no such role. `owners` are roles whose future tables matter.
-pub async fn read(connection: &Connection, scope: &Scope, owners: &BTreeSet<RoleName>) -> Result<Option<Found>> {
+pub(crate) async fn read(connection: &Connection, scope: &Scope, owners: &BTreeSet<RoleName>) -> Result<Option<Found>> {
     let role = Param::Text(scope.role.as_str());
     let schemas: Vec<&str> = scope.schemas.iter().map(SchemaName::as_str).collect();
     let usage: BTreeSet<&SchemaName> = scope.schemas.iter().chain(scope.tables.iter().map(|it| &it.schema)).collect();

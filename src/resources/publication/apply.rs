@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join3};
-use tfplugin::{AttributePath, Diagnostics, path};
+use tfplugin::{Attr, AttributePath, Diagnostics, path};
 
 use super::messages;
 use super::model::{Model, unsupported};
 use super::private::{FILTERS, Filters, MARK, Mark};
 use crate::checks::{supported_by_server, tables_have_identity};
+use crate::handler::ownership::{self, Touched};
 use crate::handler::{Call, Db, Stop};
 use crate::postgres::identity::{self, Problem};
-use crate::postgres::publication::{self, Comment, Definition, Nonce, Publication};
+use crate::postgres::marks::{Comment, Nonce};
+use crate::postgres::publication::{self, Definition, Publication, Wish};
 use crate::postgres::publisher::Publisher;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{
-    self, Connection, Kind, PublicationName, ServerVersion, SlotName, Statement, TableName, Tx, Usage, publisher, role,
-    settings, slot, table, walsender,
+    self, Connection, Kind, PublicationName, RoleName, ServerVersion, SlotName, Statement, TableName, Tx, Usage,
+    publisher, role, settings, slot, table, walsender,
 };
 use crate::target::{ObjectId as _, PublicationId};
 
@@ -49,7 +51,8 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
         .await;
     let found = match done {
         Err(stop) if stop.kind() == Some(Kind::AlreadyExists) => return Err(messages::exists(db.at(), name).into()),
-        done => done.map_err(|stop| stop.explain(db.call(), |error| at(error, &want)))?,
+        Err(stop) => return Err(refused(db, &plan.connect_as, name, Some(&want), stop).await),
+        Ok(found) => found,
     };
     db.call().claim(&id(db, name));
     note_mark(db, &found, nonce.as_ref());
@@ -126,7 +129,10 @@ pub(super) async fn update(
         }
         run_and_check(&tx, name, &statements, Some(&have), &tables).await
     });
-    let found = done.await.map_err(|stop| stop.explain(call, |error| at(error, &want)))?;
+    let found = match done.await {
+        Ok(found) => found,
+        Err(stop) => return Err(refused(db, &plan.connect_as, name, Some(&want), stop).await),
+    };
     note_mark(db, &found, nonce.as_ref());
     call.leave_first_version();
     Ok(found)
@@ -171,7 +177,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
         Ok(Removed::Dropped(idle)) if !idle.is_empty() => Some(messages::slots_may_be_stuck(name, &idle)),
         Ok(Removed::Gone | Removed::Dropped(_)) => None,
         Err(stop) if stop.kind() == Some(Kind::UndefinedObject) => None,
-        Err(stop) => return Err(stop.explain(call, |_| AttributePath::root())),
+        Err(stop) => return Err(refused(db, &state.connect_as, name, None, stop).await),
     };
     call.release(&id(db, name));
     if let Some(warning) = warning {
@@ -349,11 +355,32 @@ fn unless_unpublishable(
     if broken.is_empty() { Ok(()) } else { Err(messages::without_identity(name, &broken).into()) }
 }
 
+/// The message of a failed transaction. `want`: what it should have become.
+async fn refused(
+    db: &Db<'_>,
+    connect_as: &Attr<RoleName>,
+    name: &PublicationName,
+    want: Option<&Definition>,
+    stop: Stop,
+) -> Diagnostics {
+    if let Stop::Server(error) = &stop {
+        let tables = want.map(|it| it.tables.keys().cloned().collect()).unwrap_or_default();
+        let touched = Touched { publication: Some(name), tables: &tables };
+        if let Some(told) = ownership::refused(db, connect_as, error, &touched, path!(connect_as)).await {
+            return told;
+        }
+        let whole = |it: &&Definition| it.all_tables || matches!(&it.schemas, Wish::Exactly(them) if !them.is_empty());
+        if let Some(want) = want.filter(|_| error.kind() == Kind::InsufficientPrivilege).filter(whole) {
+            return messages::needs_superuser(db.call().doing(), error, want.all_tables).into();
+        }
+    }
+    stop.explain(db.call(), at)
+}
+
 /// The attribute that the user should look at.
-fn at(error: &postgres::Error, want: &Definition) -> AttributePath {
+fn at(error: &postgres::Error) -> AttributePath {
     match error.kind() {
         Kind::UndefinedTable | Kind::UndefinedSchema | Kind::WrongObject => path!(tables),
-        Kind::InsufficientPrivilege if want.all_tables => path!(all_tables),
         Kind::InsufficientPrivilege => path!(connect_as),
         _ => AttributePath::root(),
     }

@@ -6,10 +6,10 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
 use super::model::Model;
 use crate::checks::tables_have_identity;
-use crate::handler::words::enumerate;
+use crate::handler::words::{enumerate, sentence};
 use crate::postgres::identity::Problem;
 use crate::postgres::publication::Publication;
-use crate::postgres::{PublicationName, SlotName, TableName};
+use crate::postgres::{self, PublicationName, SlotName, TableName};
 use crate::target::{Database, ObjectId as _, PublicationId};
 
 /// Tables, schemas or everything: something must be published, and everything excludes the rest.
@@ -57,6 +57,17 @@ pub(super) fn schemas_need_replace(name: &PublicationName) -> Diagnostic {
                   the provider to drop and create the publication in one transaction, in which slots behind it lose nothing, \
                   set `allow_replace = true`.";
     Diagnostic::error(format!("Publication `{name}` must be dropped and created"), detail).at(path!(schemas))
+}
+
+/// Postgres lets only a superuser publish all tables or schemas; on Neon a member of `neon_superuser` may create such a publication.
+pub(super) fn needs_superuser(doing: &str, error: &postgres::Error, all_tables: bool) -> Diagnostic {
+    let (what, at) = if all_tables { ("all tables", path!(all_tables)) } else { ("schemas", path!(schemas)) };
+    let detail = format!(
+        "{} (SQLSTATE 42501). Nothing was changed.\n\nOnly a superuser can publish {what}, on Neon also a member of `neon_superuser`, \
+         such as each role that the Neon API created. Set `connect_as` to such a role, or list the tables in `tables`.",
+        sentence(error.message())
+    );
+    Diagnostic::error(format!("Cannot {doing}"), detail).at(at)
 }
 
 /// An identity that the publication as it would become cannot use, by the server's own facts.

@@ -6,7 +6,8 @@ use tfplugin::Severity;
 use tfplugin::kinds::erased;
 
 use super::*;
-use crate::postgres::publication::{GeneratedColumns, Marks, Member, Nonce, Publication as Found};
+use crate::postgres::marks::{Marks, Nonce};
+use crate::postgres::publication::{GeneratedColumns, Member, Publication as Found};
 use crate::postgres::{RoleName, TableName};
 
 fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {

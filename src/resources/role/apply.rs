@@ -160,9 +160,11 @@ pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result
         }
         RoleCreation::Made(pending) => {
             call.claim(id);
+            call.target().password_set(&id.server, &id.name);
             let begun = Found::of_api(false, pending.value().password.clone());
             call.cx().checkpoint(&plan.clone().observed(id.clone(), begun));
             let role = pending.wait(&call.budget()).await.map_err(|error| call.failed(&error.into()))?;
+            call.target().password_set(&id.server, &id.name); // the proxy may have asked again in between
             Ok(Found::of_api(false, api.password(plan, role.password.as_ref()).await))
         }
     }
@@ -205,9 +207,11 @@ pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &Ro
         Ok(pending) => pending,
         Err(error) => return Err(api.failed(error).await),
     };
+    call.target().password_set(&id.server, &id.name);
     let begun = Found::of_api(false, pending.value().password.clone());
     call.cx().checkpoint(&plan.clone().observed(id.clone(), begun));
     let role = pending.wait(&call.budget()).await.map_err(|error| call.failed(&error.into()))?;
+    call.target().password_set(&id.server, &id.name); // the proxy may have asked again in between
     call.cx().warn(messages::rotated(&id.name));
     Ok(Found::of_api(false, api.password(plan, role.password.as_ref()).await))
 }

@@ -128,6 +128,9 @@ pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result
     });
     let adopted = done.await.map_err(|stop| explained(call, stop))?;
     call.claim(id);
+    if !adopted || password.is_some() {
+        call.target().password_set(&id.server, name);
+    }
     Ok(Found::of_sql(adopted, Drift::default()))
 }
 
@@ -162,6 +165,9 @@ pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &Ro
         alter(&tx, &found, (wanted, by), password.as_ref(), left).await
     });
     done.await.map_err(|stop| explained(call, stop))?;
+    if password.is_some() {
+        call.target().password_set(&id.server, name);
+    }
     Ok(Found::of_sql(false, Drift::default()))
 }
 

@@ -7,7 +7,8 @@ use tfplugin::{Attr, Timeouts};
 
 use crate::handler::attributes::{located, server_of};
 use crate::neon::{BranchId, ProjectId};
-use crate::postgres::publication::{Nonce, Publication};
+use crate::postgres::marks::Nonce;
+use crate::postgres::publication::Publication;
 use crate::postgres::slot::Slot;
 use crate::postgres::{DatabaseName, PublicationName, RoleName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};

@@ -8,8 +8,9 @@ use tfplugin::{Attr, AttributePath};
 use super::*;
 use crate::checks::publication_exists::SLOT_BEFORE_PUBLICATION;
 use crate::postgres::RoleName;
+use crate::postgres::marks::{Marks, Nonce};
+use crate::postgres::publication::GeneratedColumns;
 use crate::postgres::publication::Publication;
-use crate::postgres::publication::{GeneratedColumns, Marks, Nonce};
 use crate::postgres::slot::{Kind, Slot as Found};
 use model::Properties;
 

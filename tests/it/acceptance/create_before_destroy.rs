@@ -45,8 +45,16 @@ fn forced_by_a_dependent_nothing_that_is_replaced_is_lost() {
     let stand_in = StandIn::start(17);
     let adopting = PLAIN
         .configuration()
-        .replace(r#"name       = "reader_one""#, "name       = \"reader_one\"\n  adopt      = true")
-        .replace(r#"name       = "pub_one""#, "name       = \"pub_one\"\n  adopt      = true");
+        .replace(
+            r#"name       = "reader_one""#,
+            r#"name       = "reader_one"
+  adopt      = true"#,
+        )
+        .replace(
+            r#"name       = "pub_one""#,
+            r#"name       = "pub_one"
+  adopt      = true"#,
+        );
     let workspace = applied(&stand_in, &format!("{adopting}{CONSUMER}"));
     let before = held(&stand_in);
     assert_eq!(before[..4], ["true", "true", "1", "f"]);

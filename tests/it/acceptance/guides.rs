@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::databricks_guide::traces;
-use crate::support::consumer;
 use crate::support::sql::{column, literal, single};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::walsender;
 
 /// What an example creates.
 struct Example {
@@ -70,8 +70,8 @@ fn each_guide_has_its_row() {
     let entries = std::fs::read_dir(folder()).expect("the guides").flatten();
     let mut there: Vec<String> = entries.map(|it| it.file_name().to_string_lossy().into_owned()).collect();
     there.sort();
-    // The Databricks guide has stories of its own.
-    there.retain(|it| it != "databricks-lakeflow");
+    // The Databricks guide has stories of its own, and so have those with a subscription.
+    there.retain(|it| it != "databricks-lakeflow" && !super::subscriber_guides::FOLDERS.contains(&it.as_str()));
     assert_eq!(there, EXAMPLES.iter().map(|it| it.folder).collect::<Vec<_>>());
 }
 
@@ -210,7 +210,10 @@ impl Example {
             literal(self.publication)
         ));
         assert_eq!(single(&seen), "t", "{}: the role reads the slot", self.folder);
-        let changes = consumer::take(stand_in, slot, self.publication).expect("changes");
+        let expected = if self.folder == "estuary" { 3 } else { 1 };
+        let binary = matches!(self.folder, "materialize" | "peerdb" | "clickpipes");
+        let walsender = walsender::Consumer { role: self.role, password, slot, publication: self.publication, binary };
+        let changes = walsender.take(stand_in, expected);
         let kinds: Vec<_> = changes.iter().map(|it| (it.kind, it.table.as_str())).collect();
         let mut expected = vec![("update", "public.playing_with_neon")];
         if self.folder == "estuary" {

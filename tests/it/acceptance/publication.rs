@@ -124,7 +124,7 @@ fn what_others_do_shows_and_is_set_right() {
 
     // A renamed table shows by its new name; the apply compares with what is there, not with the state.
     owner(&stand_in, "ALTER TABLE b RENAME TO c");
-    workspace.plan().insist_warning("`public.b` is not there");
+    workspace.plan().insist_warning("`public.b` does not exist");
     workspace.write(&publication(r#"tables = [{ name = "a" }, { name = "c" }]"#));
     assert!(workspace.plan().is_empty_plan());
     workspace.apply();

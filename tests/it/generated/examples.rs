@@ -6,7 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::support::terraform::Workspace;
 
 /// For examples that show one thing and leave the frame out.
-const FRAME: &str = "terraform {\n  required_providers {\n    neonrep = { source = \"neonrep/neonrep\" }\n  }\n}\n";
+const FRAME: &str = r#"
+terraform {
+  required_providers {
+    neonrep = { source = "neonrep/neonrep" }
+  }
+}
+"#;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")

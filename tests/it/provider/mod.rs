@@ -1,10 +1,12 @@
 //! Each resource over gRPC with the calls that Terraform makes, and those that it makes rarely; core's rules are held at
 //! every answer. Behind it the stand-in with a real Postgres 17.
 
+mod bad_input;
 mod catalog;
 mod connection;
 mod grant;
 mod logical_replication;
+mod many;
 mod process;
 mod publication;
 mod readiness;

@@ -38,6 +38,11 @@ fn read(stand_in: &StandIn, verb: &str, slot: &str, publication: &str) -> Result
     Ok(messages.filter_map(|hex| Message::new(&hex).change(&mut relations)).collect())
 }
 
+/// A message of `pgoutput` as a change, if it is one; what it says of relations is kept in `relations`.
+pub(crate) fn decode(bytes: Vec<u8>, relations: &mut std::collections::BTreeMap<u32, String>) -> Option<Change> {
+    Message { bytes, at: 0 }.change(relations)
+}
+
 /// The bytes of one message, read from the front.
 struct Message {
     bytes: Vec<u8>,
@@ -71,7 +76,7 @@ impl Message {
         let columns = self.number(2);
         (0..columns)
             .map(|_| match self.byte() {
-                b't' => {
+                b't' | b'b' => {
                     let length = self.number(4) as usize;
                     self.at += length;
                     Some(String::from_utf8_lossy(&self.bytes[self.at - length..self.at]).into_owned())
