@@ -59,6 +59,8 @@ impl std::fmt::Debug for Config {
 }
 
 const DEFAULT_CONNECTIONS: u32 = 4;
+/// Shortens the wait after a change of IP Allow, for tests whose proxy keeps no lists.
+const IP_ALLOW_DELAY: &str = "NEONREP_IP_ALLOW_DELAY";
 const DEFAULT_PORT: u16 = 5432;
 /// libpq's word for the roots of the system (manual, 32.1.2, `sslrootcert`).
 const SYSTEM_ROOTS: &str = "system";
@@ -147,7 +149,11 @@ impl Provider for Neonrep {
         let policy = checks::Policy::new(mode, config.skip_checks.known().cloned().unwrap_or_default());
         let settings = config.settings(terraform_version)?;
         let target = Target::new(settings).map_err(|wrong| explain::settings(&wrong))?;
-        Ok(Configured::Ready(Data::new(target, policy)))
+        let mut data = Data::new(target, policy);
+        if let Some(delay) = environment(IP_ALLOW_DELAY).and_then(|text| parse_duration(&text).ok()) {
+            data = data.with_ip_allow_delay(delay);
+        }
+        Ok(Configured::Ready(data))
     }
 
     fn resources() -> Vec<Box<dyn ErasedResource<Data>>> {

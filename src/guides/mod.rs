@@ -1,5 +1,6 @@
 //! Guide pages that are rendered from tables in code, so that a page and what the provider does cannot differ.
 
+mod module;
 mod texts;
 
 use std::fmt::Write as _;
@@ -61,6 +62,7 @@ An error means that the consumer does not work or loses data. A warning means th
 |---|---|
 ";
 
+pub use module::{module_destinations, module_facts};
 pub use texts::text;
 
 /// The facts on one destination, as the table at the top of its page; `None` if no destination has this id.

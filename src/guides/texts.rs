@@ -24,6 +24,12 @@ const CONSUMER_SLOT: &str = "\
    {order}
 ";
 
+const READINESS: &str = "\
+`neonrep_readiness` reads what the consumer would stumble over, and changes nothing. With this file beside the configuration each plan
+warns until every error is cured. The report names the object, the reason and the remedy. [Continuous integration](ci.md) shows how
+a finding stops a plan, and how the report comes into the summary of a job.
+";
+
 const IP_ALLOW: &str = "\
 If the project restricts addresses with Neon's IP Allow, add the addresses that the consumer connects from, and the address that
 Terraform runs at. A refused connection fails with the message `This IP address … is not allowed to connect to this endpoint`.
@@ -126,6 +132,7 @@ pub fn text(name: &str) -> Option<String> {
     let text = match name {
         "order" => BEFORE_THE_SLOT.to_owned() + OWN_SLOT,
         "order-consumer-slot" => BEFORE_THE_SLOT.to_owned() + CONSUMER_SLOT,
+        "readiness" => READINESS.to_owned(),
         "ip-allow" => IP_ALLOW.to_owned(),
         "more-tables" => MORE_TABLES.to_owned(),
         "remove" => REMOVE_OWN_SLOT.to_owned(),

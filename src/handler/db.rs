@@ -11,10 +11,11 @@ use super::words;
 use crate::neon;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::publication::Publication;
+use crate::postgres::signal_table::SignalTable;
 use crate::postgres::subscription::Subscription;
 use crate::postgres::table::Table;
 use crate::postgres::{self, PublicationName, RoleName, SubscriptionName, TableName, Tx, Usage};
-use crate::target::{Database, DatabaseLocation, Error, ObjectId, ServerLocation};
+use crate::target::{Database, DatabaseLocation, Error, ObjectId, ServerLocation, TurnToGrant};
 
 /// A database that a call works on.
 pub(crate) struct Db<'a> {
@@ -120,6 +121,12 @@ impl<'a> Db<'a> {
         self.unless_gone(found)
     }
 
+    /// A relation with its columns; `None` when it, or what held it, is gone.
+    pub(crate) async fn signal_table(&self, name: &TableName) -> Result<Option<SignalTable>, Diagnostics> {
+        let found = self.call.target().signal_table(&self.at, name, &self.call.budget()).await;
+        self.unless_gone(found)
+    }
+
     /// What a role holds; `None` when it, or the database, is gone.
     pub(crate) async fn holdings(&self, role: &RoleName) -> Result<Option<Holdings>, Diagnostics> {
         let found = self.call.target().holdings(&self.at, role, &self.call.budget()).await;
@@ -205,6 +212,12 @@ impl<'a> Db<'a> {
     /// be one that the key does not see: that is success only if the key works at all.
     async fn removed_with_its_container(&self, error: &Error) -> Result<(), Diagnostics> {
         removed_with_its_container(self.call, error).await
+    }
+
+    /// The turn to change privileges, until it is dropped: see [`Target::turn_to_grant`](crate::target::Target::turn_to_grant).
+    pub(crate) async fn turn_to_grant(&self) -> Result<TurnToGrant, Diagnostics> {
+        let turn = self.call.target().turn_to_grant(&self.at.server, &self.call.budget()).await;
+        turn.map_err(|error| self.call.failed(&error))
     }
 
     /// Runs a transaction as `connect_as` says. The work reads what is there and applies the difference; see [`Stop`].

@@ -33,7 +33,7 @@ pub(crate) const APPLICATION_NAME: &str = "terraform-provider-neonrep";
 
 /// Statements run with the role's own search path, since an event trigger of the user may name its tables without a schema. Reads of
 /// the catalogue keep the empty one.
-const OWN_PATH: &str = "SET LOCAL search_path = DEFAULT";
+pub(super) const OWN_PATH: &str = "SET LOCAL search_path = DEFAULT";
 const NO_PATH: &str = "SET LOCAL search_path = ''";
 
 /// Notices that are kept, and characters of each: a server can send any number.

@@ -137,7 +137,7 @@ impl ConnInfo {
 
     /// Whether it has a password: since Postgres 16 a subscription of a role that is no superuser needs one.
     pub(crate) fn has_password(&self) -> bool {
-        self.password.as_ref().is_some_and(|it| !it.is_empty())
+        self.password.as_ref().is_some_and(|it| !it.expose().is_empty())
     }
 
     /// Whether it goes through Neon's connection pooler, which does not replicate.

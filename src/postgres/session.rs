@@ -53,6 +53,16 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// Opens a connection and closes it again: whether one can be opened now. One that is open already proves nothing. Errors: those of
+    /// [`open`](Self::open).
+    pub(crate) async fn try_to_connect(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<()> {
+        let mut permit = self.acquire(address, deadline, purpose, Usage::Write).await?;
+        drop(permit.take_idle());
+        permit.connect(deadline).await.map(drop)
+    }
+}
+
 impl Session {
     /// When this session's work must be done.
     pub(crate) fn deadline(&self) -> Instant {

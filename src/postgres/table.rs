@@ -160,7 +160,10 @@ impl Tables {
     }
 
     /// Tables that hold the rows: the table itself, or for a partitioned one its leaves, at whatever depth.
-    pub(crate) fn leaves(&self, table: &Table) -> Vec<&Table> {
+    pub(crate) fn leaves<'a>(&'a self, table: &'a Table) -> Vec<&'a Table> {
+        if table.kind != Kind::Partitioned {
+            return vec![table];
+        }
         self.iter().filter(|it| it.kind != Kind::Partitioned && self.is_part_of(it, table.oid)).collect()
     }
 

@@ -2,17 +2,18 @@
 //!
 //! 1. BEGIN together with the first reads of the work;
 //! 2. the statements together with what reads their effect ([`Tx::run_and`]);
-//! 3. COMMIT. Statements given to [`Tx::at_commit`] go with it, so that a delete needs no second trip of its own.
+//! 3. COMMIT. Statements given to [`Tx::at_commit`] go with it, so that a delete needs no second trip of its own; with
+//!    [`Tx::commit`] a read goes with it too.
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join;
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Attempt, begin, finish, passed, roll_back};
-use super::connection::{Connection, Notice};
+use super::connection::{Connection, Notice, OWN_PATH};
 use super::error::{Error, Kind, Result};
 use super::session::{Attempts, Session};
 use super::sql::Statement;
@@ -40,6 +41,16 @@ struct Inner {
     connection: Arc<Connection>,
     at_commit: Mutex<Vec<Statement>>,
     commit_was_lost: bool,
+    commit: Mutex<Commit>,
+}
+
+/// What became of a COMMIT that the work sent itself.
+#[derive(Clone, Debug)]
+enum Commit {
+    NotSent,
+    /// Its answer is not there.
+    Sent,
+    Answered(Result<()>),
 }
 
 impl Deref for Tx {
@@ -58,7 +69,12 @@ impl fmt::Debug for Tx {
 
 impl Tx {
     fn new(connection: &Arc<Connection>, commit_was_lost: bool) -> Self {
-        Self(Arc::new(Inner { connection: Arc::clone(connection), at_commit: Mutex::default(), commit_was_lost }))
+        Self(Arc::new(Inner {
+            connection: Arc::clone(connection),
+            at_commit: Mutex::default(),
+            commit_was_lost,
+            commit: Mutex::new(Commit::NotSent),
+        }))
     }
 
     /// Runs statements and then a read, in one round trip. If a statement fails, its error is the answer.
@@ -69,6 +85,24 @@ impl Tx {
     ) -> Result<(Vec<Notice>, T)> {
         let (ran, read) = join(self.run(statements), read).await;
         Ok((ran?, read?))
+    }
+
+    /// Runs statements, then a read, then COMMIT, in one round trip: for work that only tells what it reads, and decides nothing by it. If a
+    /// statement fails, nothing is committed and its error is the answer. Nothing may be run or refused afterwards.
+    pub(crate) async fn commit<T>(&self, statements: &[Statement], read: impl Future<Output = Result<T>>) -> Result<T> {
+        *self.commit_state() = Commit::Sent;
+        // Deferred triggers run at COMMIT, with the path that their authors expect.
+        let end = join(self.command(OWN_PATH), self.command("COMMIT"));
+        let (ran, (read, (own_path, committed))) = join(self.run(statements), join(read, end)).await;
+        // The server makes a ROLLBACK of a COMMIT behind something that failed; what it sent may still be unreadable for us.
+        let failed_there = read.as_ref().err().filter(|it| it.kind() != Kind::Decode).cloned();
+        let outcome = ran.map(drop).and(failed_there.map_or(Ok(()), Err)).and(own_path).and(committed);
+        *self.commit_state() = Commit::Answered(outcome.clone());
+        outcome.and(read)
+    }
+
+    fn commit_state(&self) -> MutexGuard<'_, Commit> {
+        self.0.commit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leaves statements to be sent together with COMMIT, after all others. If one fails, nothing is committed and its error is that of the
@@ -143,6 +177,22 @@ where
         done
     };
     let done = timeout_at(deadline, both).await.unwrap_or_else(|_| Err(passed("transaction").into()));
+    let commit = tx.commit_state().clone();
+    match commit {
+        Commit::NotSent => {}
+        Commit::Sent => return Attempt::CommitUnknown(passed("COMMIT")),
+        Commit::Answered(committed) => {
+            connection.take_error();
+            return match committed {
+                Err(error) => not_committed(error),
+                Ok(()) => match done {
+                    Ok(value) => Attempt::Done(Ok(value)),
+                    Err(Stop::Refused(refusal)) => Attempt::Done(Err(refusal)),
+                    Err(Stop::Server(error)) => Attempt::Failed(error),
+                },
+            };
+        }
+    }
     let value = match (done, connection.take_error()) {
         (Err(Stop::Refused(refusal)), _) => {
             // Whether it is done or not, nothing is committed.
@@ -170,9 +220,15 @@ where
     };
     match timeout_at(deadline, commit).await {
         Ok(Ok(())) => Attempt::Done(Ok(value)),
-        Ok(Err(error)) if error.is_end_of_session() => Attempt::Failed(error),
-        Ok(Err(error)) if error.kind().leaves_it_unknown() => Attempt::CommitUnknown(error),
-        Ok(Err(error)) => Attempt::Failed(error),
+        Ok(Err(error)) => not_committed(error),
         Err(_) => Attempt::CommitUnknown(passed("COMMIT")),
     }
+}
+
+/// What an error in answer to COMMIT, or to what was sent with it, says.
+fn not_committed<T>(error: Error) -> Attempt<T> {
+    if error.kind().leaves_it_unknown() && !error.is_end_of_session() {
+        return Attempt::CommitUnknown(error);
+    }
+    Attempt::Failed(error)
 }

@@ -1,10 +1,12 @@
 //! The resources, one line each.
 
+mod allowed_ips;
 mod grant;
 mod logical_replication;
 mod publication;
 mod replica_identity;
 mod role;
+mod signal_table;
 mod slot;
 mod subscription;
 
@@ -20,8 +22,10 @@ pub(crate) fn all() -> Vec<Box<dyn ErasedResource<Data>>> {
         resource(role::Role),
         resource(grant::Grant),
         resource(replica_identity::ReplicaIdentity),
+        resource(signal_table::SignalTable),
         resource(publication::Publication),
         resource(slot::Slot),
         resource(subscription::Subscription),
+        resource(allowed_ips::AllowedIps),
     ]
 }

@@ -126,6 +126,12 @@ object_id!(
     "replica_identity",
     "<project_id>/<branch_id>/<database>/<schema>/<table>"
 );
+object_id!(
+    /// A table that a consumer writes.
+    SignalTableId { database: Database, table: TableName },
+    "signal_table",
+    "<project_id>/<branch_id>/<database>/<schema>/<table>"
+);
 
 /// Parts of an id that were counted, parsed; `None` when their number is wrong.
 type Parsed<T> = Option<Result<T, String>>;
@@ -313,6 +319,25 @@ impl ReplicaIdentityId {
     }
 }
 
+impl SignalTableId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
+    fn parts(&self) -> Vec<&str> {
+        [&self.database.parts()[..], &[self.table.schema.as_str(), self.table.name()]].concat()
+    }
+
+    fn key_parts(&self) -> Vec<&str> {
+        self.parts()
+    }
+
+    fn of_parts(parts: &[&str]) -> Parsed<Self> {
+        ReplicaIdentityId::of_parts(parts)
+            .map(|parsed| parsed.map(|ReplicaIdentityId { database, table }| Self { database, table }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +355,7 @@ mod tests {
         there_and_back::<SlotId>("sql/-/neondb/s_1");
         there_and_back::<SubscriptionId>("sql/-/neondb/My%2Fsub \"x\"");
         there_and_back::<GrantId>("sql/-/my%2Fdb/r");
+        there_and_back::<SignalTableId>("sql/-/neondb/my%2Fschema/flow_watermarks");
         there_and_back::<ReplicaIdentityId>("shiny-wind-028834/br-aged-salad-637688/neondb/my%2Fschema/a.b");
     }
 

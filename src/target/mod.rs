@@ -21,6 +21,7 @@ mod neon;
 mod readers;
 mod renamed;
 mod snapshots;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,10 +32,11 @@ pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
 pub(crate) use ids::{
-    GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId, SubscriptionId,
+    GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SignalTableId, SlotId, SubscriptionId,
 };
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
 pub(crate) use renamed::DatabaseKey;
+pub(crate) use turns::TurnToGrant;
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
 use crate::postgres::{self, Address, Passwords, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
@@ -47,6 +49,7 @@ use known_marks::KnownMarks;
 use readers::Readers;
 use renamed::Oids;
 use snapshots::Snapshots;
+use turns::Turns;
 
 /// What the provider's configuration says of the way in.
 #[derive(Debug)]
@@ -107,6 +110,7 @@ struct Inner {
     oids: Oids,
     known_marks: KnownMarks,
     changed: Changed,
+    turns: Turns,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -173,6 +177,7 @@ impl Target {
             oids: Oids::default(),
             known_marks: KnownMarks::default(),
             changed: Changed::default(),
+            turns: Turns::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -300,6 +305,42 @@ impl Target {
         self.open(&address, database, budget, purpose, usage).await
     }
 
+    /// The same as the role itself, also with a password that the API does not show again.
+    pub(crate) async fn connect_as_itself(
+        &self,
+        database: &Database,
+        role: &RoleName,
+        password: Option<&Secret>,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<postgres::Session, Error> {
+        let Some(password) = password else {
+            return self.connect_to_write(database, Some(role), budget, purpose, Usage::Write).await;
+        };
+        self.wrote(&database.server);
+        let (host, port) = self.host(database, budget).await?;
+        let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
+        let address = Address { host, port, database: database.name.clone(), user, password, tls };
+        self.open(&address, database, budget, purpose, Usage::Write).await
+    }
+
+    /// Whether a new connection to the database can be opened now, as its default role.
+    pub(crate) async fn try_to_connect(
+        &self,
+        database: &Database,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<(), Error> {
+        let address = self.address(database, None, budget).await?;
+        match budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await {
+            Ok(done) => Ok(done?),
+            Err(_) => {
+                let message = format!("interrupted while connecting for {purpose}");
+                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
+            }
+        }
+    }
+
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.
     pub(crate) fn wrote(&self, server: &Server) {
         self.0.writing.store(true, Ordering::Relaxed);
@@ -348,6 +389,10 @@ impl Target {
     /// The branches that objects stay on.
     pub(crate) fn branches(&self) -> &Branches {
         &self.0.branches
+    }
+
+    fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     async fn address(&self, database: &Database, role: Option<&RoleName>, budget: &Budget) -> Result<Address, Error> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::database::{Branch, Database, Server};
 use super::error::Error;
 use super::{Target, api_names};
-use crate::neon::{self, ApiDatabase, ApiRole, BranchId, Budget, ConnectionUri, Project, ProjectId};
+use crate::neon::{self, ApiDatabase, ApiRole, BranchId, Budget, ConnectionUri, Endpoint, Project, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
 use crate::secret::Secret;
 
@@ -121,11 +121,6 @@ impl Entrance {
         }
     }
 
-    /// Whether the branch answers, and has no read-write compute.
-    async fn has_no_compute(&self, branch: &Branch, budget: &Budget) -> bool {
-        matches!(self.client.read_write_endpoint(&branch.project, &branch.id, budget).await, Ok(None))
-    }
-
     async fn connection_uri(
         &self,
         branch: &Branch,
@@ -134,22 +129,30 @@ impl Entrance {
         budget: &Budget,
     ) -> Result<Arc<ConnectionUri>, Error> {
         let shared = self.client.shared();
-        let uri = shared.connection_uri(&branch.project, &branch.id, database.as_str(), role.as_str(), budget).await;
-        let uri = match uri {
+        let found = shared.connection_uri(&branch.project, &branch.id, database.as_str(), role.as_str(), budget).await;
+        let uri = match found {
             Ok(uri) => uri,
             Err(error) if error.kind() == neon::Kind::PasswordsNotStored => {
                 return Err(Error::NoPassword { role: role.to_string(), why: error.to_string() });
             }
-            // One status for an endpoint, a role and a database that are absent.
-            Err(error) if error.is_not_found() && self.has_no_compute(branch, budget).await => {
-                return Err(Error::no_compute(branch));
-            }
+            Err(error) if error.is_not_found() => return Err(self.without_compute(branch, error, budget).await),
             Err(error) => return Err(error.into()),
         };
         if neon::is_pooler_host(&uri.host) {
             return Err(Error::PooledHost { host: uri.host.clone() });
         }
         Ok(uri)
+    }
+
+    /// What a 404 for a connection URI means if the branch has no compute that could serve it: the API names neither.
+    async fn without_compute(&self, branch: &Branch, error: neon::Error, budget: &Budget) -> Error {
+        match self.client.list_endpoints(&branch.project, &branch.id, budget).await {
+            Ok(endpoints) if endpoints.is_empty() => Error::NoCompute { what: format!("{branch} has no compute") },
+            Ok(endpoints) if !endpoints.iter().any(Endpoint::is_read_write) => {
+                Error::NoCompute { what: format!("{branch} has no read-write compute, only read replicas") }
+            }
+            _ => error.into(),
+        }
     }
 
     /// Whether a branch is gone: it is absent and its project answers.

@@ -10,11 +10,12 @@ use super::Target;
 use super::database::{Database, Server};
 use super::error::Error;
 use crate::neon::{Budget, ProjectId};
-use crate::postgres::names::{PublicationName, RoleName, SlotName, SubscriptionName};
+use crate::postgres::names::{PublicationName, RoleName, SlotName, SubscriptionName, TableName};
 use crate::postgres::privilege::{self, Holdings};
 use crate::postgres::publication::{self, EffectiveTables, Publication};
 use crate::postgres::role::{self, Role};
 use crate::postgres::settings::{self, Settings};
+use crate::postgres::signal_table::{self, SignalTable};
 use crate::postgres::slot::{self, Consumer, Slot};
 use crate::postgres::subscription::{self, Subscription};
 use crate::postgres::table::{self, Tables};
@@ -45,6 +46,7 @@ pub(super) struct Snapshots {
     subscriptions: Family<BTreeMap<SubscriptionName, Subscription>>,
     roles: Family<BTreeMap<RoleName, Role>>,
     tables: Family<Tables>,
+    signal_tables: Family<BTreeMap<TableName, SignalTable>>,
     settings: Family<Settings>,
     /// Of servers on which logical replication is on: it takes a restart to turn that off, so no write makes this untrue.
     logical: Mutex<BTreeMap<Database, Arc<Settings>>>,
@@ -61,6 +63,7 @@ impl Snapshots {
         self.subscriptions.forget(|it| &it.server == server);
         self.roles.forget(|it| &it.server == server);
         self.tables.forget(|it| &it.server == server);
+        self.signal_tables.forget(|it| &it.server == server);
         self.settings.forget(|it| &it.server == server);
         self.holdings.forget(|it| &it.server == server);
         self.may_act_for.forget(|it| &it.server == server);
@@ -185,6 +188,26 @@ impl Target {
     pub(crate) async fn tables(&self, database: &Database, budget: &Budget) -> Result<Arc<Tables>, Error> {
         let family = &self.0.snapshots.tables;
         self.shared(family, database, budget, "reading tables", |it| async move { table::read_all(&it).await }).await
+    }
+
+    /// The relation of that name with its columns: out of a snapshot while this process only reads, which holds what looks like a table
+    /// that a consumer writes.
+    pub(crate) async fn signal_table(
+        &self,
+        database: &Database,
+        name: &TableName,
+        budget: &Budget,
+    ) -> Result<Option<SignalTable>, Error> {
+        const PURPOSE: &str = "reading the columns of a table";
+        if !self.is_writing() {
+            let family = &self.0.snapshots.signal_tables;
+            let read = |it: Arc<Connection>| async move { signal_table::read_all(&it).await };
+            let found = self.shared(family, database, budget, PURPOSE, read).await?;
+            if let Some(found) = found.get(name) {
+                return Ok(Some(found.clone()));
+            }
+        }
+        self.read(database, budget, PURPOSE, |it| async move { signal_table::read(&it, name).await }).await
     }
 
     /// The server's settings that replication depends on.

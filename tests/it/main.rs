@@ -7,7 +7,9 @@
 
 mod acceptance;
 mod architecture;
+mod contract;
 mod generated;
 mod provider;
+mod publication_order;
 mod support;
 mod wire;

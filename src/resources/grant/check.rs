@@ -27,8 +27,7 @@ impl Facts {
             Some(names) => target.tables_named(at, names, &budget).await?,
             None => target.tables(at, &budget).await?,
         };
-        let tables = (*tables).clone();
-        let may_act_for = (*target.may_act_for(at, connect_as, &budget).await?).clone();
+        let may_act_for = target.may_act_for(at, connect_as, &budget).await?;
         let writer = match connect_as {
             Some(role) => role.clone(),
             None => target.default_role(at, &budget).await?,

@@ -1,6 +1,7 @@
 //! The values of `neonrep_grant`, and what follows from them and the facts of a database.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tfplugin::schema::{Attribute, string};
@@ -23,11 +24,11 @@ pub(super) type Left = BTreeMap<String, BTreeSet<RoleName>>;
 /// What of a database decides which privileges a scope comes to, as reads share it.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
-    pub(super) tables: Tables,
+    pub(super) tables: Arc<Tables>,
     /// The role that writes.
     pub(super) writer: RoleName,
     /// The roles that it may act for, itself among them.
-    pub(super) may_act_for: BTreeSet<RoleName>,
+    pub(super) may_act_for: Arc<BTreeSet<RoleName>>,
 }
 
 /// Field for field the schema.
@@ -225,6 +226,10 @@ impl Scope {
                 let is_own = facts.tables.get(table).is_some_and(|it| it.owner == self.role);
                 !is_own && !facts.may_act_for.is_disjoint(&grant::grantors(held, entry))
             }
+            // An owner's own is by itself.
+            Entry::Create(_) => {
+                grant::grantors(held, entry).iter().any(|it| *it != self.role && facts.may_act_for.contains(it))
+            }
             Entry::Connect(_) | Entry::Usage(_) => false,
         };
         self.held(&facts.tables, held).into_iter().filter(|it| !wanted.contains(it) && is_revocable(it)).collect()
@@ -235,7 +240,7 @@ impl Scope {
         held.entries()
             .filter(|entry| match entry {
                 Entry::Connect(_) => false,
-                Entry::Usage(schema) => {
+                Entry::Usage(schema) | Entry::Create(schema) => {
                     self.schemas.contains(schema) || self.tables.iter().any(|it| it.schema == *schema)
                 }
                 Entry::Table(table, _) => {
@@ -319,7 +324,9 @@ impl Scope {
     /// Every privilege in the scope.
     pub(super) fn everything(&self, found: &Found) -> Rights {
         let all = TablePrivilege::ALL.into_iter().collect();
-        found.wanted(&self.of_acl(), &all, &owners_with_defaults(found))
+        let mut rights = found.wanted(&self.of_acl(), &all, &owners_with_defaults(found));
+        rights.extend(found.create_of_schemas(&self.of_acl()));
+        rights
     }
 
     /// Whether a table is in the scope only because a schema is.

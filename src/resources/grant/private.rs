@@ -76,6 +76,7 @@ fn key(found: &Found, entry: &grant::Entry) -> Option<Key> {
     let (object, right) = match entry {
         grant::Entry::Connect(_) => (Object::Database(found.database.oid), Right::Connect),
         grant::Entry::Usage(schema) => (Object::Schema(found.schemas.get(schema)?.oid), Right::Usage),
+        grant::Entry::Create(schema) => (Object::Schema(found.schemas.get(schema)?.oid), Right::Create),
         grant::Entry::Table(table, privilege) => {
             (Object::Table(found.tables.get(table)?.table.oid), Right::Table(*privilege))
         }

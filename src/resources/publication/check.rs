@@ -45,6 +45,9 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         return found;
     }
     let (Some(location), Some(name)) = (location, planned.name.known()) else { return found };
+    if plan.prior.is_none() {
+        found = found + call.branch_lasts(&location).await;
+    }
     match facts(&call, &location, name, plan.prior.as_ref(), planned).await {
         Ok(more) => found + more,
         Err(error) => found + call.unseen(&location).told(&error),

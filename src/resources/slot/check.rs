@@ -52,6 +52,7 @@ async fn create(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Dia
     if found.has_errors() {
         return found;
     }
+    found = found + call.branch_lasts(&location).await;
     let names_branch = config.is_none_or(|it| !it.branch_id.is_null()) || !planned.publication_id.is_null();
     match server(call, &location, planned, names_branch).await {
         Ok(more) => found + more,

@@ -210,16 +210,18 @@ impl Resource for Slot {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("delete slot `{name}`"));
         let recorded = call.database_of(&state).await?;
-        let db = match apply::find(&call, recorded.at(), name, cx.private().get(DATABASE_OID)).await {
-            Ok(Whereabouts::In(at, _)) => call.at(at),
+        // From here on it is looked at by itself: what the plan has seen may be old.
+        call.target().wrote(&recorded.at().server);
+        let (db, seen) = match apply::find(&call, recorded.at(), name, cx.private().get(DATABASE_OID)).await {
+            Ok(Whereabouts::In(at, found)) => (call.at(at), Some(found)),
             // What the state says is gone, or cannot be reached: the removal finds out which, and what that means.
-            Ok(Whereabouts::Gone) | Err(_) => recorded,
+            Ok(Whereabouts::Gone) | Err(_) => (recorded, None),
             Ok(Whereabouts::InAnother(found)) => return Err(messages::in_another(name, recorded.at(), &found).into()),
             Ok(Whereabouts::Unseen(error)) => {
                 return Err(messages::unseen(&call, name, recorded.at(), &error).into());
             }
         };
-        apply::delete(&db, &state, name).await
+        apply::delete(&db, &state, name, seen).await
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {

@@ -1,6 +1,8 @@
 //! `neonrep_publication`: its life, what it refuses, and what others do to it.
 
 mod faults;
+mod faults;
+mod generated_columns;
 mod identities;
 mod marks;
 mod members;

@@ -7,11 +7,14 @@ mod connection;
 mod grant;
 mod logical_replication;
 mod many;
+mod names;
 mod process;
 mod publication;
 mod readiness;
 mod replica_identity;
 mod role;
+mod role_settings;
+mod round_trips;
 mod slot;
 mod stored_states;
 
@@ -29,7 +32,7 @@ fn started() -> StandIn {
 }
 
 /// Waits until this query's one value is as it should be: for what another process brings about.
-fn until(stand_in: &StandIn, query: &str, value: &str) {
+pub(crate) fn until(stand_in: &StandIn, query: &str, value: &str) {
     let end = Instant::now() + Duration::from_secs(30);
     while stand_in.value(query) != value {
         assert!(Instant::now() < end, "{query} is {:?}, not {value:?}", stand_in.value(query));

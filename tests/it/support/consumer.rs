@@ -130,6 +130,18 @@ const DATABASE: &str = "it_consumer";
 impl<'a> Subscription<'a> {
     /// Makes the database, the tables (`create` statements) and the subscription, and waits until the slot is active.
     pub(crate) fn attach(stand_in: &'a StandIn, slot: &str, publication: &str, create: &str) -> Self {
+        let superuser = stand_in.superuser_conninfo(&stand_in.ready.database);
+        Self::attach_as(stand_in, slot, publication, create, &superuser)
+    }
+
+    /// The same, streaming as the role of this connection string.
+    pub(crate) fn attach_as(
+        stand_in: &'a StandIn,
+        slot: &str,
+        publication: &str,
+        create: &str,
+        conninfo: &str,
+    ) -> Self {
         stand_in.sql_in("postgres", &format!("CREATE DATABASE {DATABASE}"));
         stand_in.sql_in(DATABASE, create);
         stand_in.sql_in(
@@ -137,7 +149,7 @@ impl<'a> Subscription<'a> {
             &format!(
                 "CREATE SUBSCRIPTION it_subscription CONNECTION {} PUBLICATION {} \
                  WITH (create_slot = false, slot_name = {}, copy_data = false)",
-                literal(&stand_in.superuser_conninfo(&stand_in.ready.database)),
+                literal(conninfo),
                 identifier(publication),
                 literal(slot),
             ),

@@ -6,8 +6,12 @@ pub(crate) mod consumer;
 pub(crate) mod core;
 pub(crate) mod core_rules;
 pub(crate) mod debezium;
+pub(crate) mod neon_cli;
+pub(crate) mod npm;
 pub(crate) mod outcome;
 pub(crate) mod plugin_client;
+pub(crate) mod relay;
+pub(crate) mod road;
 pub(crate) mod second_project;
 pub(crate) mod secrets;
 pub(crate) mod sql;
@@ -16,4 +20,11 @@ pub(crate) mod terraform;
 pub(crate) mod versions;
 pub(crate) mod walsender;
 
+use std::path::PathBuf;
+
 pub(crate) use versions::{on_every_logical_postgres, on_every_postgres};
+
+/// A folder below the build folder that outlives a run; none in an example.
+pub(crate) fn scratch() -> Option<PathBuf> {
+    option_env!("CARGO_TARGET_TMPDIR").map(PathBuf::from)
+}

@@ -3,6 +3,7 @@
 //! certificate, so that channel binding (SCRAM-SHA-256-PLUS), which hashes that certificate, holds from end to end.
 
 pub(crate) mod cache;
+mod passwords;
 pub(crate) mod refusal;
 mod startup;
 mod tls;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -116,11 +117,21 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, port: &Port)
     if log_in(&mut client, &mut server, style, &user).await? == Login::Refused {
         return Ok(());
     }
+    let (mut from_client, mut to_client) = tokio::io::split(client);
+    let (mut from_server, mut to_server) = tokio::io::split(server);
+    let branch = app.world().endpoint(&port.endpoint).map(|(_, branch, _)| branch.id.clone()).unwrap_or_default();
+    let note = |role: &str, password| app.world().note_password(&branch, role, password);
+    let passed = async {
+        let sent = passwords::pass_on(&mut from_client, &mut to_server, note);
+        let answered = async {
+            let answered = tokio::io::copy(&mut from_server, &mut to_client).await;
+            let _ = to_client.shutdown().await; // a server that ends without a word has sent its last message before
+            answered
+        };
+        tokio::join!(sent, answered).1.map(drop)
+    };
     let passed = tokio::select! {
-        passed = copy_bidirectional(&mut client, &mut server) => {
-            let _ = client.shutdown().await; // a server that ends without a word has sent its last message before
-            passed.map(drop)
-        }
+        passed = passed => passed,
         () = app.cut.notified() => Ok(()),
     };
     if let Ok(compute) = app.compute(&compute) {

@@ -148,6 +148,8 @@ pub(crate) struct Branch {
     pub(crate) expires_at: Option<String>,
     /// Roles by name.
     pub(crate) roles: BTreeMap<String, Role>,
+    /// Passwords that were set with SQL for roles that are not in the catalogue yet.
+    pub(crate) passwords: BTreeMap<String, String>,
     /// Databases by number.
     pub(crate) databases: Vec<Database>,
     /// Endpoints, oldest first.
@@ -174,6 +176,7 @@ impl Branch {
             state: "ready".to_owned(),
             expires_at: None,
             roles: BTreeMap::new(),
+            passwords: BTreeMap::new(),
             databases: Vec::new(),
             endpoints: Vec::new(),
             endpoints_hidden: false,
@@ -226,6 +229,15 @@ impl Branch {
         self.roles.insert(name.to_owned(), role);
     }
 
+    /// Notes a password that was set with SQL.
+    pub(crate) fn note_password(&mut self, role: &str, password: Option<String>) {
+        if let Some(role) = self.roles.get_mut(role) {
+            role.password = password;
+        } else if let Some(password) = password {
+            self.passwords.insert(role.to_owned(), password);
+        }
+    }
+
     /// Notes a database as it was just asked for.
     pub(crate) fn add_database(&mut self, name: &str, owner: &str, applied: bool) {
         let now = names::now();
@@ -251,7 +263,8 @@ impl Branch {
         self.roles.retain(|name, role| !role.applied || roles.iter().any(|found| found.name == *name));
         for found in roles {
             if !self.roles.contains_key(&found.name) {
-                self.add_role(&found.name, None, true);
+                let password = self.passwords.remove(&found.name);
+                self.add_role(&found.name, password, true);
             }
             if let Some(role) = self.roles.get_mut(&found.name) {
                 role.applied = true;
@@ -299,6 +312,20 @@ mod tests {
         branch.take_over(&[found("new")], &[]);
         assert_eq!(names(&branch), ["new"]);
         assert_eq!(branch.roles["new"].password, None);
+    }
+
+    #[test]
+    fn a_password_set_with_sql_is_known() {
+        let mut branch = Branch::new("main");
+        branch.add_role("old", Some("npg_x".to_owned()), true);
+        branch.note_password("old", Some("changed".to_owned()));
+        branch.note_password("new", Some("given".to_owned()));
+        branch.take_over(&[found("old"), found("new")], &[]);
+        let password = |branch: &Branch, name: &str| branch.roles[name].password.clone();
+        assert_eq!(password(&branch, "old").as_deref(), Some("changed"));
+        assert_eq!(password(&branch, "new").as_deref(), Some("given"));
+        branch.note_password("old", None);
+        assert_eq!(password(&branch, "old"), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Counts {
     pub(crate) connections: AtomicUsize,
     /// How often a client spoke after the server had: pipelined requests are one, as on a real network.
     pub(crate) round_trips: AtomicUsize,
+    /// Bytes that the server sent.
+    pub(crate) received: AtomicUsize,
 }
 
 /// A relay that runs as long as the program.
@@ -56,6 +58,7 @@ fn connect(
     }
     let (Ok(from_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else { return };
     let (Ok(from_server), Ok(to_client)) = (server.try_clone(), client.try_clone()) else { return };
+    let received = Arc::clone(counts);
     let (spoke, counts) = (Arc::clone(&server_spoke), Arc::clone(counts));
     let client_spoke = move || {
         if spoke.swap(false, Ordering::Relaxed) {
@@ -65,6 +68,7 @@ fn connect(
     pass(from_client, to_server, delay, move |_| client_spoke(), || {});
     let replace = replace.cloned();
     let exchange = move |bytes: &mut [u8]| {
+        received.received.fetch_add(bytes.len(), Ordering::Relaxed);
         if let Some((old, new)) = &replace {
             let found: Vec<usize> = bytes
                 .windows(old.len())

@@ -1,4 +1,4 @@
-//! The way from a workspace to the stand-in, by relays that count what passes.
+//! The way from a provider to the stand-in, by relays that count what passes. The stand-in needs `log_statement = 'all'`.
 
 use std::cell::Cell;
 use std::fs;
@@ -12,6 +12,8 @@ use super::terraform::Workspace;
 
 /// Relays before Postgres and before the API, and the log of the server behind them.
 pub(crate) struct Road {
+    /// Of the API, by way of the relay.
+    pub(crate) api_url: String,
     database: Relay,
     api: Relay,
     log: PathBuf,
@@ -20,20 +22,30 @@ pub(crate) struct Road {
 }
 
 /// What passed since the last reset.
+#[derive(Clone, Debug)]
 pub(crate) struct Passed {
     /// Connections to Postgres.
-    pub(crate) connections: f64,
+    pub(crate) connections: usize,
     /// Statements of the database's owner.
-    pub(crate) statements: f64,
+    pub(crate) statements: usize,
     /// Round trips to Postgres, those of connecting included.
-    pub(crate) round_trips: f64,
+    pub(crate) round_trips: usize,
+    /// Bytes that Postgres sent, encrypted.
+    pub(crate) received: usize,
     /// Calls of the API.
-    pub(crate) calls: f64,
+    pub(crate) calls: usize,
 }
 
 impl Road {
     /// Leads the workspace through relays; each round trip takes that much longer.
     pub(crate) fn build(stand_in: &StandIn, workspace: &Workspace, round_trip: Duration) -> Self {
+        let road = Self::to(stand_in, round_trip);
+        workspace.set_env("NEON_API_URL", road.api_url.clone());
+        road
+    }
+
+    /// Relays that nobody uses yet.
+    pub(crate) fn to(stand_in: &StandIn, round_trip: Duration) -> Self {
         let ready = &stand_in.ready;
         let database = Relay::start(ready.port, round_trip, None);
         let place = |port: u16| format!("{}:{port}/", ready.host);
@@ -41,18 +53,17 @@ impl Road {
         let api_port: u16 = api_port.and_then(|it| it.parse().ok()).expect("a port in api_url");
         let api = Relay::start(api_port, round_trip, Some((place(ready.port), place(database.port))));
         let through = format!(":{}/", api.port);
-        workspace.set_env("NEON_API_URL", ready.api_url.replace(&format!(":{api_port}/"), &through));
+        let api_url = ready.api_url.replace(&format!(":{api_port}/"), &through);
         let log = stand_in.admin("GET", "/postgres", None)["log"].as_str().expect("the server's log").into();
-        let road = Self { database, api, log, since: Cell::new(0), role: ready.owner_role.clone() };
+        let road = Self { api_url, database, api, log, since: Cell::new(0), role: ready.owner_role.clone() };
         road.reset();
         road
     }
 
     /// Counts from here on.
     pub(crate) fn reset(&self) {
-        for count in
-            [&self.database.counts.connections, &self.database.counts.round_trips, &self.api.counts.round_trips]
-        {
+        let counts = &self.database.counts;
+        for count in [&counts.connections, &counts.round_trips, &counts.received, &self.api.counts.round_trips] {
             count.store(0, Ordering::Relaxed);
         }
         self.since.set(fs::metadata(&self.log).expect("the server's log").len());
@@ -60,22 +71,20 @@ impl Road {
 
     pub(crate) fn passed(&self) -> Passed {
         Passed {
-            connections: number(self.database.counts.connections.load(Ordering::Relaxed)),
+            connections: self.database.counts.connections.load(Ordering::Relaxed),
             statements: self.statements(),
-            round_trips: number(self.database.counts.round_trips.load(Ordering::Relaxed)),
-            calls: number(self.api.counts.round_trips.load(Ordering::Relaxed)),
+            round_trips: self.database.counts.round_trips.load(Ordering::Relaxed),
+            received: self.database.counts.received.load(Ordering::Relaxed),
+            calls: self.api.counts.round_trips.load(Ordering::Relaxed),
         }
     }
 
-    fn statements(&self) -> f64 {
+    /// The server logs each message with statements once, and each execution of a prepared statement.
+    fn statements(&self) -> usize {
         let text = fs::read(&self.log).expect("the server's log");
         let new = String::from_utf8_lossy(&text[usize::try_from(self.since.get()).expect("an offset")..]).into_owned();
         let of_role = format!(" {}@", self.role);
         let is_statement = |line: &&str| line.contains("LOG:  statement: ") || line.contains("LOG:  execute ");
-        number(new.lines().filter(|line| line.contains(&of_role)).filter(is_statement).count())
+        new.lines().filter(|line| line.contains(&of_role)).filter(is_statement).count()
     }
-}
-
-pub(crate) fn number(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
