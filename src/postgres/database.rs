@@ -13,7 +13,7 @@ pub(crate) async fn name_of(connection: &Connection, oid: u32) -> Result<Option<
 }
 
 /// The OID of the connected database.
-pub async fn oid(connection: &Connection) -> Result<u32> {
+pub(crate) async fn oid(connection: &Connection) -> Result<u32> {
     const OID: &str = "SELECT d.oid FROM pg_database d WHERE d.datname = current_database()";
     connection.fetch_one(OID, &[]).await?.get("oid")
 }

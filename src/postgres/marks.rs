@@ -84,17 +84,17 @@ impl Marks {
     }
 
     /// Whether there are marks of the first version, which have no nonce.
-    pub fn has_some_without_nonce(&self) -> bool {
+    pub(crate) fn has_some_without_nonce(&self) -> bool {
         self.adopted.contains(&None) || self.continues.iter().any(|(_, nonce)| nonce.is_none())
     }
 
     /// Whether one of the marks has that nonce.
-    pub fn has(&self, nonce: &Nonce) -> bool {
+    pub(crate) fn has(&self, nonce: &Nonce) -> bool {
         self.is_adopted_by(nonce) || self.continues.iter().any(|(_, it)| it.as_ref() == Some(nonce))
     }
 
     /// Whether somebody who has none of these nonces, but one all the same, has marked it as adopted.
-    pub fn is_adopted_by_another(&self, than: Option<&Nonce>) -> bool {
+    pub(crate) fn is_adopted_by_another(&self, than: Option<&Nonce>) -> bool {
         self.adopted.iter().flatten().any(|it| Some(it) != than)
     }
 
@@ -190,7 +190,7 @@ impl Comment {
     /// The same with a new nonce in all marks that have the known one, and in those of the first version where they count.
     /// Marks of others stay.
     #[must_use]
-    pub fn renewed(mut self, known: Option<&Nonce>, of_first_version: bool, new: &Nonce) -> Self {
+    pub(crate) fn renewed(mut self, known: Option<&Nonce>, of_first_version: bool, new: &Nonce) -> Self {
         let renewed = |nonce: Option<Nonce>| match nonce {
             None if of_first_version => Some(new.clone()),
             Some(nonce) if Some(&nonce) == known => Some(new.clone()),

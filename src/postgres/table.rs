@@ -168,7 +168,7 @@ impl Tables {
     }
 
     /// The table, and what it is a part of: its own parent first.
-    pub fn lineage<'a>(&'a self, table: &'a Table) -> Vec<&'a Table> {
+    pub(crate) fn lineage<'a>(&'a self, table: &'a Table) -> Vec<&'a Table> {
         let parent = |it: &&'a Table| it.partition_of.and_then(|oid| self.get_by_oid(oid));
         // A chain longer than the number of tables would be a circle.
         std::iter::successors(Some(table), parent).take(self.by_name.len() + 1).collect()

@@ -107,10 +107,10 @@ struct Inner {
     gathered: Gathered,
     addresses: Addresses,
     branches: Branches,
-    oids: Oids,
-    known_marks: KnownMarks,
     changed: Changed,
     turns: Turns,
+    oids: Oids,
+    known_marks: KnownMarks,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -174,10 +174,10 @@ impl Target {
             gathered: Gathered::default(),
             addresses: Addresses::default(),
             branches: Branches::default(),
-            oids: Oids::default(),
-            known_marks: KnownMarks::default(),
             changed: Changed::default(),
             turns: Turns::default(),
+            oids: Oids::default(),
+            known_marks: KnownMarks::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -320,7 +320,8 @@ impl Target {
         self.wrote(&database.server);
         let (host, port) = self.host(database, budget).await?;
         let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
-        let address = Address { host, port, database: database.name.clone(), user, password, tls };
+        let (name, changes) = (database.name.clone(), self.0.changed.of(&database.server));
+        let address = Address { host, port, database: name, user, password, tls, changes };
         self.open(&address, database, budget, purpose, Usage::Write).await
     }
 

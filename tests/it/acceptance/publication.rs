@@ -1,7 +1,6 @@
 //! `neonrep_publication`: its life, what it refuses, and what others do to it.
 
 mod faults;
-mod faults;
 mod generated_columns;
 mod identities;
 mod marks;
