@@ -78,11 +78,6 @@ impl Marks {
         marks
     }
 
-    /// Whether it is marked as adopted, by whomever.
-    pub(crate) fn is_adopted(&self) -> bool {
-        !self.adopted.is_empty()
-    }
-
     /// Whether there are marks of the first version, which have no nonce.
     pub(crate) fn has_some_without_nonce(&self) -> bool {
         self.adopted.contains(&None) || self.continues.iter().any(|(_, nonce)| nonce.is_none())
@@ -99,7 +94,6 @@ impl Marks {
     }
 
     /// Whether it is marked as adopted by the owner of that nonce.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its caller is being written"))]
     pub(crate) fn is_adopted_by(&self, nonce: &Nonce) -> bool {
         self.adopted.contains(&Some(nonce.clone()))
     }
@@ -111,7 +105,6 @@ impl Marks {
 
     /// Whether the owner of one of these nonces has marked it to continue the publication of that oid. An oid that is continued by a
     /// publication which is itself continued has a mark of its own.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its caller is being written"))]
     pub(crate) fn is_proved_to_continue<'a>(&self, oid: u32, nonces: impl IntoIterator<Item = &'a Nonce>) -> bool {
         nonces.into_iter().any(|nonce| self.continues.contains(&(oid, Some(nonce.clone()))))
     }
@@ -249,7 +242,7 @@ mod tests {
     #[test]
     fn a_mark_proves_something_by_its_nonce_alone() {
         let comment = Comment::default().continuing(5, None).adopted(None);
-        assert!(comment.marks.is_adopted() && comment.marks.continues(5));
+        assert!(comment.marks.adopted.contains(&None) && comment.marks.continues(5));
         assert!(!comment.marks.is_adopted_by(&nonce()) && !comment.marks.is_proved_to_continue(5, [&nonce()]));
         let comment = comment.continuing(5, Some(nonce())).adopted(Some(nonce()));
         assert!(comment.marks.is_adopted_by(&nonce()) && comment.marks.is_proved_to_continue(5, [&nonce()]));

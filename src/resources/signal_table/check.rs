@@ -1,17 +1,26 @@
 //! What a plan says of a signal table, by the live database.
 
-use tfplugin::{Diagnostics, Plan, path};
+use tfplugin::{Attr, Diagnostics, Plan, path};
 
 use super::model::Model;
+use super::private::{Known, TABLE};
 use crate::checks::signal_table_fits;
 use crate::handler::{Call, Context};
 use crate::postgres::TableName;
 use crate::postgres::signal_table::Shape;
-use crate::target::{DatabaseLocation, Error};
+use crate::target::{DatabaseLocation, Error, SignalTableId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
     let call = Call::new(cx, "check the table");
+    call.plans(plan, |it, database| Some(SignalTableId { database, table: it.table().ok()? }));
+    let drops = || cx.private().get(TABLE).is_some_and(|it: Known| it.ours);
+    if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|_| drops()) {
+        call.plan_destroy(id);
+    }
+    if plan.replaces() {
+        return call.unless_renamed(plan).await;
+    }
+    let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let location = match call.checked_location(planned, plan.config.as_ref()) {
         Ok(location) => location,
         Err(wrong) => return wrong,
@@ -36,8 +45,9 @@ async fn fits(
     shape: Shape,
     planned: &Model,
 ) -> Result<Diagnostics, Error> {
-    let at = call.resolved(location, planned.connect_as.known()).await?;
+    let id = |database| SignalTableId { database, table: table.clone() };
+    let (at, said) = call.planned_database(location, planned.connect_as.known(), id).await?;
     let found = call.target().signal_table(&at, table, &call.budget()).await?;
     let refused = signal_table_fits::check(found.as_ref(), shape, &path!(name));
-    Ok(call.policy().admit(&signal_table_fits::CHECK, refused))
+    Ok(said + call.policy().admit(&signal_table_fits::CHECK, refused))
 }

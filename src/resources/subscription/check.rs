@@ -18,14 +18,11 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let call = Call::new(cx, "check the subscription");
     match (&plan.prior, &plan.planned) {
         (Some(Model { id: Attr::Known(id), .. }), None) => call.plan_destroy(id),
-        // What is replaced is planned once more, as a new object: that plan is checked.
-        (Some(prior), Some(planned)) if plan.replaces() => {
-            if let Some(id) = planned.in_place_of(prior, plan.config.as_ref()) {
-                call.replaces(&id);
-            }
-            return Diagnostics::none();
-        }
-        _ => {}
+        _ => call.plans(plan, |it, database| Some(SubscriptionId { database, name: it.name.known()?.clone() })),
+    }
+    // What is replaced is planned once more, as a new object: that plan is checked.
+    if plan.replaces() {
+        return call.unless_renamed(plan).await;
     }
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let location = match call.checked_location(planned, plan.config.as_ref()) {
@@ -51,15 +48,14 @@ async fn facts(
     config: Option<&Model>,
 ) -> Result<Diagnostics, Error> {
     let policy = call.policy();
-    let mut at = call.resolved(location, planned.connect_as.known()).await?;
-    let mut found = Diagnostics::none();
-    if prior.is_none() {
-        if let Some(name) = planned.name.known().filter(|_| config.is_some_and(|it| it.branch_id.is_null())) {
-            let database = at.name.clone();
-            let id =
-                |server| SubscriptionId { database: Database { server, name: database.clone() }, name: name.clone() };
-            at.server = call.stays(at.server, id);
+    let (at, mut found) = match planned.name.known() {
+        Some(name) => {
+            let id = |database| SubscriptionId { database, name: name.clone() };
+            call.planned_database(location, planned.connect_as.known(), id).await?
         }
+        None => (call.resolved(location, planned.connect_as.known()).await?, Diagnostics::none()),
+    };
+    if prior.is_none() {
         let warning = subscription_copies_rows::check(&at.to_string(), planned.copy_data.is_true(), &path!(name));
         found.extend(policy.admit(&subscription_copies_rows::CHECK, [warning]));
     }
