@@ -30,7 +30,7 @@ resource "terraform_data" "many" {
 
 /// As many files of the toy provider, applied.
 pub(crate) fn of_toy(count: usize) -> (Workspace, Notes) {
-    let program = cli::stand_in().with_file_name("terraform-provider-toy");
+    let program = cli::provider().with_file_name("terraform-provider-toy");
     let workspace = of_plugin("acme/toy", "terraform-provider-toy", &program);
     let folder = workspace.path().join("notes");
     fs::create_dir(&folder).expect("a folder");

@@ -12,6 +12,7 @@ mod branches;
 mod database;
 pub(crate) mod direct;
 mod error;
+mod few;
 mod gathered;
 mod ids;
 mod natural_keys;

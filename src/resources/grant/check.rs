@@ -14,17 +14,18 @@ use crate::postgres::{Connection, RoleName, ServerVersion, TableName, privilege}
 use crate::target::{Database, DatabaseLocation, Error};
 
 impl Facts {
-    /// `only`: no other tables matter.
+    /// Without schemas no other tables than the listed ones matter.
     pub(super) async fn shared(
         call: &Call<'_>,
         at: &Database,
         connect_as: Option<&RoleName>,
-        only: Option<&BTreeSet<TableName>>,
+        scope: &Scope,
     ) -> Result<Self, Error> {
         let (target, budget) = (call.target(), call.budget());
-        let tables = match only {
-            Some(names) => target.tables_named(at, names, &budget).await?,
-            None => target.tables(at, &budget).await?,
+        let tables = if scope.schemas.is_empty() {
+            target.tables_named(at, &scope.tables, &budget).await?
+        } else {
+            target.tables(at, &budget).await?
         };
         let may_act_for = target.may_act_for(at, connect_as, &budget).await?;
         let writer = match connect_as {
@@ -77,8 +78,7 @@ async fn facts(
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
     let at = call.resolved(location, connect_as).await?;
     let held = target.holdings(&at, &scope.role, &budget).await?.unwrap_or_default();
-    let only = scope.schemas.is_empty().then_some(&scope.tables);
-    let facts = Facts::shared(call, &at, connect_as, only).await?;
+    let facts = Facts::shared(call, &at, connect_as, scope).await?;
     let absent = tables_exist::check(&facts.tables, &scope.tables, &path!(tables));
     let mut found = policy.admit(&tables_exist::CHECK, absent);
     // A `connect_as` that is not there yet may be created in the same run.

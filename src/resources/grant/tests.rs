@@ -1,6 +1,7 @@
 //! What the resource decides by itself, without a server.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tfplugin::kinds::erased;
 use tfplugin::{Attr, Diagnostic};
