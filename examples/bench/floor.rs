@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::cli;
 use super::stand_in::StandIn;
+use super::state::multiply;
 use super::terraform::Workspace;
 use super::usage::{Notes, Run, middle, quietly};
 
@@ -22,10 +23,19 @@ resource "terraform_data" "many" {
   input = "bench_${count.index}"
 }
 "#;
-    workspace.write_file("main.tf", &configuration.replace("COUNT", &count.to_string()));
+    workspace.write_file("main.tf", &configuration.replace("COUNT", "1"));
     quietly(&workspace, &["init"]);
-    quietly(&workspace, &["apply", "-auto-approve"]);
+    many(&workspace, "terraform_data", configuration, count);
     workspace
+}
+
+/// Applies one object, and makes the state of so many of it.
+fn many(workspace: &Workspace, type_name: &str, configuration: &str, count: usize) {
+    let write = |count: usize| workspace.write_file("main.tf", &configuration.replace("COUNT", &count.to_string()));
+    write(1);
+    quietly(workspace, &["apply", "-auto-approve"]);
+    multiply(workspace, type_name, count);
+    write(count);
 }
 
 /// As many files of the toy provider, applied.
@@ -50,10 +60,11 @@ resource "toy_note" "many" {
   name  = "bench_${count.index}"
 }
 "#;
-    let configuration = configuration.replace("FOLDER", &folder.display().to_string());
-    workspace.write_file("main.tf", &configuration.replace("COUNT", &count.to_string()));
+    for at in 0..count {
+        fs::write(folder.join(format!("bench_{at}")), "").expect("a file");
+    }
     let notes = Notes::take(&workspace, "terraform-provider-toy", &program);
-    quietly(&workspace, &["apply", "-auto-approve"]);
+    many(&workspace, "toy_note", &configuration.replace("FOLDER", &folder.display().to_string()), count);
     (workspace, notes)
 }
 
@@ -72,9 +83,8 @@ resource "null_resource" "many" {
   triggers = { name = "bench_${count.index}" }
 }
 "#;
-    workspace.write_file("main.tf", &configuration.replace("COUNT", &count.to_string()));
     let notes = Notes::take(&workspace, "terraform-provider-null", program);
-    quietly(&workspace, &["apply", "-auto-approve"]);
+    many(&workspace, "null_resource", configuration, count);
     (workspace, notes)
 }
 
@@ -106,8 +116,18 @@ resource "neonrep_publication" "many" {
   tables     = [{ name = "playing_with_neon" }]
 }
 "#;
-    workspace.write(&configuration.replace("COUNT", &count.to_string()));
+    workspace.write(&configuration.replace("COUNT", "1"));
     quietly(&workspace, &["apply", "-auto-approve"]);
+    let all = format!(
+        "DO $$ BEGIN FOR i IN 1..{} LOOP
+           EXECUTE format('CREATE PUBLICATION bench_%s FOR TABLE playing_with_neon', i);
+         END LOOP; END $$",
+        count.saturating_sub(1)
+    );
+    stand_in.sql_as_owner(&all).unwrap_or_else(|error| panic!("publications: {error}"));
+    multiply(&workspace, "neonrep_publication", count);
+    workspace.write(&configuration.replace("COUNT", &count.to_string()));
+    quietly(&workspace, &["apply", "-refresh-only", "-auto-approve"]);
     let (name, (other, other_notes)) = match std::env::var_os("NULL_PROVIDER") {
         Some(program) => ("null_resource", of_null(count, Path::new(&program))),
         None => ("toy_note", of_toy(count)),
