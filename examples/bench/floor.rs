@@ -68,8 +68,11 @@ resource "toy_note" "many" {
     (workspace, notes)
 }
 
-/// As many objects of the null provider, applied.
-fn of_null(count: usize, program: &Path) -> (Workspace, Notes) {
+/// How many values a publication has in the state: what Terraform does for an object grows with them.
+const VALUES: usize = 20;
+
+/// As many objects of the null provider, applied, each with so many values of usual length.
+fn of_null(count: usize, program: &Path, values: usize) -> (Workspace, Notes) {
     let workspace = of_plugin("hashicorp/null", "terraform-provider-null", program);
     let configuration = r#"
 terraform {
@@ -80,11 +83,11 @@ terraform {
 
 resource "null_resource" "many" {
   count    = COUNT
-  triggers = { name = "bench_${count.index}" }
+  triggers = { for at in range(VALUES) : "attribute-${at}" => "quiet-snow-86271569/bench_${count.index}" }
 }
 "#;
     let notes = Notes::take(&workspace, "terraform-provider-null", program);
-    many(&workspace, "null_resource", configuration, count);
+    many(&workspace, "null_resource", &configuration.replace("VALUES", &values.to_string()), count);
     (workspace, notes)
 }
 
@@ -128,24 +131,34 @@ resource "neonrep_publication" "many" {
     multiply(&workspace, "neonrep_publication", count);
     workspace.write(&configuration.replace("COUNT", &count.to_string()));
     quietly(&workspace, &["apply", "-refresh-only", "-auto-approve"]);
-    let (name, (other, other_notes)) = match std::env::var_os("NULL_PROVIDER") {
-        Some(program) => ("null_resource", of_null(count, Path::new(&program))),
-        None => ("toy_note", of_toy(count)),
+    let others = match std::env::var_os("NULL_PROVIDER") {
+        Some(program) => [1, VALUES]
+            .map(|values| {
+                let (it, notes) = of_null(count, Path::new(&program), values);
+                (format!("null_resource with {values} values"), it, notes)
+            })
+            .into(),
+        None => {
+            let (it, notes) = of_toy(count);
+            vec![("toy_note".to_owned(), it, notes)]
+        }
     };
-    notes.reset();
-    other_notes.reset();
-    let plan = |workspace: &Workspace| quietly(workspace, &["plan", "-detailed-exitcode"]);
-    let pairs: Vec<[Run; 2]> = (0..PAIRS).map(|_| [plan(&workspace), plan(&other)]).collect();
-    println!("\n{count} publications beside {count} {name}, medians of {PAIRS} pairs of plans");
-    let row = |what: &str, value: fn(&Run) -> f64| {
-        let [ours, other] = [0, 1].map(|at| middle(pairs.iter().map(|it| value(&it[at]))));
-        let ratio = middle(pairs.iter().map(|it| value(&it[0]) / value(&it[1])));
-        println!("  {what:<36} {ours:.2} s; {name} {other:.2} s, ratio {ratio:.2}");
-    };
-    row("terraform plan", |it| it.elapsed);
-    row("processor time, CLI and provider", |it| it.processor);
-    let pairs = PAIRS as f64;
-    let ((ours, peak), (other, peak_of_other)) = (notes.used(), other_notes.used());
-    println!("  {:<36} {:.2} s; {name} {:.2} s", "processor time of the provider", ours / pairs, other / pairs);
-    println!("  {:<36} {peak:.1} MiB; {name} {peak_of_other:.1} MiB", "peak memory of the provider");
+    for (name, other, other_notes) in others {
+        notes.reset();
+        other_notes.reset();
+        let plan = |workspace: &Workspace| quietly(workspace, &["plan", "-detailed-exitcode"]);
+        let pairs: Vec<[Run; 2]> = (0..PAIRS).map(|_| [plan(&workspace), plan(&other)]).collect();
+        println!("\n{count} publications beside {count} {name}, medians of {PAIRS} pairs of plans");
+        let row = |what: &str, value: fn(&Run) -> f64| {
+            let [ours, other] = [0, 1].map(|at| middle(pairs.iter().map(|it| value(&it[at]))));
+            let ratio = middle(pairs.iter().map(|it| value(&it[0]) / value(&it[1])));
+            println!("  {what:<36} {ours:.2} s; the other {other:.2} s, ratio {ratio:.2}");
+        };
+        row("terraform plan", |it| it.elapsed);
+        row("processor time, CLI and provider", |it| it.processor);
+        let pairs = PAIRS as f64;
+        let ((ours, peak), (other, peak_of_other)) = (notes.used(), other_notes.used());
+        println!("  {:<36} {:.2} s; the other {:.2} s", "processor time of the provider", ours / pairs, other / pairs);
+        println!("  {:<36} {peak:.1} MiB; the other {peak_of_other:.1} MiB", "peak memory of the provider");
+    }
 }
