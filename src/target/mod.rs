@@ -15,6 +15,7 @@ mod error;
 mod few;
 mod gathered;
 mod ids;
+mod memberships;
 mod natural_keys;
 mod neon;
 mod readers;

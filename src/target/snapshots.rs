@@ -3,13 +3,14 @@
 //! A refresh is a point in time: 1,000 publications of one database are one statement. A write drops the families of
 //! its database; a load that began before a write serves those who waited for it and is not kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Target;
 use super::database::{Database, Server};
 use super::error::Error;
 use super::few::{FewTables, First};
+use super::memberships::Memberships;
 use crate::neon::{Budget, ProjectId};
 use crate::postgres::names::{PublicationName, RoleName, SlotName};
 use crate::postgres::privilege::{self, Holdings};
@@ -52,7 +53,7 @@ pub(super) struct Snapshots {
     logical: Mutex<BTreeMap<Database, Arc<Settings>>>,
     holdings: Family<BTreeMap<RoleName, Holdings>>,
     first_holdings: First<RoleName, Option<Holdings>>,
-    may_act_for: Family<BTreeSet<RoleName>>,
+    memberships: Memberships,
 }
 
 impl Snapshots {
@@ -69,7 +70,7 @@ impl Snapshots {
         self.settings.forget(|it| &it.server == server);
         self.holdings.forget(|it| &it.server == server);
         self.first_holdings.forget(server);
-        self.may_act_for.forget(|it| &it.server == server);
+        self.memberships.forget(server);
     }
 
     /// A setting of a project changes what its servers say of themselves, not what is in their databases.
@@ -225,18 +226,8 @@ impl Target {
         Ok(self.shared(&snapshots.holdings, database, budget, purpose, read_all).await?.get(role).cloned())
     }
 
-    /// The roles for which `who`, or else the database's owner, may set default privileges.
-    pub(crate) async fn may_act_for(
-        &self,
-        database: &Database,
-        who: Option<&RoleName>,
-        budget: &Budget,
-    ) -> Result<Arc<BTreeSet<RoleName>>, Error> {
-        let read = |it: Arc<Connection>| async move { privilege::may_act_for(&it, who).await };
-        if who.is_some() {
-            return self.read(database, budget, "reading memberships", read).await.map(Arc::new);
-        }
-        self.shared(&self.0.snapshots.may_act_for, database, budget, "reading memberships", read).await
+    pub(super) fn memberships(&self) -> &Memberships {
+        &self.0.snapshots.memberships
     }
 
     /// Reads something of a database as its owner.

@@ -10,7 +10,7 @@ use super::model::{Facts, Model, Scope};
 use crate::checks::{tables_exist, tables_grantable};
 use crate::handler::{Call, Context};
 use crate::postgres::grant::Entry;
-use crate::postgres::{Connection, RoleName, ServerVersion, TableName, privilege};
+use crate::postgres::{Connection, RoleName, ServerVersion, TableName};
 use crate::target::{Database, DatabaseLocation, Error};
 
 impl Facts {
@@ -95,8 +95,7 @@ async fn facts(
         .collect();
     let of_others = tables_grantable::of_others(&facts.tables, &to_give, &facts.may_act_for);
     if !of_others.is_empty() {
-        let read = |it: Arc<Connection>| async move { privilege::grant_options(&it, connect_as).await };
-        let options = target.read(&at, &budget, "reading grant options", read).await?;
+        let options = target.grant_options(&at, connect_as, &budget).await?;
         let at = if scope.schemas.is_empty() { path!(tables) } else { path!(schemas) };
         let warning =
             tables_grantable::check(&of_others, &options, &scope.privileges, &facts.writer, &scope.tables, &at);

@@ -16,7 +16,7 @@ use crate::checks::{
 use crate::handler::{Call, Context};
 use crate::postgres::publication::Operation;
 use crate::postgres::table::{self, Tables};
-use crate::postgres::{Connection, PublicationName, ServerVersion, TableName, membership};
+use crate::postgres::{Connection, PublicationName, ServerVersion, TableName};
 use crate::target::{Database, DatabaseLocation, Error};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
@@ -175,9 +175,7 @@ async fn owned(
     if foreign.is_empty() {
         return Ok(Diagnostics::none());
     }
-    let name = &name;
-    let read = |it: std::sync::Arc<_>| async move { membership::read(&it, Some(name)).await };
-    let role = target.read(at, &budget, "reading memberships", read).await?;
-    let warning = role.and_then(|role| tables_owned::check(&foreign, &role, &path!(tables)));
+    let role = target.membership(at, &name, &budget).await?;
+    let warning = role.as_ref().as_ref().and_then(|role| tables_owned::check(&foreign, role, &path!(tables)));
     Ok(call.policy().admit(&tables_owned::CHECK, warning))
 }
