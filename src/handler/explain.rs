@@ -176,6 +176,7 @@ pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
         Kind::LockNotAvailable => {
             "Another transaction held a lock on the object the whole time. End that transaction, or raise `timeouts`."
         }
+        Kind::QueryCancelled if error.is_interruption() => "Plan again to see the current state.",
         Kind::QueryCancelled => "The statement was cancelled, by a time limit or by another session.",
         Kind::NotUnderstood => "This version of Postgres does not support the statement.",
         Kind::Decode => "This is a bug in the provider. Please report it with this text.",

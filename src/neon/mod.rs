@@ -45,7 +45,7 @@ mod exchange_tests;
 mod scripted_server;
 
 pub(crate) use branch::Branch;
-pub(crate) use budget::Budget;
+pub(crate) use budget::{Budget, Ended};
 pub(crate) use client::Client;
 pub(crate) use client::roles::RoleCreation;
 pub(crate) use connection_uri::{ConnectionUri, host_in_uri, is_pooler_host};
