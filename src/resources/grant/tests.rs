@@ -313,3 +313,23 @@ fn a_refusal_of_the_server_gets_the_owners_only_where_they_explain_it() {
     assert_eq!(told(Kind::InsufficientPrivilege, false), None);
     assert_eq!(told(Kind::Other, true), None);
 }
+
+#[test]
+fn a_table_that_was_created_again_under_its_name_is_no_longer_the_one_to_grant_on() {
+    use crate::postgres::acl::{Key, Name, Object, Right};
+    use crate::postgres::privilege::TablePrivilege;
+
+    let right = |oid, name| {
+        let key = Key { object: Object::Table(oid), right: Right::Table(TablePrivilege::parse("SELECT").unwrap()) };
+        (key, Name::Table(TableName::parse("public", name).unwrap()))
+    };
+    let usage = (Key { object: Object::Schema(9), right: Right::Usage }, Name::Schema(schema("public")));
+    let mut rights: Rights = [right(1, "kept"), right(2, "gone"), right(3, "again"), usage.clone()].into();
+    let now = |name: &TableName| match name.name() {
+        "kept" => Some(1),
+        "again" => Some(4),
+        _ => None,
+    };
+    super::apply::keep_those_there(&mut rights, now);
+    assert_eq!(rights, Rights::from([right(1, "kept"), usage]));
+}

@@ -63,6 +63,7 @@ impl Bench {
     /// Nothing goes wrong any more.
     pub(super) fn heal(&self) {
         self.stand_in.no_faults();
+        self.stand_in.postgres("start"); // what calls only the API leaves a compute asleep
         // The API shows what SQL has made once no operation runs.
         let operations = format!("/projects/{}/operations", self.stand_in.ready.project_id);
         let runs = |it: &Json| it["status"] == "scheduling" || it["status"] == "running";

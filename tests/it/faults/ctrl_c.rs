@@ -172,7 +172,9 @@ impl Cell {
         let outcome = workspace.finish_child(child);
         bench.heal();
         if held && outcome.status != 0 && self.times == 1 {
-            outcome.insist_error("nterrupt");
+            // Between two calls of the provider the CLI ends the run itself.
+            let said = outcome.messages();
+            assert!(said.contains("nterrupt") || said.contains("execution halted"), "it says: {said}");
         }
         assert!(held || outcome.status == 0, "without Ctrl-C: {}", outcome.messages());
         let address = format!("{}.{ADDRESS}", self.case.type_name);

@@ -223,6 +223,9 @@ pub(super) const FAULTS: &[Fault] = &[
 pub(super) const EXCEPTIONS: &[(&[&str], Expected)] = &[
     // Checks that cannot look are a warning, and the apply decides.
     (&["/plan/redirect/"], Passes),
+    // The setting is enabled; that the compute could not be asked is a warning.
+    (&["logical_replication/create/redirect/", "/branches"], Passes),
+    (&["logical_replication/create/redirect/", "/connection_uri"], Passes),
 ];
 
 /// The calls of the API that the provider makes: method, and path with `*` for each id. A call that is not here fails the

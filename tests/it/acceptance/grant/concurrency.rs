@@ -144,8 +144,9 @@ fn two_hundred_grants_while_somebody_grants_revokes_creates_and_drops() {
                 }
                 rounds
             });
-            work();
+            let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
             done.store(true, std::sync::atomic::Ordering::Relaxed);
+            worked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             assert!(churning.join().expect("the churn") > 10, "nobody worked beside");
         });
     };
@@ -156,7 +157,8 @@ fn two_hundred_grants_while_somebody_grants_revokes_creates_and_drops() {
             roles.iter().map(move |role| format!("kept{at} {role} SELECT,UPDATEfalse")).chain([of_all])
         })
         .collect();
-    let held = || crate::support::sql::column(&stand_in.sql(HELD)).into_iter().collect::<std::collections::BTreeSet<_>>();
+    let held =
+        || crate::support::sql::column(&stand_in.sql(HELD)).into_iter().collect::<std::collections::BTreeSet<_>>();
     assert_eq!(held(), declared.iter().cloned().collect());
     // A table that was created while the default privileges were not there yet is given once more.
     workspace.apply();
