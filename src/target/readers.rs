@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use super::Target;
 use super::database::Database;
 use super::error::Error;
-use super::{Entrance, Target};
 use crate::neon::Budget;
 use crate::postgres::Usage;
 use crate::postgres::{self, RoleName};
@@ -50,7 +50,7 @@ impl Target {
             done => return done,
         };
         let mut others = self.0.readers.of(database);
-        if let Entrance::Neon(entrance) = &self.0.entrance {
+        if let Ok(entrance) = self.neon_entrance() {
             // An import knows no `connect_as`: who is named in the provider block may read too.
             others.extend(entrance.role_passwords.keys().filter_map(|role| RoleName::parse(role).ok()));
         }
