@@ -17,6 +17,7 @@ mod role_settings;
 mod round_trips;
 mod slot;
 mod stored_states;
+mod subscription;
 
 use std::time::{Duration, Instant};
 
