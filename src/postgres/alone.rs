@@ -29,6 +29,13 @@ pub(crate) async fn run(
             let milliseconds = limit.as_millis().max(1);
             let settings = "SET lock_timeout = 0; SET search_path = DEFAULT";
             connection.command(&format!("SET statement_timeout = {milliseconds}; {settings}")).await?;
+            // Otherwise what it creates would appear after its client has gone.
+            if let Err(error) = connection.command("SET client_connection_check_interval = '2s'").await {
+                if error.kind() == Kind::ConnectionLost {
+                    return Err(error);
+                }
+                tracing::debug!(%error, "this server cannot watch its client");
+            }
             let until = Instant::now() + limit + GRACE;
             let done = {
                 let mut work = pin!(connection.run(std::slice::from_ref(statement)));
@@ -50,9 +57,12 @@ pub(crate) async fn run(
             let done = done.map_err(|error| of_publisher(error, connection.is_closed()));
             if !done.as_ref().is_err_and(|it| it.kind().leaves_it_unknown()) {
                 // As other users of the session expect it; a session where that fails is closed by its next user.
-                let reset = connection.command("SET statement_timeout = '10min'; SET search_path = ''").await;
-                if let Err(error) = reset {
-                    tracing::debug!(%error, "session settings not restored");
+                for reset in
+                    ["SET statement_timeout = '10min'; SET search_path = ''", "RESET client_connection_check_interval"]
+                {
+                    if let Err(error) = connection.command(reset).await {
+                        tracing::debug!(%error, "session settings not restored");
+                    }
                 }
             }
             done

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tfplugin::{Diagnostics, path};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::messages;
 use super::model::Model;
@@ -19,6 +19,9 @@ use crate::target::SubscriptionId;
 
 /// Time to find out what is there once the time of the call is over.
 const AFTERWARDS: Duration = Duration::from_secs(10);
+
+/// Time in which a server notices that its client has gone.
+const NOTICES: Duration = Duration::from_secs(4);
 
 /// Time that is kept back for that at the end of a statement that may take all of the call's.
 const RESERVE: Duration = Duration::from_secs(5);
@@ -50,7 +53,7 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &SubscriptionName) -
         Err(error) => Some(error),
     };
     session.allow(AFTERWARDS);
-    let found = read(db, &mut session, name).await?.1;
+    let found = settle(db, &mut session, name, failed.is_some()).await?;
     if let Some(found) = &found {
         call.claim(&id(db, name));
         cx.checkpoint(&plan.clone().observed(db.at(), found));
@@ -66,6 +69,23 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &SubscriptionName) -
             Err(messages::took_too_long(name, slot, waited).into())
         }
         (None, None) => Err(messages::gone(name).into()),
+    }
+}
+
+/// What is there now. A server that lost its client may still be at work, until it notices: `waits` for that.
+async fn settle(
+    db: &Db<'_>,
+    session: &mut Session,
+    name: &SubscriptionName,
+    waits: bool,
+) -> Result<Option<Subscription>, Diagnostics> {
+    let until = Instant::now() + NOTICES;
+    loop {
+        let found = read(db, session, name).await?.1;
+        if found.is_some() || !waits || Instant::now() >= until {
+            return Ok(found);
+        }
+        sleep(Duration::from_millis(250)).await;
     }
 }
 
@@ -170,7 +190,11 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SubscriptionName) 
             Ok(found.slot_name)
         })
         .await;
-    let left = dropped.map_err(|stop| explained(db, stop, state))?;
+    let left = match dropped {
+        // The statement before was carried out after all.
+        Err(stop) if stop.kind() == Some(Kind::UndefinedObject) => None,
+        done => done.map_err(|stop| explained(db, stop, state))?,
+    };
     call.release(&id(db, name));
     if let Some(slot) = left {
         cx.warn(messages::slot_left(name, &slot, failed.as_ref()));

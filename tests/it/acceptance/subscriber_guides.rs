@@ -56,8 +56,7 @@ fn works(workspace: &Workspace, secrets: &[&str], source: impl Fn(&str) -> Strin
     assert_eq!(target(renamed), "1");
     let outputs = workspace.outputs();
     assert_eq!(outputs["ready"]["value"], json!(true), "{}", outputs["readiness"]["value"]);
-    let again = workspace.apply();
-    assert!(!again.says("Check block assertion failed"), "{}", again.all());
+    workspace.insist_on_empty_plan();
     workspace.no_secret_anywhere(secrets);
     workspace.destroy();
     assert_eq!(source("SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical'"), "0");

@@ -19,6 +19,7 @@ mod round_trips;
 mod signal_table;
 mod slot;
 mod stored_states;
+mod subscription;
 
 use std::time::{Duration, Instant};
 
