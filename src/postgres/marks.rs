@@ -78,6 +78,12 @@ impl Marks {
         marks
     }
 
+    /// Whether it is marked as adopted, by whomever.
+    #[cfg(test)]
+    pub(crate) fn is_adopted(&self) -> bool {
+        !self.adopted.is_empty()
+    }
+
     /// Whether there are marks of the first version, which have no nonce.
     pub(crate) fn has_some_without_nonce(&self) -> bool {
         self.adopted.contains(&None) || self.continues.iter().any(|(_, nonce)| nonce.is_none())

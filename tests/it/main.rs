@@ -8,6 +8,7 @@
 mod acceptance;
 mod architecture;
 mod contract;
+mod faults;
 mod generated;
 mod provider;
 mod publication_order;

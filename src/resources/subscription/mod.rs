@@ -179,7 +179,7 @@ impl Resource for Subscription {
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?.clone();
         let call = Call::new(cx, format!("change subscription `{name}`"));
-        let db = call.planned_database_of(&prior).await?;
+        let db = call.planned_database_of(&plan).await?;
         let found = apply::update(&db, &prior, &plan, &name).await?;
         Ok(plan.observed(db.at(), &found))
     }

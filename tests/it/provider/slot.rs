@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
 use super::{change_default_branch, started, until};
-use crate::support::core::{Action, Change, Core, Object, unknown};
+use crate::support::core::{Action, Begun, Change, Core, Object, unknown};
 use crate::support::stand_in::StandIn;
 
 const TYPE: &str = "neonrep_slot";
@@ -121,7 +121,7 @@ fn create_behind<T>(stand_in: &StandIn, config: &Json, then: impl FnOnce(&Core, 
 struct Waiting<'a> {
     walk: &'a crate::support::core::Walk,
     change: Change<'a>,
-    begun: tokio::task::JoinHandle<tfplugin::wire::generated::tfplugin6::apply_resource_change::Response>,
+    begun: Begun,
     pid: String,
     free: &'a dyn Fn(),
 }

@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use super::core_rules;
 use super::stand_in::StandIn;
 pub(crate) use json::{unknown, write as state_json};
-pub(crate) use walk::{Change, Planned, Walk};
+pub(crate) use walk::{Begun, Change, Planned, Walk};
 
 /// A diagnostic.
 #[derive(Clone, Debug)]
@@ -187,8 +187,12 @@ impl Core {
 
     /// The plan to destroy an object, after a refresh.
     pub(crate) fn plan_destroy(&self, object: &Object) -> Result<Option<Plan>, Messages> {
-        let walk = self.walk();
-        let (found, messages) = walk.read(&Self::upgraded(&walk, object)?);
+        Self::plan_destroy_in(&self.walk(), object)
+    }
+
+    /// The same in this process.
+    pub(crate) fn plan_destroy_in(walk: &Walk, object: &Object) -> Result<Option<Plan>, Messages> {
+        let (found, messages) = walk.read(&Self::upgraded(walk, object)?);
         messages.unless_errors()?;
         let Some(found) = found else { return Ok(None) };
         let type_name = found.type_name.clone();
@@ -420,6 +424,12 @@ impl Messages {
         assert_eq!(errors.len(), 1, "wanted an error with {text:?}, not: {self}");
         assert!(errors[0].to_string().contains(text), "wanted {text:?} in: {self}");
         assert_eq!(errors[0].path, path, "{self}");
+    }
+
+    /// Insists on an error that contains this, among others perhaps.
+    pub(crate) fn insist_any_error(&self, text: &str) {
+        let found = self.0.iter().any(|it| it.is_error && it.to_string().contains(text));
+        assert!(found, "wanted an error with {text:?}, not: {self}");
     }
 
     /// Insists on a warning that contains this.

@@ -20,11 +20,4 @@ pub(crate) mod terraform;
 pub(crate) mod versions;
 pub(crate) mod walsender;
 
-use std::path::PathBuf;
-
 pub(crate) use versions::{on_every_logical_postgres, on_every_postgres};
-
-/// A folder below the build folder that outlives a run; none in an example.
-pub(crate) fn scratch() -> Option<PathBuf> {
-    option_env!("CARGO_TARGET_TMPDIR").map(PathBuf::from)
-}

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 pub(crate) fn folder() -> &'static PathBuf {
     static DONE: OnceLock<PathBuf> = OnceLock::new();
     DONE.get_or_init(|| {
-        let folder = super::scratch().expect("a test").join("npm");
+        let folder = super::cli::scratch().expect("a test").join("npm");
         let wanted = include_str!("../npm/package-lock.json");
         let done = folder.join("installed");
         if fs::read_to_string(&done).is_ok_and(|it| it == wanted) {

@@ -49,6 +49,9 @@ pub(crate) struct Applied {
     pub(crate) messages: Messages,
 }
 
+/// An apply that was begun: its answer, none if the process was killed meanwhile.
+pub(crate) type Begun = JoinHandle<Option<apply_resource_change::Response>>;
+
 /// One change to apply.
 pub(crate) struct Change<'a> {
     pub(crate) type_name: &'a str,
@@ -185,19 +188,26 @@ impl Walk {
     }
 
     /// Sends `ApplyResourceChange`; the handle can be aborted, which drops the request as a CLI does that gives up.
-    pub(crate) fn begin_apply(&self, change: &Change<'_>) -> JoinHandle<apply_resource_change::Response> {
+    pub(crate) fn begin_apply(&self, change: &Change<'_>) -> Begun {
         let (mut client, request) = (self.client.clone(), self.request(change));
-        self.runtime.spawn(async move { client.apply_resource_change(request).await.expect("an answer").into_inner() })
+        self.runtime
+            .spawn(async move { client.apply_resource_change(request).await.ok().map(tonic::Response::into_inner) })
     }
 
     /// The answer to [`Walk::begin_apply`].
-    pub(crate) fn finish_apply(
-        &self,
-        change: &Change<'_>,
-        begun: JoinHandle<apply_resource_change::Response>,
-    ) -> Applied {
-        let answer = self.runtime.block_on(begun).expect("an answer");
-        self.applied(change, answer)
+    pub(crate) fn finish_apply(&self, change: &Change<'_>, begun: Begun) -> Applied {
+        self.finish_or_lose(change, begun).expect("an answer")
+    }
+
+    /// The answer to [`Walk::begin_apply`]; none if the process was killed meanwhile.
+    pub(crate) fn finish_or_lose(&self, change: &Change<'_>, begun: Begun) -> Option<Applied> {
+        let answer = self.runtime.block_on(begun).expect("a task that ends");
+        answer.map(|answer| self.applied(change, answer))
+    }
+
+    /// Ends the process by SIGKILL.
+    pub(crate) fn kill(&self) {
+        self.plugin.signal("KILL");
     }
 
     fn request(&self, change: &Change<'_>) -> apply_resource_change::Request {

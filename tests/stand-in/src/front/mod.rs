@@ -5,6 +5,8 @@
 pub(crate) mod cache;
 mod passwords;
 pub(crate) mod refusal;
+mod relay;
+pub(crate) mod rounds;
 mod startup;
 mod tls;
 
@@ -117,27 +119,13 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, port: &Port)
     if log_in(&mut client, &mut server, style, &user).await? == Login::Refused {
         return Ok(());
     }
-    let (mut from_client, mut to_client) = tokio::io::split(client);
-    let (mut from_server, mut to_server) = tokio::io::split(server);
     let branch = app.world().endpoint(&port.endpoint).map(|(_, branch, _)| branch.id.clone()).unwrap_or_default();
     let note = |role: &str, password| app.world().note_password(&branch, role, password);
-    let passed = async {
-        let sent = passwords::pass_on(&mut from_client, &mut to_server, note);
-        let answered = async {
-            let answered = tokio::io::copy(&mut from_server, &mut to_client).await;
-            let _ = to_client.shutdown().await; // a server that ends without a word has sent its last message before
-            answered
-        };
-        tokio::join!(sent, answered).1.map(drop)
-    };
-    let passed = tokio::select! {
-        passed = passed => passed,
-        () = app.cut.notified() => Ok(()),
-    };
+    let passed = relay::pass(app, &compute, &mut client, &mut server, note).await;
     if let Ok(compute) = app.compute(&compute) {
         compute.touch();
     }
-    Ok(passed?)
+    passed
 }
 
 async fn direct_tls(client: &TcpStream) -> Result<bool> {

@@ -1,38 +1,15 @@
 //! Passwords that clients set with SQL: Neon's computes report them to the control plane, in clear
 //! (`pgxn/neon/neon_ddl_handler.c` of <https://github.com/neondatabase/neon>), so that `reveal_password` shows them.
 
-use anyhow::Result;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+/// Statements that are longer are not looked at.
+const LONGEST: usize = 64 << 10;
 
-/// Statements that are longer are passed on without a look.
-const LONGEST: u32 = 64 << 10;
-
-/// Passes messages on to the server, and shows what each `CREATE` or `ALTER ROLE` in them sets: the role and its password,
-/// or none for `PASSWORD NULL`.
-pub(crate) async fn pass_on(
-    client: &mut (impl AsyncRead + Unpin),
-    server: &mut (impl AsyncWrite + Unpin),
-    seen: impl Fn(&str, Option<String>),
-) -> Result<()> {
-    loop {
-        let Ok(kind) = client.read_u8().await else { break };
-        let length = client.read_u32().await?;
-        server.write_u8(kind).await?;
-        server.write_u32(length).await?;
-        let body = length.saturating_sub(4);
-        if matches!(kind, b'Q' | b'P') && body <= LONGEST {
-            let mut text = vec![0; body as usize];
-            client.read_exact(&mut text).await?;
-            for (role, password) in of_roles(&String::from_utf8_lossy(&text)) {
-                seen(&role, password);
-            }
-            server.write_all(&text).await?;
-        } else {
-            tokio::io::copy(&mut (&mut *client).take(u64::from(body)), server).await?;
-        }
-        server.flush().await?;
+/// The roles whose password a message of a client sets, with `CREATE` or `ALTER ROLE`; none for `PASSWORD NULL`.
+pub(super) fn set_by(kind: u8, body: &[u8]) -> Vec<(String, Option<String>)> {
+    if !matches!(kind, b'Q' | b'P') || body.len() > LONGEST {
+        return Vec::new();
     }
-    Ok(server.shutdown().await?)
+    of_roles(&String::from_utf8_lossy(body))
 }
 
 /// A word of SQL, as far as roles and their passwords are concerned.
@@ -122,18 +99,12 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn messages_are_passed_on_as_they_are() {
-        let message = |kind: u8, body: &[u8]| {
-            let length = u32::try_from(body.len() + 4).expect("short").to_be_bytes();
-            [&[kind], length.as_slice(), body].concat()
-        };
-        let long = vec![b'x'; (LONGEST + 10) as usize];
-        let sent = [message(b'Q', b"CREATE USER u PASSWORD 'p'\0"), message(b'S', b""), message(b'd', &long)].concat();
-        let (mut passed, seen) = (Vec::new(), std::sync::Mutex::new(Vec::new()));
-        let note = |role: &str, password| seen.lock().expect("a lock").push((role.to_owned(), password));
-        pass_on(&mut sent.as_slice(), &mut passed, note).await.expect("passed on");
-        assert_eq!(passed, sent);
-        assert_eq!(seen.into_inner().expect("a lock"), [("u".to_owned(), Some("p".to_owned()))]);
+    #[test]
+    fn statements_alone_are_looked_at() {
+        let statement = b"CREATE USER u PASSWORD 'p'\0";
+        assert_eq!(set_by(b'Q', statement), [("u".to_owned(), Some("p".to_owned()))]);
+        assert_eq!(set_by(b'P', statement), set_by(b'Q', statement));
+        assert_eq!(set_by(b'd', statement), []);
+        assert_eq!(set_by(b'Q', &[statement.as_slice(), &vec![b' '; LONGEST]].concat()), []);
     }
 }
