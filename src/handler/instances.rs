@@ -23,8 +23,8 @@ const REPLACED_BY: &str = "replaced_by";
 /// In private state: the state was written by the first version, whose marks have no nonce.
 const FIRST_VERSION: &str = "first_version";
 
-/// In the private state of a planned destroy: another instance holds the object.
-const FORGET: &str = "forget";
+/// In private state: what other instances of the object hold that were read before this one. Each read writes it.
+const SHARED_WITH: &str = "shared_with";
 
 impl Call<'_> {
     /// Records that this instance has created or adopted an object, in private state and for the rest of the process. Call
@@ -70,7 +70,7 @@ impl Call<'_> {
     /// Whether another instance holds the object, so that a delete must leave it alone: one that has created or adopted it
     /// in this process (`create_before_destroy`), or one that the plan saw.
     pub(crate) fn is_held_by_another(&self, id: &impl ObjectId) -> bool {
-        self.cx().private().get::<bool>(FORGET) == Some(true)
+        !self.shared_with::<Json>().is_empty()
             || self.target().natural_keys().is_held_by_another(&id.natural_key(), self.nonce().as_ref())
     }
 
@@ -115,26 +115,38 @@ impl Call<'_> {
     pub(crate) fn sees_part<T: Serialize + DeserializeOwned>(&self, id: &impl ObjectId, holds: &T) -> Vec<T> {
         self.leaves(id);
         let (Some(nonce), Ok(holds)) = (self.nonce_or_new(), serde_json::to_value(holds)) else { return Vec::new() };
-        parsed(self.target().addresses().read(&id.natural_key(), &nonce, holds))
-    }
-
-    /// Plans the destroy of an object: it is only removed from the state where another instance was read.
-    pub(crate) fn plan_destroy(&self, id: &impl ObjectId) {
-        if self.plan_destroy_of_part(id, &()).is_empty() {
-            self.cx().remove_private(FORGET);
+        let others = self.target().addresses().read(&id.natural_key(), &nonce, holds);
+        if others.alive.is_empty() {
+            self.cx().remove_private(SHARED_WITH);
         } else {
-            self.cx().set_private(FORGET, &true);
+            self.cx().set_private(SHARED_WITH, &others.alive);
         }
+        parsed(others.leaving)
     }
 
-    /// The same for an object that instances may share. Returns what other instances hold that were read before.
+    /// What other instances hold of the object, as far as the last read knew them: a destroy leaves that.
+    pub(crate) fn shared_with<T: DeserializeOwned>(&self) -> Vec<T> {
+        parsed(self.cx().private().get(SHARED_WITH).unwrap_or_default())
+    }
+
+    /// Plans the destroy of an object: it is only removed from the state where another instance was read before. Refuses the
+    /// plan if another one was read after it.
+    pub(crate) fn plan_destroy(&self, id: &impl ObjectId) -> Diagnostics {
+        let others = self.plan_destroy_of_part(id, &());
+        if others.is_empty() { Diagnostics::none() } else { two_addresses(id).into() }
+    }
+
+    /// The same for an object that instances may share. Returns what other instances hold that the read has not noted.
     pub(crate) fn plan_destroy_of_part<T: Serialize + DeserializeOwned>(
         &self,
         id: &impl ObjectId,
         holds: &T,
     ) -> Vec<T> {
         let (Some(nonce), Ok(holds)) = (self.nonce(), serde_json::to_value(holds)) else { return Vec::new() };
-        parsed(self.target().addresses().plan_destroy(&id.natural_key(), &nonce, holds))
+        let noted: Vec<Json> = self.shared_with();
+        let mut others = self.target().addresses().plan_destroy(&id.natural_key(), &nonce, holds);
+        others.retain(|it| !noted.contains(it));
+        parsed(others)
     }
 
     /// Notes what a plan means for the branch: that of a replacement, and whether the configuration names it. `id` is what
@@ -143,7 +155,9 @@ impl Call<'_> {
         let (Some(config), Some(prior), Some(planned)) = (&plan.config, &plan.prior, &plan.planned) else { return };
         let names_branch = !config.branch_id().is_null();
         if !plan.replaces() {
-            self.cx().set_private(NAMED_BRANCH, &names_branch);
+            if self.cx().private().get(NAMED_BRANCH).unwrap_or(false) != names_branch {
+                self.cx().set_private(NAMED_BRANCH, &names_branch);
+            }
             return;
         }
         let server = attributes::server_of(prior.project_id(), prior.branch_id());

@@ -258,6 +258,16 @@ impl Target {
         }
     }
 
+    /// Roles of a Neon project whose passwords the configuration gives.
+    fn roles_with_passwords(&self) -> BTreeSet<RoleName> {
+        match &self.0.entrance {
+            Entrance::Neon(entrance) => {
+                entrance.role_passwords.keys().filter_map(|role| RoleName::parse(role).ok()).collect()
+            }
+            Entrance::Direct(_) => BTreeSet::new(),
+        }
+    }
+
     /// Direct host and port of a database. On Neon by its owner, so that an absent role does no harm.
     pub(crate) async fn host(&self, database: &Database, budget: &Budget) -> Result<(String, u16), Error> {
         match (&self.0.entrance, &database.server) {

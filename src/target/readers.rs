@@ -50,10 +50,8 @@ impl Target {
             done => return done,
         };
         let mut others = self.0.readers.of(database);
-        if let Ok(entrance) = self.neon_entrance() {
-            // An import knows no `connect_as`: who is named in the provider block may read too.
-            others.extend(entrance.role_passwords.keys().filter_map(|role| RoleName::parse(role).ok()));
-        }
+        // An import knows no `connect_as`: who is named in the provider block may read too.
+        others.extend(self.roles_with_passwords());
         for role in others {
             match self.connect_as(database, Some(&role), budget, purpose).await {
                 Ok(session) => return Ok(session),

@@ -9,7 +9,7 @@ use super::Target;
 use super::api_names::database_name;
 use super::database::{Database, Server};
 use super::error::Error;
-use crate::neon::Budget;
+use crate::neon::{self, Budget};
 use crate::postgres::{self, DatabaseName};
 
 /// What identifies a database, whatever its name.
@@ -59,8 +59,12 @@ impl Target {
         match (key, &was.server) {
             (DatabaseKey::Api(id), Server::Neon(branch)) => {
                 let client = &self.neon_entrance()?.client;
-                let found = client.shared().all_databases(&branch.project, &branch.id, budget).await?;
-                found.iter().find(|it| it.id == id).map(|it| database_name(&it.name)).transpose()
+                let found = client.shared().all_databases(&branch.project, &branch.id, budget).await;
+                // The branch went with its databases.
+                if found.as_ref().is_err_and(neon::Error::is_not_found) {
+                    return Ok(None);
+                }
+                found?.iter().find(|it| it.id == id).map(|it| database_name(&it.name)).transpose()
             }
             (DatabaseKey::Oid(oid), _) => {
                 let read = self.read_beside(was, budget, "reading databases", |it| async move {

@@ -7,7 +7,7 @@ use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
 use super::model::{Future, Left, Model, Scope};
-use super::private::{Ledger, SHARED_WITH};
+use super::private::Ledger;
 use crate::handler::{Db, Stop};
 use crate::postgres::acl::{self, Difference, Found, Key, Name, Object, Rights};
 use crate::postgres::marks::Nonce;
@@ -324,7 +324,7 @@ async fn remove(
     revoking: Revoking,
 ) -> Result<Left, Stop> {
     let (all, owners) = (scope.to_read(None, ledger), scope.named_owners());
-    let shared: Vec<Scope> = db.call().cx().private().get(SHARED_WITH).unwrap_or_default();
+    let shared: Vec<Scope> = db.call().shared_with();
     db.transaction_on(session, async |tx, _| {
         let (_, found) = tx.run_and(&grant::lock(), acl::read(&tx, &all, &owners)).await?;
         // Its role is gone, and so are the privileges.

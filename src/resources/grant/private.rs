@@ -11,9 +11,6 @@ use crate::postgres::grant;
 /// The key of private state.
 const LEDGER: &str = "ledger";
 
-/// In the private state of a planned destroy: what other instances declare that share privileges with this one.
-pub(super) const SHARED_WITH: &str = "shared_with";
-
 /// The key of versions before 0.2: what was found, by name.
 const FOUND_BY_NAME: &str = "preexisting";
 

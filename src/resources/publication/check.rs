@@ -25,7 +25,7 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let call = Call::new(cx, "check the publication");
     call.plans(plan, |it, database| Some(PublicationId { database, name: it.name.known()?.clone() }));
     if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| !it.adopted.is_true()) {
-        call.plan_destroy(id);
+        return call.plan_destroy(id);
     }
     if plan.replaces() {
         return call.unless_renamed(plan).await;

@@ -19,7 +19,7 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let call = Call::new(cx, "check the replica identity");
     call.plans(plan, |it, database| Some(ReplicaIdentityId { database, table: it.table().ok()? }));
     if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| it.restores()) {
-        call.plan_destroy(id);
+        return call.plan_destroy(id);
     }
     if plan.replaces() {
         return call.unless_renamed(plan).await;

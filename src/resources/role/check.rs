@@ -14,7 +14,7 @@ use crate::target::{Error, RoleId, Server};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| !it.adopted.is_true()) {
-        Call::new(cx, "delete the role").plan_destroy(id);
+        return Call::new(cx, "delete the role").plan_destroy(id);
     }
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
     // What is replaced is planned once more, as a new object: that plan is checked.

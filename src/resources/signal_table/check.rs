@@ -15,7 +15,7 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     call.plans(plan, |it, database| Some(SignalTableId { database, table: it.table().ok()? }));
     let ours = cx.private().get::<Known>(TABLE).is_none_or(|it| it.ours);
     if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|_| ours) {
-        call.plan_destroy(id);
+        return call.plan_destroy(id);
     }
     if plan.replaces() {
         return call.unless_renamed(plan).await;

@@ -15,7 +15,12 @@ use crate::target::{Database, DatabaseLocation, Error, PublicationId, SlotId};
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let call = Call::new(cx, "check the slot");
     match (&plan.prior, &plan.planned) {
-        (Some(Model { id: Attr::Known(id), .. }), None) => call.plan_destroy(id),
+        (Some(Model { id: Attr::Known(id), .. }), None) => {
+            let refused = call.plan_destroy(id);
+            if refused.has_errors() {
+                return refused;
+            }
+        }
         (Some(prior), Some(planned)) if plan.replaces() => {
             if let Some(id) = planned.in_place_of(prior, plan.config.as_ref()) {
                 call.replaces(&id);

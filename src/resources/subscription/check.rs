@@ -18,7 +18,7 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let call = Call::new(cx, "check the subscription");
     call.plans(plan, |it, database| Some(SubscriptionId { database, name: it.name.known()?.clone() }));
     if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy() {
-        call.plan_destroy(id);
+        return call.plan_destroy(id);
     }
     // What is replaced is planned once more, as a new object: that plan is checked.
     if plan.replaces() {

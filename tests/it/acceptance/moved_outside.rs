@@ -45,7 +45,8 @@ fn objects(database: &str, publication: &str) -> String {
 fn started() -> StandIn {
     let stand_in = StandIn::start_logical(17);
     stand_in.sql_as_owner("CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY)").expect("tables");
-    stand_in.sql("CREATE ROLE reader; CREATE DATABASE aside OWNER neondb_owner");
+    stand_in.sql("CREATE ROLE reader");
+    stand_in.sql("CREATE DATABASE aside OWNER neondb_owner");
     stand_in
 }
 

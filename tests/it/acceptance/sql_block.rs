@@ -406,3 +406,46 @@ fn on_rds_replication_is_a_membership() {
     workspace.apply();
     workspace.destroy();
 }
+
+#[test]
+fn a_renamed_database_is_followed_in_place_by_its_oid() {
+    let stand_in = StandIn::start_logical(17);
+    plain_owner(&stand_in);
+    let (login, workspace) = (Login::new("plain", "require"), workspace(PASSWORD));
+    let write = |database: &str| {
+        let body = WHOLE.replace("USER", login.user).replace("PUBLISH", "").replace("shop", database);
+        workspace.write_with_provider(&format!("{}{body}", login.provider(&stand_in)));
+    };
+    write("shop");
+    workspace.apply();
+    let rename = |from: &str, to: &str| {
+        stand_in.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{from}'"));
+        stand_in.sql(&format!("ALTER DATABASE {from} RENAME TO {to}"));
+    };
+    rename("shop", "store");
+    let held = || {
+        let query = "SELECT concat_ws(' ', (SELECT oid FROM pg_publication), (SELECT relreplident FROM pg_class WHERE relname = 't'),
+             has_table_privilege('consumer', 't', 'SELECT'), (SELECT count(*) FROM pg_replication_slots WHERE slot_name = 's'))";
+        stand_in.value_in("store", query)
+    };
+    let before = held();
+    let plan = workspace.plan_fails();
+    for part in ["`shop` was renamed", "`store`"] {
+        assert!(plan.says_error(part), "{part}: {}", plan.messages());
+    }
+    write("store");
+    assert_eq!(workspace.plan().changes(), Vec::<String>::new());
+    workspace.apply();
+    assert_eq!(held(), before);
+    for (address, id) in IDS {
+        assert_eq!(workspace.attributes(address)["id"], id.replace("shop", "store"));
+    }
+    // The old name is another database's now.
+    rename("store", "shop");
+    stand_in.sql("CREATE DATABASE store OWNER plain");
+    write("shop");
+    workspace.apply();
+    workspace.destroy();
+    assert_eq!(stand_in.value_in("shop", "SELECT count(*) FROM pg_publication"), "0");
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical'"), "0");
+}

@@ -267,20 +267,28 @@ fn the_same_role_at_two_addresses_is_destroyed_under_none() {
 
     // Read before the destroy is planned: forgotten.
     let walk = core.walk();
-    let (deposed, _) = read(&walk, &deposed);
     read(&walk, &living).1.insist_no_error();
+    let (deposed, _) = read(&walk, &deposed);
     let planned = walk.plan(TYPE, &deposed.value, &Value::Null, &deposed.private).expect("a plan");
     let change = Change {
         type_name: TYPE,
         prior: &deposed.value,
         planned: &planned.value,
         config: &Value::Null,
-        private: &planned.private,
+        // Within the apply Terraform plans the destroy of a deposed object again, from what the read left.
+        private: &deposed.private,
     };
     let done = core.walk().apply(&change);
     done.messages.insist_no_error();
     done.messages.insist_warning("was kept");
     assert_eq!((done.value, stand_in.value(COUNT)), (Value::Null, "1".to_owned()));
+
+    // Read between its read and its destroy: the plan is refused.
+    let walk = core.walk();
+    let (noted, _) = read(&walk, &deposed);
+    read(&walk, &living).1.insist_no_error();
+    let refused = walk.plan(TYPE, &noted.value, &Value::Null, &noted.private);
+    assert!(refused.is_err_and(|said| said.to_string().contains("two addresses")));
 
     // Read after it: the plan is refused.
     let walk = core.walk();

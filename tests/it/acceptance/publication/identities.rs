@@ -46,7 +46,7 @@ fn generated_columns_of_the_identity_are_refused_at_plan_on_18_alone() {
     let (stand_in, workspace) = with(18, TABLE);
     workspace.write(&publication(tables));
     let error = workspace.plan_fails().error();
-    assert!(error.is_on("publish_generated_columns") && error.text().contains("`s`"), "{error:?}");
+    assert!(error.text().contains("publish_generated_columns") && error.text().contains("`s`"), "{error:?}");
     workspace.write(&publication(&format!("{tables}\n  publish_generated_columns = \"stored\"")));
     workspace.apply();
     owner(&stand_in, "INSERT INTO g(id) VALUES (1); UPDATE g SET id = 2");
@@ -79,7 +79,7 @@ fn a_table_that_lost_its_identity_is_named_by_each_plan() {
         plan.insist_warning("tables_have_identity");
     }
     let error = stand_in.sql_as_owner("INSERT INTO a VALUES (1, 1); UPDATE a SET v = 2").expect_err("it fails");
-    assert!(error.to_string().contains("replica identity"), "{error}");
+    assert!(error.to_string().contains("cannot update"), "{error}");
     // A key on other columns: the row filter reads one that is not among them.
     owner(&stand_in, "ALTER TABLE leaf REPLICA IDENTITY DEFAULT; TRUNCATE a; ALTER TABLE a ADD PRIMARY KEY (v)");
     let plan = workspace.plan();
