@@ -191,8 +191,8 @@ fn what_is_not_there_and_ids_of_a_wrong_form_are_not_imported() {
 #[test]
 fn a_database_whose_owner_may_not_log_in_is_imported_with_role_passwords() {
     let stand_in = StandIn::start_logical(17);
-    stand_in
-        .sql("CREATE ROLE shop_owner NOLOGIN; GRANT shop_owner TO neondb_owner; CREATE DATABASE shop OWNER shop_owner");
+    stand_in.sql("CREATE ROLE shop_owner NOLOGIN; GRANT shop_owner TO neondb_owner");
+    stand_in.sql("CREATE DATABASE shop OWNER shop_owner");
     stand_in.sql_in(
         "shop",
         "CREATE TABLE t(id int PRIMARY KEY); ALTER TABLE t OWNER TO shop_owner; CREATE PUBLICATION p FOR TABLE t;
