@@ -13,9 +13,11 @@ mod changed;
 mod database;
 pub(crate) mod direct;
 mod error;
+mod few;
 mod gathered;
 mod ids;
 mod known_marks;
+mod memberships;
 mod natural_keys;
 mod neon;
 mod readers;
@@ -441,10 +443,7 @@ impl Target {
                 }
                 Err(error.into())
             }
-            Err(_) => {
-                let message = format!("interrupted while connecting for {purpose}");
-                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
-            }
+            Err(ended) => Err(Error::ended(ended, &format!("connecting for {purpose}"))),
         }
     }
 

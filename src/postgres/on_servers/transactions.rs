@@ -130,6 +130,40 @@ fn what_fails_or_is_refused_is_rolled_back() {
 }
 
 #[test]
+fn a_commit_with_a_read_takes_two_round_trips_and_is_all_or_nothing() {
+    let stand_in = StandIn::start_logical(17);
+    let server = Server::of(&stand_in);
+    let (p, q) = (name("p"), name("q"));
+    server.block_on(async {
+        let mut session = server.session().await;
+        let before = session.read(async |it| Ok(it.traffic().1)).await.unwrap();
+        let found = session
+            .settled(async |tx| {
+                assert!(publication::read(&tx, &p).await?.is_none());
+                let statements = publication::create(&p, &definition(&[]));
+                Ok::<_, Never>(tx.commit(&statements, publication::read(&tx, &p)).await?)
+            })
+            .await;
+        assert!(found.map_err(error_of).unwrap().is_some(), "it reads what the statements did");
+        assert_eq!(session.read(async |it| Ok(it.traffic().1)).await.unwrap() - before, 2);
+        // The second statement fails: the first one is not committed, and the session is as good as before.
+        let failed = session
+            .settled(async |tx| {
+                let statements =
+                    [publication::create(&q, &definition(&[])), publication::drop(&name("nothing"))].concat();
+                Ok::<_, Never>(tx.commit(&statements, publication::read(&tx, &q)).await?)
+            })
+            .await;
+        let error = failed.map_err(error_of).unwrap_err();
+        assert_eq!(error.kind(), Kind::UndefinedObject, "{error}");
+        assert_eq!(error.statement(), Some("DROP PUBLICATION \"nothing\""));
+        let q_now = session.read(async |it| publication::read(&it, &q).await).await.unwrap();
+        assert!(q_now.is_none());
+    });
+    assert_eq!(stand_in.value("SELECT string_agg(pubname, ',') FROM pg_publication"), "p");
+}
+
+#[test]
 fn a_lock_that_cannot_be_had_names_who_holds_it() {
     let stand_in = StandIn::start_logical(17);
     let server = Server::of(&stand_in);
