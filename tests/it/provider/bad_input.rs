@@ -147,9 +147,9 @@ impl Tried<'_> {
             let path: Vec<String> = at.iter().chain([name]).cloned().collect();
             let mut case = |value, error| cases.push(Case { path: path.clone(), value, error });
             if !attribute.required && !attribute.optional {
-                let mut set = self.values(name, attribute);
-                set.truncate(1);
-                set.into_iter().for_each(|value| case(value, Expected::Required));
+                if let Some(value) = self.values(name, attribute).into_iter().next() {
+                    case(value, Expected::Required);
+                }
                 continue;
             }
             case(Json::Null, if attribute.required { Expected::Required } else { Expected::Allowed });

@@ -100,8 +100,8 @@ impl Watch {
             return;
         }
         let named = self.named.borrow();
-        let searched = named.iter().filter(|it| !(it.is_variable && place == Place::Shown));
-        let at = of_the_stand_in(text).or_else(|| searched.filter_map(|it| text.find(&it.text)).next());
+        let mut searched = named.iter().filter(|it| !(it.is_variable && place == Place::Shown));
+        let at = of_the_stand_in(text).or_else(|| searched.find_map(|it| text.find(&it.text)));
         if let Some(at) = at {
             let from = text.floor_char_boundary(at.saturating_sub(300));
             panic!("a secret stands in {what}: …{}…", &text[from..at]);
