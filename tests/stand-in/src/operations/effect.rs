@@ -49,6 +49,11 @@ pub(crate) enum Effect {
         /// That other one.
         source: String,
     },
+    /// Makes the branch from the schema of another one, without rows.
+    CopySchema {
+        /// That other one.
+        source: String,
+    },
     /// Ends the branch's server, and those of its replicas, with their data.
     DeleteBranch {
         /// Its read-only endpoints.
@@ -87,6 +92,15 @@ pub(crate) async fn apply(app: &Arc<App>, target: &Target, effect: &Effect) -> R
             branch(app, target, &parent).await
         }
         Effect::Restore { source } => branch(app, target, source).await,
+        Effect::CopySchema { source } => {
+            branch(app, target, source).await?;
+            app.wake(&target.branch).await?;
+            admin::empty_tables(&app.compute(&target.branch)?.access).await?;
+            if branch_of(app, target)?.read_write().is_none() {
+                app.halt(&target.branch, ServerState::Asleep, false).await?;
+            }
+            Ok(())
+        }
         Effect::DeleteBranch { replicas } => {
             for compute in replicas.iter().chain([&target.branch]) {
                 app.remove_compute(compute).await?;

@@ -113,6 +113,24 @@ pub(crate) async fn begin_branch(access: &Access, client: &Client) -> Result<()>
     add_walproposer_slot(client).await
 }
 
+/// Removes all rows of users' tables in all databases, and restarts their sequences.
+pub(crate) async fn empty_tables(access: &Access) -> Result<()> {
+    const DATABASES: &str = "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND NOT datistemplate";
+    const TABLES: &str = "SELECT string_agg(format('%I.%I', nspname, relname), ', ') \
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace \
+        WHERE relkind IN ('r', 'p') AND nspname !~ '^pg_' AND nspname <> 'information_schema' \
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE objid = c.oid AND deptype = 'e')";
+    let client = access.connect("postgres").await?;
+    for row in client.query(DATABASES, &[]).await? {
+        let session = access.connect(row.get(0)).await?;
+        let tables: Option<String> = session.query_one(TABLES, &[]).await?.get(0);
+        if let Some(tables) = tables {
+            session.batch_execute(&format!("TRUNCATE {tables} RESTART IDENTITY")).await.context("emptying tables")?;
+        }
+    }
+    Ok(())
+}
+
 /// Renames a database or gives it to another owner.
 pub(crate) async fn alter_database(client: &Client, name: &str, new_name: &str, owner: &str) -> Result<()> {
     let quoted = identifier(new_name);

@@ -39,6 +39,9 @@ pub(crate) fn shown(project: &Project, branch: &Branch) -> Value {
         "created_at": branch.created_at,
         "updated_at": branch.updated_at,
     });
+    if branch.schema_only {
+        shown["init_source"] = json!("schema-only");
+    }
     if let Some(parent) = &branch.parent {
         shown["parent_id"] = json!(parent);
         shown["parent_lsn"] = json!("0/1E88838");
@@ -183,9 +186,11 @@ pub(crate) async fn create(
     let empty = Map::new();
     let sent = body.get("branch").and_then(Value::as_object).unwrap_or(&empty);
     only_the_head(sent, &["parent_lsn", "parent_timestamp"])?;
-    if sent.get("init_source").is_some_and(|source| source != "parent-data") {
-        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "the stand-in copies parent-data only"));
-    }
+    let schema_only = match sent.get("init_source").and_then(Value::as_str) {
+        None | Some("parent-data") => false,
+        Some("schema-only") => true,
+        Some(_) => return Err(Refusal::bad_request("[body.branch.init_source] must be parent-data or schema-only")),
+    };
     let parent = sent.get("parent_id").and_then(Value::as_str).unwrap_or(&default).to_owned();
     app.take_over_catalogue(&project, &parent).await;
 
@@ -211,7 +216,14 @@ pub(crate) async fn create(
         let endpoint = endpoints::new(&app, &branch, endpoint)?;
         branch.endpoints.push(endpoint);
     }
-    let mut chain = vec![Link::of_branch("create_branch", Effect::CreateBranch, &branch)];
+    let effect = if schema_only {
+        // A root branch: it has no parent.
+        (branch.parent, branch.schema_only) = (None, true);
+        Effect::CopySchema { source: parent.id.clone() }
+    } else {
+        Effect::CreateBranch
+    };
+    let mut chain = vec![Link::of_branch("create_branch", effect, &branch)];
     let starts = branch.endpoints.iter().map(|it| Link::of_endpoint("start_compute", Effect::Start, &branch, it));
     chain.extend(starts);
     let id = branch.id.clone();

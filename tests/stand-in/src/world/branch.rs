@@ -140,6 +140,8 @@ pub(crate) struct Branch {
     pub(crate) name: String,
     /// Its parent's id.
     pub(crate) parent: Option<String>,
+    /// Made from the schema of another branch, without its rows.
+    pub(crate) schema_only: bool,
     /// Protected: not deleted, not restored, and its children get new passwords.
     pub(crate) protected: bool,
     /// `init`, `resetting`, `ready`, `archived`.
@@ -172,6 +174,7 @@ impl Branch {
             id: names::branch_id(),
             name: name.to_owned(),
             parent: None,
+            schema_only: false,
             protected: false,
             state: "ready".to_owned(),
             expires_at: None,

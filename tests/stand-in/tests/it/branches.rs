@@ -237,3 +237,24 @@ async fn an_admin_has_a_branch_at_once() {
     let told = stand_in.admin("GET", &format!("/postgres?compute={id}"), None).await;
     assert_eq!(told["superuser_dsn_file"], made["superuser_dsn_file"]);
 }
+
+#[tokio::test]
+async fn a_schema_only_branch_is_a_root_without_rows() {
+    let stand_in = StandIn::start(&[]);
+    let (project, main) = (stand_in.text("project_id").to_owned(), stand_in.text("branch_id").to_owned());
+    let client = owner_of(&stand_in, &project, &main).await;
+    let objects = "CREATE TABLE t (id serial PRIMARY KEY); INSERT INTO t DEFAULT VALUES; \
+                   CREATE TABLE u (t int REFERENCES t); INSERT INTO u VALUES (1); CREATE PUBLICATION p FOR TABLE t";
+    client.batch_execute(objects).await.expect("objects");
+    let body = json!({"branch": {"name": "bare", "init_source": "schema-only"}, "endpoints": [{"type": "read_write"}]});
+    let id = child(&stand_in, body).await;
+    let copy = owner_of(&stand_in, &project, &id).await;
+    for (from, rows) in [("t", 0), ("u", 0), ("pg_publication", 1)] {
+        assert_eq!(count(&copy, from).await, rows, "{from}");
+    }
+    let first = copy.query_one("INSERT INTO t DEFAULT VALUES RETURNING id", &[]).await.expect("a row");
+    assert_eq!(first.get::<_, i32>(0), 1, "sequences begin again");
+    assert_eq!(count(&client, "t").await, 1);
+    let (_, shown) = stand_in.api("GET", &format!("/projects/{project}/branches/{id}"), None).await;
+    assert_eq!((&shown["branch"]["init_source"], &shown["branch"]["parent_id"]), (&json!("schema-only"), &json!(null)));
+}
