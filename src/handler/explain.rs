@@ -161,7 +161,11 @@ pub(crate) fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
 
 /// The same for Postgres alone. The server's own detail and hint are kept.
 pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
-    let advice = error.remedy().map_or_else(|| of_kind(error.kind()), remedies::advice);
+    let advice = match error.remedy() {
+        Some(remedy) => remedies::advice(remedy),
+        None if error.is_interruption() => "Plan again to see the current state.",
+        None => of_kind(error.kind()),
+    };
     let mut detail = format!("{}.", sentence(error.message()));
     for more in [error.detail(), error.hint()].into_iter().flatten() {
         detail = format!("{detail}\n{more}");

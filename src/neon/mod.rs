@@ -48,7 +48,7 @@ mod scripted_server;
 
 pub(crate) use allowed_ips::{AllowedIps, Edit};
 pub(crate) use branch::{Branch, BranchState};
-pub(crate) use budget::Budget;
+pub(crate) use budget::{Budget, Ended};
 pub(crate) use client::Client;
 pub(crate) use client::roles::RoleCreation;
 pub(crate) use connection_uri::{ConnectionUri, host_in_uri, is_pooler_host};

@@ -126,6 +126,10 @@ impl Error {
         }
         let kind = match io {
             Some(_) if of_tls.is_some() => Kind::Tls,
+            // rustls says how to read its manual; of a server that crashes or a network that breaks, that is no help.
+            Some(io) if io.kind() == io::ErrorKind::UnexpectedEof => {
+                return Self::new(Kind::ConnectionLost, "the connection was cut");
+            }
             Some(io) if io.kind() == io::ErrorKind::InvalidInput => Kind::Config,
             Some(_) => Kind::ConnectionLost,
             None => Kind::Other,
@@ -172,6 +176,11 @@ impl Error {
     /// the middle of anything.
     pub(super) fn is_end_of_session(&self) -> bool {
         self.sqlstate() == Some("57P01")
+    }
+
+    /// Whether the user has interrupted the run: no server has answered.
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.kind() == Kind::QueryCancelled && self.sqlstate().is_none()
     }
 
     /// Tables that the statement names.

@@ -74,6 +74,17 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The caller's time was over, or the user has interrupted the run, while something was done on a server.
+    pub(crate) fn ended(ended: neon::Ended, doing: &str) -> Self {
+        let (kind, message) = match ended {
+            neon::Ended::TimedOut => (postgres::Kind::Timeout, format!("the time limit was reached while {doing}")),
+            neon::Ended::Cancelled => {
+                (postgres::Kind::QueryCancelled, format!("the run was interrupted while {doing}"))
+            }
+        };
+        Self::Postgres(postgres::Error::new(kind, message))
+    }
+
     /// The branch is gone; the project answers.
     pub(crate) fn branch_gone(branch: &Branch) -> Self {
         let what = format!("{branch} of project `{}`", branch.project);

@@ -443,10 +443,7 @@ impl Target {
                 }
                 Err(error.into())
             }
-            Err(_) => {
-                let message = format!("interrupted while connecting for {purpose}");
-                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
-            }
+            Err(ended) => Err(Error::ended(ended, &format!("connecting for {purpose}"))),
         }
     }
 

@@ -31,7 +31,7 @@ type Family<V> = SingleFlight<Database, Arc<V>, Error>;
 impl Failure for Error {
     fn is_of_one_caller(&self) -> bool {
         match self {
-            Self::Postgres(error) => error.kind() == postgres::Kind::Timeout,
+            Self::Postgres(error) => error.kind() == postgres::Kind::Timeout || error.is_interruption(),
             Self::Neon(error) => error.is_of_one_caller(),
             _ => false,
         }
@@ -299,10 +299,10 @@ impl Target {
                 return Err(error);
             }
         };
-        if let Ok(result) = budget.run(session.read(reads)).await {
-            return Ok(result?);
+        match budget.run(session.read(reads)).await {
+            Ok(result) => Ok(result?),
+            Err(ended) => Err(Error::ended(ended, purpose)),
         }
-        Err(postgres::Error::new(postgres::Kind::Timeout, format!("interrupted while {purpose}")).into())
     }
 
     async fn shared<V, W, F>(

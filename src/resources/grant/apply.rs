@@ -9,7 +9,7 @@ use super::messages;
 use super::model::{Future, Left, Model, Scope};
 use super::private::{Ledger, SHARED_WITH};
 use crate::handler::{Db, Stop};
-use crate::postgres::acl::{self, Difference, Found, Key, Name, Rights};
+use crate::postgres::acl::{self, Difference, Found, Key, Name, Object, Rights};
 use crate::postgres::marks::Nonce;
 use crate::postgres::{self, Connection, Kind, RoleName, TableName, Tx, Usage, grant, savepoint, table};
 use crate::target::{GrantId, NaturalKey};
@@ -228,7 +228,7 @@ async fn run(
             let before = batch.len();
             let tables = batch.values().filter_map(table_of).cloned().collect();
             let there = table::read(tx, &tables).await?;
-            batch.retain(|_, name| table_of(name).is_none_or(|it| there.get(it).is_some()));
+            keep_those_there(&mut batch, |name| there.get(name).map(|now| now.oid));
             // An event trigger may miss an object of its own: then nothing of the batch has vanished, and the error stands.
             if batch.len() == before {
                 return Err(error.into());
@@ -236,6 +236,13 @@ async fn run(
         }
     }
     Ok(acl::read(tx, all, owners).await?)
+}
+
+/// Keeps the rights on tables that are there still. One that was dropped and created again under its name is another table.
+pub(super) fn keep_those_there(rights: &mut Rights, oid_of: impl Fn(&TableName) -> Option<u32>) {
+    rights.retain(|key, name| {
+        table_of(name).is_none_or(|table| oid_of(table).is_some_and(|oid| key.object == Object::Table(oid)))
+    });
 }
 
 fn table_of(name: &Name) -> Option<&TableName> {

@@ -348,3 +348,22 @@ fn grants_that_share_privileges_are_told_from_one_grant_at_two_addresses() {
         assert_eq!(all.is_the_same_as(&other), is_same, "{other:?}");
     }
 }
+
+#[test]
+fn a_table_that_was_created_again_under_its_name_is_no_longer_the_one_to_grant_on() {
+    use crate::postgres::acl::{Key, Name, Object, Right};
+
+    let right = |oid, name| {
+        let key = Key { object: Object::Table(oid), right: Right::Table(TablePrivilege::parse("SELECT").unwrap()) };
+        (key, Name::Table(TableName::parse("public", name).unwrap()))
+    };
+    let usage = (Key { object: Object::Schema(9), right: Right::Usage }, Name::Schema(schema("public")));
+    let mut rights: Rights = [right(1, "kept"), right(2, "gone"), right(3, "again"), usage.clone()].into();
+    let now = |name: &TableName| match name.name() {
+        "kept" => Some(1),
+        "again" => Some(4),
+        _ => None,
+    };
+    super::apply::keep_those_there(&mut rights, now);
+    assert_eq!(rights, Rights::from([right(1, "kept"), usage]));
+}

@@ -94,11 +94,10 @@ async fn database(
 async fn wal_level(call: &Call<'_>, at: &Database) -> Result<String, Error> {
     let budget = call.budget();
     let mut session = call.target().connect(at, &budget, "verifying logical replication").await?;
-    if let Ok(found) = budget.run(session.read(|it| async move { settings::read(&it).await })).await {
-        return Ok(found?.wal_level);
+    match budget.run(session.read(|it| async move { settings::read(&it).await })).await {
+        Ok(found) => Ok(found?.wal_level),
+        Err(ended) => Err(Error::ended(ended, "reading `wal_level`")),
     }
-    let message = "the time for reading `wal_level` has passed";
-    Err(crate::postgres::Error::new(crate::postgres::Kind::Timeout, message).into())
 }
 
 /// Restarts the compute of the branch. False if it has none.

@@ -228,7 +228,7 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
         None => seen,
         Some(mut slot) => {
             unless_supported(version)?;
-            let changed = call.budget().run(session.replicate(&slot::set_failover(name, failover))).await;
+            let changed = call.budget().run(set_failover(&mut session, name, failover)).await;
             call.target().wrote(&db.at().server);
             if let Err(error) = changed.map_err(|_| messages::interrupted(call.doing()))? {
                 session.allow(AFTERWARDS);
@@ -244,6 +244,27 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
         say_unknown_order(db, name, behind).await;
     }
     Ok(plan.observed(db.at(), name, seen))
+}
+
+/// How often the walsender session that changes a slot is opened when connections are lost.
+const SESSIONS: u32 = 5;
+
+/// Changes `failover`. When the connection is lost, the slot says whether the command took effect; if not, it is sent again.
+async fn set_failover(session: &mut postgres::Session, name: &SlotName, failover: bool) -> postgres::Result<()> {
+    let command = slot::set_failover(name, failover);
+    let mut sessions = 1;
+    loop {
+        match session.replicate(&command).await {
+            Err(error) if error.kind() == Kind::ConnectionLost && sessions < SESSIONS => {
+                let found = session.read(async |it| slot::read(&it, name).await).await?;
+                if found.is_some_and(|it| it.failover == Some(failover)) {
+                    return Ok(());
+                }
+                sessions += 1;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Drops the slot, once no consumer is connected to it. `seen`: what was found just now, if it was.
