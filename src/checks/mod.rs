@@ -18,7 +18,6 @@ pub(crate) mod password_cannot_be_known;
 pub(crate) mod publication_exists;
 pub(crate) mod publication_replaced_behind_slot;
 pub(crate) mod readiness;
-pub(crate) mod signal_table_fits;
 pub(crate) mod slot_has_consumer;
 pub(crate) mod slots_nearly_used_up;
 pub(crate) mod subscription_copies_rows;
@@ -56,7 +55,6 @@ pub const ALL: &[Check] = &[
     slot_has_consumer::CHECK,
     subscription_on_same_branch::CHECK,
     subscription_copies_rows::CHECK,
-    signal_table_fits::CHECK,
 ];
 
 /// Whether a text is the id of a check, for `skip_checks`.
@@ -134,7 +132,6 @@ mod tests {
             "slot_has_consumer",
             "subscription_on_same_branch",
             "subscription_copies_rows",
-            "signal_table_fits",
         ];
         assert_eq!(ids, expected);
     }

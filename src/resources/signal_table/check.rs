@@ -1,14 +1,11 @@
-//! What a plan says of a signal table, by the live database.
+//! What a plan says of a signal table: where it will be, and which instance of it is destroyed.
 
-use tfplugin::{Attr, Diagnostics, Plan, path};
+use tfplugin::{Attr, Diagnostics, Plan};
 
 use super::model::Model;
 use super::private::{Known, TABLE};
-use crate::checks::signal_table_fits;
 use crate::handler::{Call, Context};
-use crate::postgres::TableName;
-use crate::postgres::signal_table::Shape;
-use crate::target::{DatabaseLocation, Error, SignalTableId};
+use crate::target::SignalTableId;
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let call = Call::new(cx, "check the table");
@@ -29,29 +26,12 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     if plan.prior.is_some() || call.policy().is_off() {
         return Diagnostics::none();
     }
-    let (Some(location), Ok(table), Some(shape)) = (location, planned.table(), planned.shape.known()) else {
-        return Diagnostics::none();
-    };
+    let (Some(location), Ok(table)) = (location, planned.table()) else { return Diagnostics::none() };
+    // Whether a table of the name fits is for the apply to say: what replaces this one, or another resource, may drop it before.
     let found = call.branch_lasts(&location).await;
-    match fits(&call, &location, &table, *shape, planned).await {
-        Ok(more) => found + more,
+    let id = |database| SignalTableId { database, table: table.clone() };
+    match call.planned_database(&location, planned.connect_as.known(), id).await {
+        Ok((_, more)) => found + more,
         Err(error) => found + call.unseen(&location).told(&error),
     }
-}
-
-async fn fits(
-    call: &Call<'_>,
-    location: &DatabaseLocation,
-    table: &TableName,
-    shape: Shape,
-    planned: &Model,
-) -> Result<Diagnostics, Error> {
-    let id = |database| SignalTableId { database, table: table.clone() };
-    let (at, mut found) = call.planned_database(location, planned.connect_as.known(), id).await?;
-    if call.policy().asks(&signal_table_fits::CHECK) {
-        let there = call.target().signal_table(&at, table, &call.budget()).await?;
-        let refused = signal_table_fits::check(there.as_ref(), shape, &path!(name));
-        found.extend(call.policy().admit(&signal_table_fits::CHECK, refused));
-    }
-    Ok(found)
 }

@@ -12,18 +12,14 @@ fn example(path: &str) -> PathBuf {
 
 /// Copies the module to a folder of the workspace.
 fn copy_module(workspace: &Workspace, to: &str) {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).expect("a folder");
-        for entry in fs::read_dir(from).expect("the module").flatten() {
-            let (from, to) = (entry.path(), to.join(entry.file_name()));
-            if from.is_dir() {
-                copy(&from, &to);
-            } else {
-                fs::copy(&from, &to).expect("a copy");
-            }
+    for folder in ["", "tests/"] {
+        fs::create_dir_all(workspace.path().join(to).join(folder)).expect("a folder");
+        let files = fs::read_dir(example("modules/source").join(folder)).expect("the module").flatten();
+        for file in files.map(|it| it.path()).filter(|it| it.is_file()) {
+            let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+            workspace.write_file(&format!("{to}/{folder}{name}"), &fs::read_to_string(&file).expect("text"));
         }
     }
-    copy(&example("modules/source"), &workspace.path().join(to));
 }
 
 /// A workspace whose configuration calls the module as `./modules/source`.

@@ -40,6 +40,15 @@ fn errors_by_destination() -> BTreeMap<String, BTreeSet<String>> {
     sections.collect()
 }
 
+/// The mode of a consumer that usually creates its slot.
+fn in_which_the_slot_is_ours(destination: &str) -> &'static str {
+    match destination {
+        "clickpipes" => r#"{"slot": "{s}", "options": {"replication_mode": "cdc_only"}}"#,
+        "peerdb" => r#"{"slot": "{s}", "options": {"do_initial_copy": "false"}}"#,
+        other => panic!("{other} always creates its slot"),
+    }
+}
+
 /// A destination on a server, and how it is asked for.
 struct Case<'a> {
     stand_in: &'a StandIn,
@@ -226,12 +235,12 @@ fn each_error_of_each_destination_is_provoked_found_and_cured() {
                 continue;
             }
             let error = ERRORS.iter().find(|it| it.check == check).unwrap_or_else(|| panic!("{check} is not provoked"));
-            // The mode of ClickPipes and PeerDB in which the user creates the slot.
-            let cdc_only = check.starts_with("slot_") && errors.contains("slot_unwanted") && check != "slot_unwanted";
-            if cdc_only {
+            // An absent or lost slot matters only if the user creates it.
+            let in_that_mode =
+                check.starts_with("slot_") && errors.contains("slot_unwanted") && check != "slot_unwanted";
+            if in_that_mode {
                 case.run("SELECT pg_create_logical_replication_slot('{s}', 'pgoutput')");
-                let error =
-                    Error { asked: r#"{"slot": "{s}", "options": {"replication_mode": "cdc_only"}}"#, ..*error };
+                let error = Error { asked: in_which_the_slot_is_ours(id), ..*error };
                 wrong.extend(case.live(&error));
                 case.restore_slot();
             } else {

@@ -212,7 +212,7 @@ pub(super) const ERRORS: &[Error] = &[
         check: "slot_unwanted",
         provoke: "SELECT pg_create_logical_replication_slot('{s}', 'pgoutput')",
         object: "slot {s}",
-        remedy: "Remove the slot, or run it with `replication_mode = cdc_only`",
+        remedy: "Remove the slot, or run it with `",
         cure: "SELECT pg_drop_replication_slot('{s}')",
         asked: r#"{"slot": "{s}"}"#,
         ..NONE
@@ -259,10 +259,11 @@ pub(super) const ERRORS: &[Error] = &[
     },
     Error {
         check: "may_subscribe",
-        provoke: "REVOKE pg_create_subscription FROM neon_superuser",
+        provoke: "REVOKE neon_superuser FROM neondb_owner",
         object: "subscriber",
         remedy: "as a member of that role",
-        cure: "GRANT pg_create_subscription TO neon_superuser",
+        cure: "GRANT pg_create_subscription TO neondb_owner",
+        after: "REVOKE pg_create_subscription FROM neondb_owner; GRANT neon_superuser TO neondb_owner",
         ..NONE
     },
     Error {
