@@ -191,7 +191,7 @@ fn a_restored_branch_has_lost_its_slots() {
     until_ready(&stand_in, &default);
     // The publication came along from the other branch, the slot did not.
     let plan = workspace.plan();
-    plan.insist_warning("no longer exists");
+    plan.insist_warning("Slot `orders_slot` is missing");
     plan.insist_warning("new initial sync");
     assert_eq!(plan.changes(), [format!("{SLOT} update")]);
     workspace.apply_fails().insist_error("-replace");
