@@ -52,6 +52,11 @@ impl<K: Ord + Clone + Send, V: Clone + Send + Sync, E: Failure + Send + Sync> Si
         }
     }
 
+    /// Whether it is loaded, or under way.
+    pub(crate) fn has(&self, key: &K) -> bool {
+        self.loads().contains_key(key)
+    }
+
     /// Drops the keys for which `which` is true.
     pub(crate) fn forget(&self, which: impl Fn(&K) -> bool) {
         self.loads().retain(|key, _| !which(key));
@@ -102,7 +107,9 @@ mod tests {
     async fn many_ask_and_one_loads() {
         let (numbers, runs) = (Numbers::default(), AtomicU32::new(0));
         let get = |key| numbers.get(key, || counted(&runs));
+        assert!(!numbers.has(&"a"));
         assert_eq!(tokio::join!(get(&"a"), get(&"a"), get(&"b")), (Ok(1), Ok(1), Ok(2)));
+        assert!(numbers.has(&"a"));
         assert_eq!(get(&"a").await, Ok(1), "kept");
     }
 

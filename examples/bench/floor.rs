@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::cli;
 use super::stand_in::StandIn;
+use super::state::multiply;
 use super::terraform::Workspace;
 use super::usage::{Notes, Run, middle, quietly};
 
@@ -22,15 +23,24 @@ resource "terraform_data" "many" {
   input = "bench_${count.index}"
 }
 "#;
-    workspace.write_file("main.tf", &configuration.replace("COUNT", &count.to_string()));
+    workspace.write_file("main.tf", &configuration.replace("COUNT", "1"));
     quietly(&workspace, &["init"]);
-    quietly(&workspace, &["apply", "-auto-approve"]);
+    many(&workspace, "terraform_data", configuration, count);
     workspace
+}
+
+/// Applies one object, and makes the state of so many of it.
+fn many(workspace: &Workspace, type_name: &str, configuration: &str, count: usize) {
+    let write = |count: usize| workspace.write_file("main.tf", &configuration.replace("COUNT", &count.to_string()));
+    write(1);
+    quietly(workspace, &["apply", "-auto-approve"]);
+    multiply(workspace, type_name, count);
+    write(count);
 }
 
 /// As many files of the toy provider, applied.
 pub(crate) fn of_toy(count: usize) -> (Workspace, Notes) {
-    let program = cli::stand_in().with_file_name("terraform-provider-toy");
+    let program = cli::provider().with_file_name("terraform-provider-toy");
     let workspace = of_plugin("acme/toy", "terraform-provider-toy", &program);
     let folder = workspace.path().join("notes");
     fs::create_dir(&folder).expect("a folder");
@@ -50,15 +60,19 @@ resource "toy_note" "many" {
   name  = "bench_${count.index}"
 }
 "#;
-    let configuration = configuration.replace("FOLDER", &folder.display().to_string());
-    workspace.write_file("main.tf", &configuration.replace("COUNT", &count.to_string()));
+    for at in 0..count {
+        fs::write(folder.join(format!("bench_{at}")), "").expect("a file");
+    }
     let notes = Notes::take(&workspace, "terraform-provider-toy", &program);
-    quietly(&workspace, &["apply", "-auto-approve"]);
+    many(&workspace, "toy_note", &configuration.replace("FOLDER", &folder.display().to_string()), count);
     (workspace, notes)
 }
 
-/// As many objects of the null provider, applied.
-fn of_null(count: usize, program: &Path) -> (Workspace, Notes) {
+/// How many values a publication has in the state: what Terraform does for an object grows with them.
+const VALUES: usize = 20;
+
+/// As many objects of the null provider, applied, each with so many values of usual length.
+fn of_null(count: usize, program: &Path, values: usize) -> (Workspace, Notes) {
     let workspace = of_plugin("hashicorp/null", "terraform-provider-null", program);
     let configuration = r#"
 terraform {
@@ -69,12 +83,11 @@ terraform {
 
 resource "null_resource" "many" {
   count    = COUNT
-  triggers = { name = "bench_${count.index}" }
+  triggers = { for at in range(VALUES) : "attribute-${at}" => "quiet-snow-86271569/bench_${count.index}" }
 }
 "#;
-    workspace.write_file("main.tf", &configuration.replace("COUNT", &count.to_string()));
     let notes = Notes::take(&workspace, "terraform-provider-null", program);
-    quietly(&workspace, &["apply", "-auto-approve"]);
+    many(&workspace, "null_resource", &configuration.replace("VALUES", &values.to_string()), count);
     (workspace, notes)
 }
 
@@ -106,26 +119,46 @@ resource "neonrep_publication" "many" {
   tables     = [{ name = "playing_with_neon" }]
 }
 "#;
-    workspace.write(&configuration.replace("COUNT", &count.to_string()));
+    workspace.write(&configuration.replace("COUNT", "1"));
     quietly(&workspace, &["apply", "-auto-approve"]);
-    let (name, (other, other_notes)) = match std::env::var_os("NULL_PROVIDER") {
-        Some(program) => ("null_resource", of_null(count, Path::new(&program))),
-        None => ("toy_note", of_toy(count)),
+    let all = format!(
+        "DO $$ BEGIN FOR i IN 1..{} LOOP
+           EXECUTE format('CREATE PUBLICATION bench_%s FOR TABLE playing_with_neon', i);
+         END LOOP; END $$",
+        count.saturating_sub(1)
+    );
+    stand_in.sql_as_owner(&all).unwrap_or_else(|error| panic!("publications: {error}"));
+    multiply(&workspace, "neonrep_publication", count);
+    workspace.write(&configuration.replace("COUNT", &count.to_string()));
+    quietly(&workspace, &["apply", "-refresh-only", "-auto-approve"]);
+    let others = match std::env::var_os("NULL_PROVIDER") {
+        Some(program) => [1, VALUES]
+            .map(|values| {
+                let (it, notes) = of_null(count, Path::new(&program), values);
+                (format!("null_resource with {values} values"), it, notes)
+            })
+            .into(),
+        None => {
+            let (it, notes) = of_toy(count);
+            vec![("toy_note".to_owned(), it, notes)]
+        }
     };
-    notes.reset();
-    other_notes.reset();
-    let plan = |workspace: &Workspace| quietly(workspace, &["plan", "-detailed-exitcode"]);
-    let pairs: Vec<[Run; 2]> = (0..PAIRS).map(|_| [plan(&workspace), plan(&other)]).collect();
-    println!("\n{count} publications beside {count} {name}, medians of {PAIRS} pairs of plans");
-    let row = |what: &str, value: fn(&Run) -> f64| {
-        let [ours, other] = [0, 1].map(|at| middle(pairs.iter().map(|it| value(&it[at]))));
-        let ratio = middle(pairs.iter().map(|it| value(&it[0]) / value(&it[1])));
-        println!("  {what:<36} {ours:.2} s; {name} {other:.2} s, ratio {ratio:.2}");
-    };
-    row("terraform plan", |it| it.elapsed);
-    row("processor time, CLI and provider", |it| it.processor);
-    let pairs = PAIRS as f64;
-    let ((ours, peak), (other, peak_of_other)) = (notes.used(), other_notes.used());
-    println!("  {:<36} {:.2} s; {name} {:.2} s", "processor time of the provider", ours / pairs, other / pairs);
-    println!("  {:<36} {peak:.1} MiB; {name} {peak_of_other:.1} MiB", "peak memory of the provider");
+    for (name, other, other_notes) in others {
+        notes.reset();
+        other_notes.reset();
+        let plan = |workspace: &Workspace| quietly(workspace, &["plan", "-detailed-exitcode"]);
+        let pairs: Vec<[Run; 2]> = (0..PAIRS).map(|_| [plan(&workspace), plan(&other)]).collect();
+        println!("\n{count} publications beside {count} {name}, medians of {PAIRS} pairs of plans");
+        let row = |what: &str, value: fn(&Run) -> f64| {
+            let [ours, other] = [0, 1].map(|at| middle(pairs.iter().map(|it| value(&it[at]))));
+            let ratio = middle(pairs.iter().map(|it| value(&it[0]) / value(&it[1])));
+            println!("  {what:<36} {ours:.2} s; the other {other:.2} s, ratio {ratio:.2}");
+        };
+        row("terraform plan", |it| it.elapsed);
+        row("processor time, CLI and provider", |it| it.processor);
+        let pairs = PAIRS as f64;
+        let ((ours, peak), (other, peak_of_other)) = (notes.used(), other_notes.used());
+        println!("  {:<36} {:.2} s; the other {:.2} s", "processor time of the provider", ours / pairs, other / pairs);
+        println!("  {:<36} {peak:.1} MiB; the other {peak_of_other:.1} MiB", "peak memory of the provider");
+    }
 }

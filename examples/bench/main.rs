@@ -34,6 +34,7 @@ mod sql;
 #[path = "../../tests/it/support/stand_in.rs"]
 #[expect(dead_code, reason = "shared with the tests; this uses a part")]
 mod stand_in;
+mod state;
 #[path = "../../tests/it/support/terraform.rs"]
 #[expect(dead_code, reason = "shared with the tests; this uses a part")]
 mod terraform;

@@ -8,6 +8,7 @@ use super::apply::ROUND_TRIPS;
 use super::floor;
 use super::road::Road;
 use super::stand_in::StandIn;
+use super::state::multiply;
 use super::terraform::Workspace;
 use super::usage::{Notes, Run, middle, quietly};
 
@@ -69,6 +70,45 @@ resource "neonrep_slot" "many" {
     }
 }
 
+impl Shares {
+    /// All of them, in the database and in the state: a few by an apply, and the others like them.
+    fn make(&self, stand_in: &StandIn, workspace: &Workspace) {
+        let few = Self { publications: self.slots.max(1), grants: 1, identities: 1, slots: self.slots };
+        workspace.write(&few.configuration());
+        quietly(workspace, &["apply", "-auto-approve"]);
+        for (what, from, to, statement) in [
+            (
+                "neonrep_publication",
+                few.publications,
+                self.publications,
+                "CREATE PUBLICATION bench_%1$s FOR TABLE playing_with_neon",
+            ),
+            (
+                "neonrep_grant",
+                few.grants,
+                self.grants,
+                "GRANT CONNECT ON DATABASE neondb TO bench_reader_%1$s; GRANT USAGE ON SCHEMA public TO bench_reader_%1$s; \
+                 GRANT SELECT ON TABLE bench_%1$s TO bench_reader_%1$s",
+            ),
+            (
+                "neonrep_replica_identity",
+                few.identities,
+                self.identities,
+                "ALTER TABLE bench_%1$s REPLICA IDENTITY FULL",
+            ),
+        ] {
+            let all = format!(
+                "DO $$ BEGIN FOR i IN {from}..{} LOOP EXECUTE format('{statement}', i); END LOOP; END $$",
+                to.saturating_sub(1)
+            );
+            stand_in.sql_as_owner(&all).unwrap_or_else(|error| panic!("{what}: {error}"));
+            multiply(workspace, what, to);
+        }
+        workspace.write(&self.configuration());
+        quietly(workspace, &["apply", "-refresh-only", "-auto-approve"]);
+    }
+}
+
 pub(crate) fn measure(provider: &Path, count: usize) {
     let settings = ["log_statement = 'all'", "max_replication_slots = 50", "max_wal_senders = 50"];
     let mut arguments = vec!["--logical"];
@@ -81,11 +121,10 @@ pub(crate) fn measure(provider: &Path, count: usize) {
 
     let workspace = Workspace::new(&stand_in);
     let notes = Notes::take(&workspace, "terraform-provider-neonrep", provider);
-    workspace.write(&shares.configuration());
-    let applied = quietly(&workspace, &["apply", "-auto-approve"]);
+    shares.make(&stand_in, &workspace);
     println!(
-        "\n{count} objects in one database: {} publications, {} grants, {} replica identities, {} slots (apply: {:.1} s)",
-        shares.publications, shares.grants, shares.identities, shares.slots, applied.elapsed
+        "\n{count} objects in one database: {} publications, {} grants, {} replica identities, {} slots",
+        shares.publications, shares.grants, shares.identities, shares.slots
     );
     let plain = floor::of_core(count);
     let (toy, toy_notes) = floor::of_toy(count);

@@ -1,7 +1,9 @@
 # A source of logical replication on any Postgres server, without Neon. The server has `wal_level = logical`.
 terraform {
+  required_version = ">= 1.11"
+
   required_providers {
-    neonrep = { source = "neonrep/neonrep" }
+    neonrep = { source = "neonrep/neonrep", version = "~> 0.1" }
   }
 }
 

@@ -53,7 +53,7 @@ mod tests {
             match says {
                 None => assert_eq!(found, None, "{more}"),
                 Some(says) => {
-                    assert!(found.is_some_and(|it| it.contains(says) && it.contains("`main` (br-a)")), "{more}")
+                    assert!(found.is_some_and(|it| it.contains(says) && it.contains("`main` (br-a)")), "{more}");
                 }
             }
         }

@@ -125,11 +125,22 @@ pub fn destinations() -> String {
     page
 }
 
+/// The page of a destination.
+fn page(it: &Destination) -> String {
+    let name = match it.id {
+        "neon_subscriber" => "neon-to-neon".to_owned(),
+        "postgres_subscriber" => "neon-to-postgres".to_owned(),
+        id => id.replace('_', "-"),
+    };
+    name + ".md"
+}
+
 fn needs(it: &Destination) -> String {
     let privileges = privileges(it);
     format!(
-        "| {} | {}, {}, {} | {} | {}, {}{} | {privileges} | {} |\n",
+        "| [{}]({}) | {}, {}, {} | {} | {}, {}{} | {privileges} | {} |\n",
         it.name,
+        page(it),
         maker(it.publication.made_by),
         name(it.publication.name),
         forms(it.publication.forms),
@@ -204,7 +215,11 @@ impl SourceWords {
 
 fn source(it: &Source) -> String {
     let SourceWords { settings, set_by, takes, role, network, mark } = SourceWords::of(it);
-    format!("| {} | `{}` | {mark} | {settings} | {set_by} | {takes} | {role} | {network} |\n", it.name, it.id)
+    let page = it.id.replace('_', "-");
+    format!(
+        "| [{}]({page}.md) | `{}` | {mark} | {settings} | {set_by} | {takes} | {role} | {network} |\n",
+        it.name, it.id
+    )
 }
 
 /// The facts on one source, as the table at the top of its page; `None` if no source has this id.

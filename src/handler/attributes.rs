@@ -98,7 +98,9 @@ pub(crate) fn optional_project_id() -> Attribute {
 pub(crate) fn branch_id() -> Attribute {
     string().optional().computed().keeps_prior().replaces_if_set().parsed_by(branch).doc(
         "ID of the branch, such as `br-aged-salad-637688`. Defaults to the default branch of the project at creation. An object \
-         stays on its branch, also when the default branch of the project changes.",
+         stays on its branch, also when the default branch of the project changes and the object is replaced. A replacement with \
+         `create_before_destroy` is created on the default branch, because Terraform tells the provider nothing of the old object: \
+         set `branch_id` there.",
     )
 }
 

@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_mark_proves_something_by_its_nonce_alone() {
         let comment = Comment::default().continuing(5, None).adopted(None);
-        assert!(comment.marks.is_adopted() && comment.marks.continues(5));
+        assert!(comment.marks.adopted.contains(&None) && comment.marks.continues(5));
         assert!(!comment.marks.is_adopted_by(&nonce()) && !comment.marks.is_proved_to_continue(5, [&nonce()]));
         let comment = comment.continuing(5, Some(nonce())).adopted(Some(nonce()));
         assert!(comment.marks.is_adopted_by(&nonce()) && comment.marks.is_proved_to_continue(5, [&nonce()]));

@@ -83,7 +83,7 @@ fn from_row(row: &Row) -> Result<Role> {
         create_role: row.get("rolcreaterole")?,
         create_db: row.get("rolcreatedb")?,
         member_of,
-        settings: role_settings::from_texts(row.get("settings")?),
+        settings: role_settings::from_texts(&row.get::<Vec<String>>("settings")?),
     })
 }
 

@@ -199,7 +199,7 @@ pub(crate) fn alter(
 }
 
 /// What `pg_roles.rolconfig` holds, from its texts `name=value`.
-pub(super) fn from_texts(texts: Vec<String>) -> Settings {
+pub(super) fn from_texts(texts: &[String]) -> Settings {
     let split = texts.iter().filter_map(|text| text.split_once('='));
     split.filter_map(|(name, value)| Some((SettingName::parse(name).ok()?, value.to_owned()))).collect()
 }
@@ -291,6 +291,6 @@ mod tests {
         let held = settings(&[("work_mem", "4MB"), ("TimeZone", "UTC"), ("of_others.x", "1")]);
         assert_eq!(seen(&declared, &held), settings(&[("work_mem", "4MB"), ("timezone", "UTC")]));
         assert!(!holds(&held, &declared));
-        assert_eq!(from_texts(vec!["a.b=c=d".to_owned(), "e=".to_owned()]), settings(&[("a.b", "c=d"), ("e", "")]));
+        assert_eq!(from_texts(&["a.b=c=d".to_owned(), "e=".to_owned()]), settings(&[("a.b", "c=d"), ("e", "")]));
     }
 }

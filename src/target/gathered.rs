@@ -1,7 +1,7 @@
 //! Reads of tables by name that wait for a session at the same time become one statement.
 //!
-//! While a process writes, each of many resources asks for its own tables. The first one to ask opens a session; who asks before
-//! the statement is sent adds its names to it.
+//! While a process writes, and as long as one that plans asks for few, each resource asks for its own tables. The first one to ask opens a
+//! session; who asks before the statement is sent adds its names to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -29,6 +29,11 @@ struct Waiting {
 }
 
 impl Gathered {
+    /// Whether somebody opens a session already.
+    fn is_led(&self, database: &Database) -> bool {
+        self.lock().contains_key(database)
+    }
+
     /// The answer to come, where somebody opens a session already; `None`: the caller is to do so.
     fn join(&self, database: &Database, names: &BTreeSet<TableName>) -> Option<oneshot::Receiver<Answer>> {
         let mut all = self.lock();
@@ -80,16 +85,23 @@ impl Drop for Leader<'_> {
 }
 
 impl Target {
-    /// Some tables, those that are there, with the partitions beneath them, and perhaps others: out of the snapshot while
-    /// this process only reads, else by name.
+    /// Some tables, those that are there, with the partitions beneath them, and perhaps others: by name while this process writes or few
+    /// were asked for, else out of the snapshot.
     pub(crate) async fn tables_named(
         &self,
         database: &Database,
         names: &BTreeSet<TableName>,
         budget: &Budget,
     ) -> Result<Arc<Tables>, Error> {
+        let snapshots = &self.0.snapshots;
         if !self.is_writing() {
-            return self.tables(database, budget).await;
+            if let Some(found) = snapshots.few_tables.find(database, names) {
+                return Ok(found);
+            }
+            let is_worth_it = || self.0.gathered.is_led(database) || snapshots.few_tables.may_ask(database);
+            if snapshots.tables.has(database) || !is_worth_it() {
+                return self.tables(database, budget).await;
+            }
         }
         let Some(answer) = self.0.gathered.join(database, names) else {
             let leader = Leader { gathered: &self.0.gathered, database, taken: OnceLock::new() };
@@ -98,6 +110,9 @@ impl Target {
                 async move { table::read(&it, leader.names()).await }
             });
             let answer = read.await.map(Arc::new);
+            if let (false, Ok(found)) = (self.is_writing(), &answer) {
+                snapshots.few_tables.keep(database, leader.names().clone(), found);
+            }
             if leader.taken.get().is_some() {
                 leader.tell(&answer);
             }

@@ -13,9 +13,11 @@ mod changed;
 mod database;
 pub(crate) mod direct;
 mod error;
+mod few;
 mod gathered;
 mod ids;
 mod known_marks;
+mod memberships;
 mod natural_keys;
 mod neon;
 mod readers;
@@ -319,8 +321,8 @@ impl Target {
         };
         self.wrote(&database.server);
         let (host, port) = self.host(database, budget).await?;
-        let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
         let (name, changes) = (database.name.clone(), self.0.changed.of(&database.server));
+        let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
         let address = Address { host, port, database: name, user, password, tls, changes };
         self.open(&address, database, budget, purpose, Usage::Write).await
     }
@@ -333,13 +335,12 @@ impl Target {
         purpose: &str,
     ) -> Result<(), Error> {
         let address = self.address(database, None, budget).await?;
-        match budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await {
-            Ok(done) => Ok(done?),
-            Err(_) => {
-                let message = format!("interrupted while connecting for {purpose}");
-                Err(postgres::Error::new(postgres::Kind::Timeout, message).into())
-            }
-        }
+        let done = budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await;
+        let interrupted = || {
+            let message = format!("interrupted while connecting for {purpose}");
+            postgres::Error::new(postgres::Kind::Timeout, message)
+        };
+        Ok(done.unwrap_or_else(|_| Err(interrupted()))?)
     }
 
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.

@@ -3,12 +3,14 @@
 //! A refresh is a point in time: 1,000 publications of one database are one statement. A write drops the families of
 //! its database; a load that began before a write serves those who waited for it and is not kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Target;
 use super::database::{Database, Server};
 use super::error::Error;
+use super::few::{FewTables, First};
+use super::memberships::Memberships;
 use crate::neon::{Budget, ProjectId};
 use crate::postgres::names::{PublicationName, RoleName, SlotName, SubscriptionName, TableName};
 use crate::postgres::privilege::{self, Holdings};
@@ -40,33 +42,41 @@ impl Failure for Error {
 #[derive(Debug, Default)]
 pub(super) struct Snapshots {
     publications: Family<BTreeMap<PublicationName, Publication>>,
+    first_publication: First<PublicationName, Option<Publication>>,
     effective_tables: Family<BTreeMap<PublicationName, EffectiveTables>>,
     slots: Family<BTreeMap<SlotName, Slot>>,
+    slot_capacity: Family<slot::Capacity>,
     consumers: Family<BTreeMap<SlotName, Consumer>>,
     subscriptions: Family<BTreeMap<SubscriptionName, Subscription>>,
     roles: Family<BTreeMap<RoleName, Role>>,
-    tables: Family<Tables>,
+    pub(super) tables: Family<Tables>,
+    pub(super) few_tables: FewTables,
     signal_tables: Family<BTreeMap<TableName, SignalTable>>,
     settings: Family<Settings>,
     /// Of servers on which logical replication is on: it takes a restart to turn that off, so no write makes this untrue.
     logical: Mutex<BTreeMap<Database, Arc<Settings>>>,
     holdings: Family<BTreeMap<RoleName, Holdings>>,
-    may_act_for: Family<BTreeSet<RoleName>>,
+    first_holdings: First<RoleName, Option<Holdings>>,
+    memberships: Memberships,
 }
 
 impl Snapshots {
     pub(super) fn forget(&self, server: &Server) {
         self.publications.forget(|it| &it.server == server);
+        self.first_publication.forget(server);
         self.effective_tables.forget(|it| &it.server == server);
         self.slots.forget(|it| &it.server == server);
+        self.slot_capacity.forget(|it| &it.server == server);
         self.consumers.forget(|it| &it.server == server);
         self.subscriptions.forget(|it| &it.server == server);
         self.roles.forget(|it| &it.server == server);
         self.tables.forget(|it| &it.server == server);
         self.signal_tables.forget(|it| &it.server == server);
+        self.few_tables.forget(server);
         self.settings.forget(|it| &it.server == server);
         self.holdings.forget(|it| &it.server == server);
-        self.may_act_for.forget(|it| &it.server == server);
+        self.first_holdings.forget(server);
+        self.memberships.forget(server);
     }
 
     /// A setting of a project changes what its servers say of themselves, not what is in their databases.
@@ -98,18 +108,23 @@ impl Target {
         .await
     }
 
-    /// One publication: out of the snapshot while this process only reads, else by its name.
+    /// One publication: by its name if it is the first one or this process writes, else out of the snapshot.
     pub(crate) async fn publication(
         &self,
         database: &Database,
         name: &PublicationName,
         budget: &Budget,
     ) -> Result<Option<Publication>, Error> {
-        if !self.is_writing() {
-            return Ok(self.publications(database, budget).await?.get(name).cloned());
+        let (snapshots, purpose) = (&self.0.snapshots, "reading a publication");
+        let read = |it: Arc<Connection>| async move { publication::read(&it, name).await };
+        if self.is_writing() {
+            return self.read(database, budget, purpose, read).await;
         }
-        self.read(database, budget, "reading a publication", |it| async move { publication::read(&it, name).await })
-            .await
+        if !snapshots.publications.has(database) && snapshots.first_publication.is(database, name) {
+            let load = || async { self.read(database, budget, purpose, read).await };
+            return snapshots.first_publication.load.get(database, load).await;
+        }
+        Ok(self.publications(database, budget).await?.get(name).cloned())
     }
 
     /// The tables that each publication of a database comes to.
@@ -152,6 +167,16 @@ impl Target {
     ) -> Result<Arc<BTreeMap<SlotName, Slot>>, Error> {
         let family = &self.0.snapshots.slots;
         self.shared(family, database, budget, "reading slots", |it| async move { slot::read_all(&it).await }).await
+    }
+
+    /// How many slots a branch has and may have.
+    pub(crate) async fn slot_capacity(
+        &self,
+        database: &Database,
+        budget: &Budget,
+    ) -> Result<Arc<slot::Capacity>, Error> {
+        let family = &self.0.snapshots.slot_capacity;
+        self.shared(family, database, budget, "counting slots", |it| async move { slot::capacity(&it).await }).await
     }
 
     /// One slot, logical or not: out of the snapshot while this process only reads, else by its name.
@@ -231,29 +256,21 @@ impl Target {
         role: &RoleName,
         budget: &Budget,
     ) -> Result<Option<Holdings>, Error> {
+        let (snapshots, purpose) = (&self.0.snapshots, "reading privileges");
+        let read = |it: Arc<Connection>| async move { privilege::read(&it, role).await };
         if self.is_writing() {
-            let read = |it: Arc<Connection>| async move { privilege::read(&it, role).await };
-            return self.read(database, budget, "reading privileges", read).await;
+            return self.read(database, budget, purpose, read).await;
         }
-        let family = &self.0.snapshots.holdings;
-        let all = self
-            .shared(family, database, budget, "reading privileges", |it| async move { privilege::read_all(&it).await })
-            .await?;
-        Ok(all.get(role).cloned())
+        if !snapshots.holdings.has(database) && snapshots.first_holdings.is(database, role) {
+            let load = || async { self.read(database, budget, purpose, read).await };
+            return snapshots.first_holdings.load.get(database, load).await;
+        }
+        let read_all = |it: Arc<Connection>| async move { privilege::read_all(&it).await };
+        Ok(self.shared(&snapshots.holdings, database, budget, purpose, read_all).await?.get(role).cloned())
     }
 
-    /// The roles for which `who`, or else the database's owner, may set default privileges.
-    pub(crate) async fn may_act_for(
-        &self,
-        database: &Database,
-        who: Option<&RoleName>,
-        budget: &Budget,
-    ) -> Result<Arc<BTreeSet<RoleName>>, Error> {
-        let read = |it: Arc<Connection>| async move { privilege::may_act_for(&it, who).await };
-        if who.is_some() {
-            return self.read(database, budget, "reading memberships", read).await.map(Arc::new);
-        }
-        self.shared(&self.0.snapshots.may_act_for, database, budget, "reading memberships", read).await
+    pub(super) fn memberships(&self) -> &Memberships {
+        &self.0.snapshots.memberships
     }
 
     /// Reads something of a database as its owner.

@@ -1,6 +1,8 @@
 terraform {
+  required_version = ">= 1.5"
+
   required_providers {
-    neonrep = { source = "neonrep/neonrep" }
+    neonrep = { source = "neonrep/neonrep", version = "~> 0.1" }
   }
 }
 
@@ -20,6 +22,7 @@ resource "neonrep_logical_replication" "this" {
 resource "neonrep_role" "airbyte" {
   project_id = neonrep_logical_replication.this.id
   name       = "airbyte_replication"
+  # neon_superuser = false # Postgres 16 and later: a role that can replicate and read what is granted, and nothing else
 }
 
 resource "neonrep_grant" "airbyte" {

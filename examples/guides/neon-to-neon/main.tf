@@ -57,11 +57,26 @@ resource "neonrep_subscription" "replica" {
 }
 
 data "neonrep_readiness" "replica" {
-  project_id     = var.target_project_id
+  project_id     = var.source_project_id
   database       = var.database
   destination    = "neon_subscriber"
   publication_id = neonrep_publication.replica.id
   role           = neonrep_grant.replica.role
+}
+
+check "target" { # tables that are missing there, or lack columns
+  data "neonrep_readiness" "target" {
+    project_id     = var.target_project_id
+    database       = var.database
+    destination    = "neon_subscriber"
+    publication_id = neonrep_publication.replica.id
+    role           = neonrep_grant.replica.role
+  }
+
+  assert {
+    condition     = data.neonrep_readiness.target.ready
+    error_message = data.neonrep_readiness.target.report
+  }
 }
 
 output "readiness" {

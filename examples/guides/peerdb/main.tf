@@ -1,6 +1,8 @@
 terraform {
+  required_version = ">= 1.5"
+
   required_providers {
-    neonrep = { source = "neonrep/neonrep" }
+    neonrep = { source = "neonrep/neonrep", version = "~> 0.1" }
   }
 }
 

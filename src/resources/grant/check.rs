@@ -11,21 +11,22 @@ use super::private::SHARED_WITH;
 use crate::checks::{tables_exist, tables_grantable};
 use crate::handler::{Call, Context};
 use crate::postgres::grant::Entry;
-use crate::postgres::{Connection, RoleName, ServerVersion, TableName, privilege};
+use crate::postgres::{Connection, RoleName, ServerVersion, TableName};
 use crate::target::{Database, DatabaseLocation, Error, GrantId};
 
 impl Facts {
-    /// `only`: no other tables matter.
+    /// Without schemas no other tables than the listed ones matter.
     pub(super) async fn shared(
         call: &Call<'_>,
         at: &Database,
         connect_as: Option<&RoleName>,
-        only: Option<&BTreeSet<TableName>>,
+        scope: &Scope,
     ) -> Result<Self, Error> {
         let (target, budget) = (call.target(), call.budget());
-        let tables = match only {
-            Some(names) => target.tables_named(at, names, &budget).await?,
-            None => target.tables(at, &budget).await?,
+        let tables = if scope.schemas.is_empty() {
+            target.tables_named(at, &scope.tables, &budget).await?
+        } else {
+            target.tables(at, &budget).await?
         };
         let may_act_for = target.may_act_for(at, connect_as, &budget).await?;
         let writer = match connect_as {
@@ -87,8 +88,7 @@ async fn facts(
     let id = |database| GrantId { database, role: scope.role.clone() };
     let (at, mut found) = call.planned_database(location, connect_as, id).await?;
     let held = target.holdings(&at, &scope.role, &budget).await?.unwrap_or_default();
-    let only = scope.schemas.is_empty().then_some(&scope.tables);
-    let facts = Facts::shared(call, &at, connect_as, only).await?;
+    let facts = Facts::shared(call, &at, connect_as, scope).await?;
     let absent = tables_exist::check(&facts.tables, &scope.tables, &path!(tables));
     found.extend(policy.admit(&tables_exist::CHECK, absent));
     // A `connect_as` that is not there yet may be created in the same run.
@@ -105,8 +105,7 @@ async fn facts(
         .collect();
     let of_others = tables_grantable::of_others(&facts.tables, &to_give, &facts.may_act_for);
     if !of_others.is_empty() {
-        let read = |it: Arc<Connection>| async move { privilege::grant_options(&it, connect_as).await };
-        let options = target.read(&at, &budget, "reading grant options", read).await?;
+        let options = target.grant_options(&at, connect_as, &budget).await?;
         let at = if scope.schemas.is_empty() { path!(tables) } else { path!(schemas) };
         let warning =
             tables_grantable::check(&of_others, &options, &scope.privileges, &facts.writer, &scope.tables, &at);

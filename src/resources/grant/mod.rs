@@ -139,9 +139,9 @@ impl Resource for Grant {
         let call = Call::new(cx, format!("read the privileges of role `{role}`"));
         let db = call.database_of(&state).await?;
         let Some(held) = db.holdings(role).await? else { return Ok(None) };
-        let facts = Facts::shared(&call, db.at(), state.connect_as.known(), None).await;
-        let Some(facts) = db.unless_gone(facts.map(Some))? else { return Ok(None) };
         let scope = state.scope()?;
+        let facts = Facts::shared(&call, db.at(), state.connect_as.known(), &scope).await;
+        let Some(facts) = db.unless_gone(facts.map(Some))? else { return Ok(None) };
         if state.is_imported() && scope.held(&facts.tables, &held).is_empty() {
             return Ok(None);
         }

@@ -322,3 +322,29 @@ fn a_refusal_of_the_server_gets_the_owners_only_where_they_explain_it() {
     assert_eq!(told(Kind::InsufficientPrivilege, false), None);
     assert_eq!(told(Kind::Other, true), None);
 }
+
+#[test]
+fn grants_that_share_privileges_are_told_from_one_grant_at_two_addresses() {
+    let scope = |schemas: &[&str], tables: &[&str], privileges: &[TablePrivilege]| Scope {
+        role: role("r"),
+        database: DatabaseName::parse("d").unwrap(),
+        schemas: schemas.iter().map(|it| schema(it)).collect(),
+        tables: tables.iter().map(|it| TableName::parse("public", it).unwrap()).collect(),
+        privileges: privileges.iter().copied().collect(),
+        future: super::model::Future::OwnersFound,
+        is_authoritative: false,
+    };
+    const SELECT: &[TablePrivilege] = &[TablePrivilege::Select];
+    const INSERT: &[TablePrivilege] = &[TablePrivilege::Insert];
+    let all = scope(&["public"], &[], SELECT);
+    for (other, shares, is_same) in [
+        (scope(&["public"], &[], SELECT), true, true),
+        (scope(&["public"], &[], INSERT), false, false),
+        (scope(&[], &["t"], SELECT), true, false),
+        (scope(&["public", "s"], &[], SELECT), true, false),
+        (scope(&["s"], &[], SELECT), false, false),
+    ] {
+        assert_eq!((all.shares_with(&other), other.shares_with(&all)), (shares, shares), "{other:?}");
+        assert_eq!(all.is_the_same_as(&other), is_same, "{other:?}");
+    }
+}

@@ -18,7 +18,7 @@ use crate::postgres::identity::{self, Problem};
 use crate::postgres::publication::Publication;
 use crate::postgres::publisher::{self, Publisher};
 use crate::postgres::table::{self, Tables};
-use crate::postgres::{Connection, PublicationName, ServerVersion, TableName, membership};
+use crate::postgres::{Connection, PublicationName, ServerVersion, TableName};
 use crate::target::{Database, DatabaseLocation, Error, PublicationId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
@@ -239,9 +239,7 @@ async fn owned(
     if foreign.is_empty() {
         return Ok(Diagnostics::none());
     }
-    let name = &name;
-    let read = |it: std::sync::Arc<_>| async move { membership::read(&it, Some(name)).await };
-    let role = target.read(at, &budget, "reading memberships", read).await?;
-    let warning = role.and_then(|role| tables_owned::check(&foreign, &role, &path!(tables)));
+    let role = target.membership(at, &name, &budget).await?;
+    let warning = role.as_ref().as_ref().and_then(|role| tables_owned::check(&foreign, role, &path!(tables)));
     Ok(call.policy().admit(&tables_owned::CHECK, warning))
 }

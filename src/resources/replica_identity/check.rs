@@ -9,10 +9,10 @@ use super::model::Model;
 use super::private::TABLE;
 use crate::checks::{mode_serves_publications, tables_exist, tables_have_identity, tables_owned};
 use crate::handler::{Call, Context, Db};
+use crate::postgres::TableName;
 use crate::postgres::publication::Publication;
 use crate::postgres::replica_identity::Mode;
 use crate::postgres::table::{Kind, Table};
-use crate::postgres::{TableName, membership};
 use crate::target::{Database, DatabaseLocation, Error, ReplicaIdentityId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
@@ -112,9 +112,7 @@ async fn owned(call: &Call<'_>, at: &Database, there: &Table, planned: &Model) -
     if there.owner == name {
         return Ok(Diagnostics::none());
     }
-    let name = &name;
-    let read = |it: std::sync::Arc<_>| async move { membership::read(&it, Some(name)).await };
-    let role = target.read(at, &budget, "reading memberships", read).await?;
-    let warning = role.and_then(|role| tables_owned::check(&[there], &role, &path!(table)));
+    let role = target.membership(at, &name, &budget).await?;
+    let warning = role.as_ref().as_ref().and_then(|role| tables_owned::check(&[there], role, &path!(table)));
     Ok(call.policy().admit(&tables_owned::CHECK, warning))
 }

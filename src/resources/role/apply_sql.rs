@@ -98,7 +98,7 @@ pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result
     });
     let adopted = done.await.map_err(|stop| explained(call, stop))?;
     call.claim(id);
-    if !adopted || password.is_some() {
+    if !adopted || of_adopted.is_some() {
         call.target().password_set(&id.server, name);
     }
     Ok(Found::of_sql(adopted, Drift::default()))

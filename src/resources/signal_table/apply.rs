@@ -1,5 +1,7 @@
 //! The transactions of a signal table.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
@@ -17,10 +19,13 @@ pub(super) async fn create(
     table: &TableName,
     shape: Shape,
 ) -> Result<(SignalTable, bool), Diagnostics> {
+    // Whether the last attempt created it. After a lost COMMIT the next one finds that table.
+    let created = AtomicBool::new(false);
     let done = db
         .transaction(&plan.connect_as, async |tx, attempt| {
             let before = signal_table::read(&tx, table).await?;
-            let found = if let Some(found) = before.clone() {
+            let ours = before.is_none() || (attempt.after_lost_commit && created.load(Ordering::Relaxed));
+            let found = if let Some(found) = before {
                 found
             } else {
                 let statements = [signal_table::create(table, shape)];
@@ -31,8 +36,8 @@ pub(super) async fn create(
                 return Err(messages::does_not_fit(table, shape, &misfit).into());
             }
             db.call().claim(&id(db, table));
-            // After a lost COMMIT the table is there because of the first attempt.
-            Ok((found, before.is_none() || attempt.after_lost_commit))
+            created.store(ours, Ordering::Relaxed);
+            Ok((found, ours))
         })
         .await;
     done.map_err(|stop| {

@@ -71,6 +71,7 @@ impl Resource for SignalTable {
         let db = call.new_database(&plan, id).await?;
         let (found, ours) = apply::create(&db, &plan, &table, shape).await?;
         cx.set_private(TABLE, &Known { oid: found.oid, ours });
+        call.remember_database(db.at()).await;
         let model = plan.observed(db.at(), &found, None);
         cx.checkpoint(&model);
         if !ours {
@@ -82,9 +83,9 @@ impl Resource for SignalTable {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let table = state.table()?;
         let call = Call::new(cx, format!("read table `{table}`"));
-        let db = call.database(&state).await?;
-        call.leaves(&SignalTableId { database: db.at().clone(), table: table.clone() });
+        let db = call.database_of(&state).await?;
         let Some(found) = find(&db, &table).await? else { return Ok(None) };
+        call.sees(&SignalTableId { database: db.at().clone(), table: found.name.clone() })?;
         if found.name != table {
             cx.warn(messages::renamed(&table, &found.name));
         }
@@ -102,7 +103,7 @@ impl Resource for SignalTable {
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
         let (table, shape) = (state.table()?, *state.shape.need(path!(shape))?);
         let call = Call::new(cx, format!("drop table `{table}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         apply::delete(&db, &state, &table, shape).await
     }
 

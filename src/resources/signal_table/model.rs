@@ -48,6 +48,7 @@ impl Model {
         Self {
             id: SignalTableId { database: at.clone(), table: found.name.clone() }.into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             schema: schema.clone().into(),
             name: name.clone().into(),
             shape: shape.map_or(self.shape, Attr::Known),

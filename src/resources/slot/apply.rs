@@ -246,13 +246,8 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
     Ok(plan.observed(db.at(), name, seen))
 }
 
-/// Drops the slot, once no consumer is connected to it. `seen`: what was found where it is, if that could be read.
-pub(super) async fn delete(
-    db: &Db<'_>,
-    state: &Model,
-    name: &SlotName,
-    seen: Option<Option<Slot>>,
-) -> Result<(), Diagnostics> {
+/// Drops the slot, once no consumer is connected to it. `seen`: what was found just now, if it was.
+pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName, seen: Option<Slot>) -> Result<(), Diagnostics> {
     let (call, cx) = (db.call(), db.call().cx());
     if call.is_held_by_another(&id(db, name)) {
         cx.warn(messages::kept_for_another(name));
@@ -260,12 +255,11 @@ pub(super) async fn delete(
     }
     let Some(mut session) = db.remover(&state.connect_as, Usage::Patient).await? else { return Ok(()) };
     let plugin = state.plugin();
-    let found = match seen {
-        Some(found) => found,
-        None => {
-            let found = session.read(async |it| slot::read(&it, name).await).await;
-            found.map_err(|error| explain::postgres(call.doing(), &error))?
-        }
+    let found = if seen.is_some() {
+        seen
+    } else {
+        let found = session.read(async |it| slot::read(&it, name).await).await;
+        found.map_err(|error| explain::postgres(call.doing(), &error))?
     };
     match found {
         None => return Ok(()),

@@ -157,9 +157,8 @@ async fn server(
         found.extend(policy.admit(&logical_replication_on::CHECK, logical_replication_on::check(&settings, &path)));
     }
     if policy.asks(&slots_nearly_used_up::CHECK) {
-        let capacity =
-            target.read(&at, &budget, "counting slots", |it| async move { slot::capacity(&it).await }).await?;
-        let warning = slots_nearly_used_up::check(capacity, &path!(name));
+        let capacity = target.slot_capacity(&at, &budget).await?;
+        let warning = slots_nearly_used_up::check(*capacity, &path!(name));
         found.extend(policy.admit(&slots_nearly_used_up::CHECK, warning));
     }
     Ok(found + supported(call, &at, planned).await?)

@@ -213,7 +213,7 @@ impl Resource for Slot {
         // From here on it is looked at by itself: what the plan has seen may be old.
         call.target().wrote(&recorded.at().server);
         let (db, seen) = match apply::find(&call, recorded.at(), name, cx.private().get(DATABASE_OID)).await {
-            Ok(Whereabouts::In(at, found)) => (call.at(at), Some(found)),
+            Ok(Whereabouts::In(at, found)) => (call.at(at), found),
             // What the state says is gone, or cannot be reached: the removal finds out which, and what that means.
             Ok(Whereabouts::Gone) | Err(_) => (recorded, None),
             Ok(Whereabouts::InAnother(found)) => return Err(messages::in_another(name, recorded.at(), &found).into()),

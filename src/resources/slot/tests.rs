@@ -357,6 +357,11 @@ fn a_slot_takes_its_database_from_its_publication_or_names_it_where_there_is_non
         it.publication_id = publication_id("p");
     };
     assert_eq!(wrong(&both), ["publication_id"]);
+    let perhaps = |it: &mut Model| {
+        alone(it);
+        it.publication_id = Attr::Unknown;
+    };
+    assert_eq!(wrong(&perhaps), none);
 }
 
 #[test]

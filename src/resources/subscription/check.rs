@@ -10,22 +10,19 @@ use crate::checks::subscription_on_same_branch::{self, Subscriber};
 use crate::checks::{subscription_copies_rows, supported_by_server};
 use crate::handler::{Call, Context};
 use crate::postgres::conninfo::ConnInfo;
-use crate::postgres::{Connection, ServerVersion};
+use crate::postgres::{Connection, ServerVersion, SubscriptionName};
 use crate::secret::Secret;
 use crate::target::{Database, DatabaseLocation, Error, SubscriptionId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     let call = Call::new(cx, "check the subscription");
-    match (&plan.prior, &plan.planned) {
-        (Some(Model { id: Attr::Known(id), .. }), None) => call.plan_destroy(id),
-        // What is replaced is planned once more, as a new object: that plan is checked.
-        (Some(prior), Some(planned)) if plan.replaces() => {
-            if let Some(id) = planned.in_place_of(prior, plan.config.as_ref()) {
-                call.replaces(&id);
-            }
-            return Diagnostics::none();
-        }
-        _ => {}
+    call.plans(plan, |it, database| Some(SubscriptionId { database, name: it.name.known()?.clone() }));
+    if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy() {
+        call.plan_destroy(id);
+    }
+    // What is replaced is planned once more, as a new object: that plan is checked.
+    if plan.replaces() {
+        return call.unless_renamed(plan).await;
     }
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let location = match call.checked_location(planned, plan.config.as_ref()) {
@@ -35,10 +32,10 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     if call.policy().is_off() {
         return Diagnostics::none();
     }
-    let Some(location) = location else { return Diagnostics::none() };
-    let config = plan.config.as_ref();
-    match facts(&call, &location, planned, plan.prior.as_ref(), config).await {
-        Ok(found) => found,
+    let (Some(location), Some(name)) = (location, planned.name.known()) else { return Diagnostics::none() };
+    let lasts = if plan.prior.is_none() { call.branch_lasts(&location).await } else { Diagnostics::none() };
+    match facts(&call, &location, name, plan).await {
+        Ok(found) => lasts + found,
         Err(error) => call.unseen(&location).told(&error),
     }
 }
@@ -46,26 +43,20 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
 async fn facts(
     call: &Call<'_>,
     location: &DatabaseLocation,
-    planned: &Model,
-    prior: Option<&Model>,
-    config: Option<&Model>,
+    name: &SubscriptionName,
+    plan: &Plan<Model>,
 ) -> Result<Diagnostics, Error> {
-    let policy = call.policy();
-    let mut at = call.resolved(location, planned.connect_as.known()).await?;
-    let mut found = Diagnostics::none();
+    let (policy, prior) = (call.policy(), plan.prior.as_ref());
+    let Some(planned) = &plan.planned else { return Ok(Diagnostics::none()) };
+    let id = |database| SubscriptionId { database, name: name.clone() };
+    let (at, mut found) = call.planned_database(location, planned.connect_as.known(), id).await?;
     if prior.is_none() {
-        if let Some(name) = planned.name.known().filter(|_| config.is_some_and(|it| it.branch_id.is_null())) {
-            let database = at.name.clone();
-            let id =
-                |server| SubscriptionId { database: Database { server, name: database.clone() }, name: name.clone() };
-            at.server = call.stays(at.server, id);
-        }
         let warning = subscription_copies_rows::check(&at.to_string(), planned.copy_data.is_true(), &path!(name));
         found.extend(policy.admit(&subscription_copies_rows::CHECK, [warning]));
     }
     found.extend(supported(call, &at, planned).await?);
     let sets_connection = prior.is_none_or(|prior| planned.sets_connection(prior));
-    let connection = config.and_then(|it| it.connection_wo.known()).filter(|_| sets_connection);
+    let connection = plan.config.as_ref().and_then(|it| it.connection_wo.known()).filter(|_| sets_connection);
     // What cannot be read is refused at validation.
     let connection = connection.and_then(|it| ConnInfo::parse(&Secret::new(it.expose())).ok());
     if let Some(connection) = connection.filter(|_| policy.asks(&subscription_on_same_branch::CHECK)) {

@@ -158,13 +158,14 @@ impl Resource for Subscription {
         let call = Call::new(cx, format!("create subscription `{name}`"));
         let db = call.new_database(&plan, |database| SubscriptionId { database, name: name.clone() }).await?;
         let found = apply::create(&db, &plan, &name).await?;
+        call.remember_database(db.at()).await;
         Ok(plan.observed(db.at(), &found))
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("read subscription `{name}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         let Some(found) = db.subscription(name).await? else {
             if !state.is_imported() {
                 cx.warn(messages::is_gone(db.at(), name, state.publisher_slot.known()));
@@ -178,7 +179,7 @@ impl Resource for Subscription {
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?.clone();
         let call = Call::new(cx, format!("change subscription `{name}`"));
-        let db = call.database(&prior).await?;
+        let db = call.planned_database_of(&plan).await?;
         let found = apply::update(&db, &prior, &plan, &name).await?;
         Ok(plan.observed(db.at(), &found))
     }
@@ -186,7 +187,7 @@ impl Resource for Subscription {
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("delete subscription `{name}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         apply::delete(&db, &state, name).await
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Timeouts, path};
 
-use crate::handler::attributes::{located, server_of};
+use crate::handler::attributes::located;
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::subscription::{Definition, NewSubscription, Options, Origin, Streaming, Subscription};
 use crate::postgres::{DatabaseName, PublicationName, RoleName, ServerVersion, SlotName, SubscriptionName};
@@ -140,16 +140,6 @@ impl Model {
         .collect()
     }
 
-    /// What a replacement is called on the branch of the object that it replaces; `None` where the configuration names the
-    /// branch, or the project is another one.
-    pub(super) fn in_place_of(&self, prior: &Self, config: Option<&Self>) -> Option<SubscriptionId> {
-        let branch_is_free = config.is_some_and(|config| config.branch_id.is_null());
-        let server = server_of(&prior.project_id, &prior.branch_id)?;
-        let database = Database { server, name: self.database.known()?.clone() };
-        (branch_is_free && self.project_id == prior.project_id)
-            .then(|| Some(SubscriptionId { database, name: self.name.known()?.clone() }))?
-    }
-
     /// The state as the server has it.
     pub(super) fn observed(self, at: &Database, found: &Subscription) -> Self {
         let slot_name = match &self.slot_name {
@@ -161,6 +151,7 @@ impl Model {
         Self {
             id: SubscriptionId { database: at.clone(), name: found.name.clone() }.into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             publications: found.publications.clone().into(),
             connection_wo: Attr::Null,
             slot_name,

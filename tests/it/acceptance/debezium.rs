@@ -19,7 +19,13 @@ struct Consumer {
 }
 
 const CONSUMERS: &[Consumer] = &[
-    Consumer { folder: "debezium", slot: "debezium", creates_slot: false, full: false, settings: &[] },
+    Consumer {
+        folder: "debezium",
+        slot: "debezium",
+        creates_slot: false,
+        full: false,
+        settings: &[("signal.data.collection", "public.debezium_signal")],
+    },
     Consumer {
         folder: "confluent-cloud",
         slot: "debezium",
@@ -62,7 +68,9 @@ fn debezium_consumes_what_its_guides_create() {
 fn debezium_goes_on_after_a_restart_and_sees_a_table_that_was_added() {
     let stand_in = StandIn::start(14);
     stand_in.sample_table();
-    stand_in.sql_as_owner("CREATE TABLE added(id int PRIMARY KEY, name text)").expect("a table");
+    stand_in
+        .sql_as_owner("CREATE TABLE added(id int PRIMARY KEY, name text); INSERT INTO added VALUES (0, 'before')")
+        .expect("a table");
     let workspace = Workspace::new(&stand_in);
     let main = main_of("debezium");
     workspace.write_file("main.tf", &main);
@@ -73,8 +81,8 @@ fn debezium_goes_on_after_a_restart_and_sees_a_table_that_was_added() {
     debezium.stop();
     // What happens while nobody consumes is kept by the slot.
     stand_in.sql("INSERT INTO playing_with_neon VALUES (11, 'while away', 1)");
-    let added =
-        main.replace(r#"[{ name = "playing_with_neon" }]"#, r#"[{ name = "added" }, { name = "playing_with_neon" }]"#);
+    let one = r#"{ name = "playing_with_neon" },"#;
+    let added = main.replace(one, &format!(r#"{{ name = "added" }}, {one}"#));
     assert_ne!(added, main);
     workspace.write_file("main.tf", &added);
     workspace.apply();
@@ -84,6 +92,13 @@ fn debezium_goes_on_after_a_restart_and_sees_a_table_that_was_added() {
     stand_in.sql("INSERT INTO added VALUES (1, 'new table')");
     let event = debezium.next(1).remove(0);
     assert_eq!((event.op.as_str(), event.table.as_str()), ("c", "public.added"), "{event:?}");
+    // A row in the signal table copies the rows that the table had before.
+    stand_in.sql(
+        r#"INSERT INTO debezium_signal VALUES ('ad-hoc-1', 'execute-snapshot',
+           '{"type": "incremental", "data-collections": ["public.added"]}')"#,
+    );
+    let copied = (0..10).map(|_| debezium.next(1).remove(0)).find(|it| it.op == "r" && it.table == "public.added");
+    assert_eq!(copied.map(|it| it.after["name"].clone()), Some("before".into()));
     debezium.stop();
     workspace.destroy();
 }

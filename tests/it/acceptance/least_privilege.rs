@@ -5,15 +5,50 @@ use crate::support::sql;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
 
-/// The guide with a role that is created with SQL, and a setting of its sessions.
-fn guide() -> String {
-    let guide = include_str!("../../../examples/guides/databricks-lakeflow/main.tf");
-    let of_api = r#"name       = "databricks_replication""#;
-    let of_sql = r#"name       = "databricks_replication"
-  neon_superuser = false
-  settings       = { wal_sender_timeout = "60s" }"#;
-    assert!(guide.contains(of_api));
-    guide.replacen(of_api, of_sql, 1)
+/// A guide, and what it calls its objects.
+#[derive(Clone, Copy)]
+struct Guide {
+    main: &'static str,
+    /// Before `_replication`, `_publication` and `_slot`.
+    name: &'static str,
+    identity: &'static str,
+}
+
+macro_rules! guide {
+    ($folder:literal, $name:literal, $identity:literal) => {
+        Guide {
+            main: include_str!(concat!("../../../examples/guides/", $folder, "/main.tf")),
+            name: $name,
+            identity: $identity,
+        }
+    };
+}
+
+const LAKEFLOW: Guide = guide!("databricks-lakeflow", "databricks", "f");
+
+/// With the major version of Postgres.
+const CASES: [(u16, Guide); 6] = [
+    (16, LAKEFLOW),
+    (17, LAKEFLOW),
+    (18, LAKEFLOW),
+    (16, guide!("airbyte", "airbyte", "d")),
+    (17, guide!("snowflake-airbyte", "airbyte", "d")),
+    (18, guide!("databricks-airbyte", "airbyte", "d")),
+];
+
+impl Guide {
+    /// The guide with the line in it that restricts the role, and a setting of its sessions.
+    fn restricted(&self) -> String {
+        let line = |it: &&str| it.trim_start().starts_with("# neon_superuser = false");
+        let offered = self.main.lines().find(line).expect("the line");
+        let restricted = "  neon_superuser = false\n  settings       = { wal_sender_timeout = \"60s\" }";
+        self.main.replacen(offered, restricted, 1)
+    }
+
+    /// A text with the names of this guide.
+    fn named(&self, text: &str) -> String {
+        text.replace("NAME", self.name).replace("IDENTITY", self.identity)
+    }
 }
 
 /// What the consumers ask before and while they copy tables and stream (Databricks: source setup of Lakeflow Connect for PostgreSQL;
@@ -22,14 +57,14 @@ const READS: [(&str, &str); 17] = [
     ("SHOW wal_level", "logical"),
     ("SHOW wal_sender_timeout", "1min"),
     ("SELECT rolreplication FROM pg_roles WHERE rolname = current_user", "t"),
-    ("SELECT count(*) FROM pg_publication WHERE pubname = 'databricks_publication'", "1"),
+    ("SELECT count(*) FROM pg_publication WHERE pubname = 'NAME_publication'", "1"),
     (
-        "SELECT schemaname || '.' || tablename FROM pg_publication_tables WHERE pubname = 'databricks_publication'",
+        "SELECT schemaname || '.' || tablename FROM pg_publication_tables WHERE pubname = 'NAME_publication'",
         "public.playing_with_neon",
     ),
     (
         "SELECT plugin || ' ' || (confirmed_flush_lsn IS NOT NULL) || ' ' || (restart_lsn IS NOT NULL) FROM pg_replication_slots
-         WHERE slot_name = 'databricks_slot' AND database = current_database()",
+         WHERE slot_name = 'NAME_slot' AND database = current_database()",
         "pgoutput true true",
     ),
     ("SELECT pg_current_wal_lsn() IS NOT NULL AND pg_current_snapshot() IS NOT NULL", "t"),
@@ -44,7 +79,7 @@ const READS: [(&str, &str); 17] = [
          WHERE i.indrelid = 'public.playing_with_neon'::regclass AND i.indisprimary",
         "id",
     ),
-    ("SELECT relreplident FROM pg_class WHERE oid = 'public.playing_with_neon'::regclass", "f"),
+    ("SELECT relreplident FROM pg_class WHERE oid = 'public.playing_with_neon'::regclass", "IDENTITY"),
     ("SELECT pg_relation_size('public.playing_with_neon') > 0", "t"),
     ("SELECT count(*) FROM public.playing_with_neon", "10"),
     ("SELECT count(*) FROM public.playing_with_neon WHERE ctid >= '(0,0)'::tid AND xmin::text::bigint > 0", "10"),
@@ -60,11 +95,11 @@ const REFUSED: [&str; 8] = [
     "CREATE TABLE public.mine (i int)",
     "CREATE ROLE another",
     "CREATE DATABASE another",
-    "DROP PUBLICATION databricks_publication",
+    "DROP PUBLICATION NAME_publication",
     "SELECT * FROM elsewhere.secret",
 ];
 
-fn the_consumer_reads_all_and_no_more(major: u16) {
+fn the_consumer_reads_all_and_no_more(major: u16, guide: Guide) {
     let stand_in = StandIn::start(major);
     stand_in.sample_table();
     stand_in
@@ -73,18 +108,19 @@ fn the_consumer_reads_all_and_no_more(major: u16) {
         )
         .expect("a schema");
     let workspace = Workspace::new(&stand_in);
-    workspace.write_file("main.tf", &guide());
+    workspace.write_file("main.tf", &guide.restricted());
     workspace.apply();
-    let outputs = workspace.outputs();
-    let password =
-        outputs["databricks_connection_options"]["value"]["password"].as_str().expect("a password").to_owned();
-    let role = "databricks_replication";
+    let (role, slot, publication) =
+        (guide.named("NAME_replication"), guide.named("NAME_slot"), guide.named("NAME_publication"));
+    let (role, password) = (role.as_str(), stand_in.password_of(&role));
     let run = |statement: &str| stand_in.sql_as(role, &password, statement);
-    for (statement, expected) in READS {
+    for (statement, expected) in READS.map(|(statement, expected)| (guide.named(statement), guide.named(expected))) {
+        let statement = statement.as_str();
         let found = run(statement).unwrap_or_else(|error| panic!("{major}: {statement}: {error}"));
         assert_eq!(sql::single(&found), expected, "{major}: {statement}");
     }
-    for statement in REFUSED {
+    for statement in REFUSED.map(|it| guide.named(it)) {
+        let statement = statement.as_str();
         let error = run(statement).expect_err(statement);
         assert_eq!(error.state, "42501", "{major}: {statement}: {error}");
     }
@@ -94,12 +130,12 @@ fn the_consumer_reads_all_and_no_more(major: u16) {
 
     // It decodes the slot, by function and as a walsender.
     stand_in.sql("INSERT INTO playing_with_neon(name, value) VALUES ('a', 1)");
-    let changes = "SELECT count(*) > 0 FROM pg_logical_slot_peek_binary_changes('databricks_slot', NULL, NULL,
-                   'proto_version', '1', 'publication_names', 'databricks_publication')";
-    assert_eq!(run(changes).map(|it| sql::single(&it)), Ok("t".to_owned()));
+    let changes = "SELECT count(*) > 0 FROM pg_logical_slot_peek_binary_changes('NAME_slot', NULL, NULL,
+                   'proto_version', '1', 'publication_names', 'NAME_publication')";
+    assert_eq!(run(&guide.named(changes)).map(|it| sql::single(&it)), Ok("t".to_owned()));
     let table = "CREATE TABLE playing_with_neon (id int PRIMARY KEY, name text, value real)";
     let login = stand_in.conninfo(role, &password);
-    let consumer = Subscription::attach_as(&stand_in, "databricks_slot", "databricks_publication", table, &login);
+    let consumer = Subscription::attach_as(&stand_in, &slot, &publication, table, &login);
     let user = format!("SELECT usename FROM pg_stat_activity WHERE pid = {}", consumer.pid());
     assert_eq!(stand_in.value(&user), role);
     consumer.wait_for("SELECT count(*) FROM playing_with_neon WHERE name = 'a'", "1");
@@ -109,13 +145,13 @@ fn the_consumer_reads_all_and_no_more(major: u16) {
 
     workspace.insist_on_empty_plan();
     workspace.destroy();
-    assert_eq!(stand_in.value("SELECT count(*) FROM pg_roles WHERE rolname = 'databricks_replication'"), "0");
+    assert_eq!(stand_in.value(&guide.named("SELECT count(*) FROM pg_roles WHERE rolname = 'NAME_replication'")), "0");
 }
 
 #[test]
 fn a_role_of_sql_reads_all_that_a_consumer_needs_on_16_to_18() {
     std::thread::scope(|scope| {
-        let running = [16, 17, 18].map(|major| scope.spawn(move || the_consumer_reads_all_and_no_more(major)));
+        let running = CASES.map(|(major, guide)| scope.spawn(move || the_consumer_reads_all_and_no_more(major, guide)));
         for it in running {
             it.join().expect("see above");
         }

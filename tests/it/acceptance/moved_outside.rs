@@ -262,12 +262,12 @@ fn a_deleted_compute_is_named_and_the_state_is_kept() {
     assert_eq!(status, 200);
     let plan = workspace.plan_fails();
     for error in plan.errors() {
-        for part in ["no read-write compute", "Add one", &stand_in.ready.branch_id] {
+        for part in ["has no compute", "Add one", &stand_in.ready.branch_id] {
             assert!(error.text().contains(part), "{part}: {error:?}");
         }
     }
     assert_eq!(workspace.addresses(), RESOURCES);
     let outcome = workspace.try_destroy(&["-refresh=false"]).expect_failure();
-    outcome.insist_error("no read-write compute");
+    outcome.insist_error("has no compute");
     assert_eq!(workspace.addresses(), RESOURCES);
 }

@@ -14,17 +14,18 @@ fn example(name: &str) -> String {
 }
 
 /// The `jq` program in the first block of a page that has this part, run on a plan; whether it succeeds, and its output.
-fn jq(page: &str, part: &str, plan: &serde_json::Value) -> (bool, String) {
+pub(super) fn jq(page: &str, part: &str, plan: &serde_json::Value) -> (bool, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guides").join(page);
     let text = std::fs::read_to_string(path).expect("the page");
     let line = text.lines().find(|it| it.contains("jq -") && it.contains(part)).expect("the command");
     let (_, command) = line.split_once("jq ").expect("jq");
     let (options, program) = command.split_once(" '").expect("a program");
+    let (program, _) = program.rsplit_once('\'').expect("the end of the program");
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("plan.json");
     std::fs::write(&file, plan.to_string()).expect("a file");
     let mut command = Command::new("jq");
-    command.arg(options).arg(program.trim_end_matches('\'')).arg(&file);
+    command.arg(options).arg(program).arg(&file);
     let output = command.output().expect("jq is on the PATH");
     (output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -34,16 +35,13 @@ fn jq(page: &str, part: &str, plan: &serde_json::Value) -> (bool, String) {
 fn a_role_created_with_sql_reads_what_is_granted_and_nothing_else() {
     let stand_in = StandIn::start(17);
     stand_in.sample_table();
-    let statements = "CREATE TABLE other(id int PRIMARY KEY); \
-                      CREATE ROLE reader LOGIN REPLICATION PASSWORD 'a-long-random-password'";
-    stand_in.sql_as_owner(statements).expect("a table and a role");
+    stand_in.sql_as_owner("CREATE TABLE other(id int PRIMARY KEY)").expect("a table");
     let workspace = Workspace::new(&stand_in);
-    workspace.set_env("TF_VAR_reader_password", "a-long-random-password");
     workspace.write_file("main.tf", &example("sql-role"));
     workspace.apply();
     let connection = workspace.outputs()["connection"]["value"].clone();
-    assert_eq!(connection["password"], "a-long-random-password");
-    let reader = |statement: &str| stand_in.sql_as("reader", "a-long-random-password", statement);
+    let password = connection["password"].as_str().expect("a password");
+    let reader = |statement: &str| stand_in.sql_as("reader", password, statement);
     assert_eq!(reader("SELECT count(*) FROM playing_with_neon").map(|it| single(&it)), Ok("10".to_owned()));
     for refused in [
         "SELECT count(*) FROM other",
@@ -131,6 +129,28 @@ fn plans_tell_a_pipeline_what_would_happen_to_a_slot() {
 "#;
     workspace.write(&format!("{}{check}", PLAIN.configuration()));
     assert!(!workspace.try_plan(&[]).warns("The slot is not usable."), "now the page is wrong");
+}
+
+/// `ci.md`
+#[test]
+fn a_postcondition_stops_a_plan_until_the_source_is_ready() {
+    let stand_in = StandIn::start_logical(17);
+    stand_in.sample_table();
+    stand_in.sql(
+        "CREATE ROLE airbyte_replication LOGIN REPLICATION IN ROLE pg_read_all_data; \
+         CREATE PUBLICATION airbyte_publication FOR TABLE playing_with_neon",
+    );
+    let workspace = Workspace::new(&stand_in);
+    workspace.write_file("main.tf", &example("ready"));
+    let error = workspace.plan_fails().error();
+    assert!(error.text().contains("Create it with `neonrep_slot`"), "{error:?}");
+    stand_in.sql("SELECT pg_create_logical_replication_slot('airbyte_slot', 'pgoutput')");
+    workspace.apply();
+    stand_in.sql("ALTER ROLE airbyte_replication NOLOGIN");
+    let error = workspace.plan_fails().error();
+    assert!(error.text().contains("| error | `role_login` |"), "{error:?}");
+    stand_in.sql("ALTER ROLE airbyte_replication LOGIN");
+    workspace.insist_on_empty_plan();
 }
 
 /// `monitoring.md`

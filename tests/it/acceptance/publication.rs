@@ -425,6 +425,27 @@ fn a_role_that_does_not_own_the_tables_is_told_so() {
     ));
     let error = workspace.apply_fails().error();
     assert!(error.is_on("connect_as"), "{error:?}");
+
+    // The advice works, on 16 and newer too: who created a role has the ADMIN option on it.
+    stand_in.sql_as_owner("CREATE ROLE maker; CREATE TABLE of_maker(id int PRIMARY KEY)").expect("a role and a table");
+    stand_in.sql("GRANT CREATE ON SCHEMA public TO maker; ALTER TABLE of_maker OWNER TO maker");
+    let of_maker = publication(r#"tables = [{ name = "of_maker" }]"#);
+    workspace.write(&of_maker);
+    let error = workspace.apply_fails().error().text();
+    let advice = r#"GRANT "maker" TO "neondb_owner""#;
+    assert!(error.contains("- table `public.of_maker` (owner: `maker`)"), "{error}");
+    assert!(error.contains(&format!("- Run as `neondb_owner`, once: {advice};")), "{error}");
+    stand_in.sql_as_owner(advice).expect("the advice");
+    workspace.apply();
+    // The owner of the publication is named, where it is the publication that is another's.
+    stand_in.sql("GRANT CREATE ON DATABASE neondb TO stranger; ALTER PUBLICATION pub_one OWNER TO stranger");
+    workspace.write(&of_maker.replace("tables ", "publish = [\"insert\"]\n  tables "));
+    let error = workspace.apply_fails().error().text();
+    assert!(error.contains("- publication `pub_one` (owner: `stranger`)") && !error.contains("of_maker"), "{error}");
+    let error = workspace.try_destroy(&[]).expect_failure().error().text();
+    assert!(error.contains("- publication `pub_one` (owner: `stranger`)"), "{error}");
+    stand_in.sql("ALTER PUBLICATION pub_one OWNER TO neondb_owner");
+    workspace.destroy();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::pages::jq;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
 
@@ -38,10 +39,18 @@ fn a_prepared_database_is_ready_and_what_is_broken_is_found_until_it_is_cured() 
     assert_eq!(errors[0]["object"], "role databricks_replication");
     let remedy = errors[0]["remedy"].as_str().expect("text");
     assert!(remedy.contains("LOGIN"), "{remedy}");
+    // As a monitor, and in the summary of a job.
+    assert!(!jq("monitoring.md", ".checks", &workspace.state()).0, "a check that does not hold");
+    let (_, report) = jq("ci.md", "neonrep_readiness", &workspace.state());
+    assert!(
+        report.contains("not ready") && report.contains("| error | `role_login` | role databricks_replication |"),
+        "{report}"
+    );
     let said = workspace.plan_text();
     assert!(said.contains("Check block assertion failed") && said.contains("role_login"), "{said}");
 
     stand_in.sql("ALTER ROLE databricks_replication LOGIN");
     let found = read(&workspace);
     assert_eq!(found["ready"], true, "{found:#}");
+    assert!(jq("monitoring.md", ".checks", &workspace.state()).0, "all checks hold");
 }

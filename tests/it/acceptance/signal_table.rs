@@ -295,3 +295,25 @@ resource "neonrep_signal_table" "this" {{
         assert!(error.text().contains("42501") && error.text().contains("`connect_as`"), "{error:?}");
     }
 }
+
+#[test]
+fn it_stays_in_a_database_that_was_renamed() {
+    let stand_in = StandIn::start(17);
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&alone("beat", "heartbeat"));
+    workspace.apply();
+    let (project, branch) = (&stand_in.ready.project_id, &stand_in.ready.branch_id);
+    let path = format!("/projects/{project}/branches/{branch}/databases/neondb");
+    let (status, answer) = stand_in.api("PATCH", &path, Some(&json!({"database": {"name": "renamed"}})));
+    assert_eq!(status, 200, "{answer}");
+    let there = "SELECT count(*) FROM pg_database WHERE datname = 'renamed'";
+    while stand_in.value_in("postgres", there) != "1" {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    workspace.write(&alone("beat", "heartbeat").replace("neondb", "renamed"));
+    workspace.plan().insist_warning("was renamed");
+    workspace.apply();
+    assert_eq!(workspace.attributes(ADDRESS)["database"], "renamed");
+    workspace.destroy();
+    assert_eq!(stand_in.value_in("renamed", "SELECT to_regclass('public.beat')"), "");
+}

@@ -35,6 +35,7 @@ resource "neonrep_grant" "many" {
   database   = "neondb"
   role       = "reader_${count.index}"
   tables     = [{ name = "t_${count.index}" }]
+  connect_as = "neondb_owner" # whose memberships are asked for once
 }
 
 resource "neonrep_publication" "many" {

@@ -268,6 +268,30 @@ fn each_example_of_a_guide_is_on_its_page() {
 }
 
 #[test]
+fn each_guide_is_linked_from_the_page_of_destinations_and_has_its_sections() {
+    const SECTIONS: &[&str] = &[
+        "\n## What it creates, and in which order\n",
+        "\n## Prerequisites\n",
+        "\n## Configuration\n",
+        "\n## Readiness",
+        "\n## More tables later\n",
+        "emove it\n",
+        "\n## Troubleshooting\n",
+        "data \"neonrep_readiness\"",
+    ];
+    let all = &PAGES["guides/destinations.md"];
+    let mut wrong = Vec::new();
+    for guide in names_in("examples/guides") {
+        if !all.contains(&format!("]({guide}.md)")) {
+            wrong.push(format!("destinations.md does not link {guide}.md"));
+        }
+        let page = &PAGES[&format!("guides/{guide}.md")];
+        wrong.extend(SECTIONS.iter().filter(|it| !page.contains(**it)).map(|it| format!("{guide}.md has no {it:?}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn parts_are_rendered_between_their_marks() {
     let guide = "a\n<!-- text ip-allow -->\nold\n<!-- end -->\nb\n";
     let done = with_parts(guide);

@@ -11,10 +11,12 @@ mod names;
 mod process;
 mod publication;
 mod readiness;
+mod readiness_errors;
 mod replica_identity;
 mod role;
 mod role_settings;
 mod round_trips;
+mod signal_table;
 mod slot;
 mod stored_states;
 

@@ -53,6 +53,8 @@ impl Numbers {
 #[derive(Debug)]
 struct Names {
     database: String,
+    /// The database of a subscription.
+    target: String,
     schema: String,
     table: String,
     other_table: String,
@@ -60,6 +62,7 @@ struct Names {
     role: String,
     publication: String,
     slot: String,
+    subscription: String,
 }
 
 impl Names {
@@ -68,43 +71,59 @@ impl Names {
         let mut name = || numbers.identifier();
         let mut names = Self {
             database: name(),
+            target: name(),
             schema: name(),
             table: name(),
             other_table: name(),
             column: name(),
             role: name(),
             publication: name(),
+            subscription: name(),
             slot,
         };
         // `pg_` begins names of Postgres's own roles and schemas, `.` and `..` cannot be in a path of the API.
-        for it in [&mut names.database, &mut names.schema, &mut names.role] {
+        for it in [&mut names.database, &mut names.target, &mut names.schema, &mut names.role] {
             if it.starts_with("pg_") || matches!(it.as_str(), "." | "..") {
                 it.insert(0, 'x');
                 it.truncate(it.floor_char_boundary(LONGEST));
             }
         }
+        let another = |of: &str| format!("{}2", &of[..of.floor_char_boundary(LONGEST - 1)]);
         if names.table == names.other_table {
-            names.other_table = format!("{}2", &names.table[..names.table.floor_char_boundary(LONGEST - 1)]);
+            names.other_table = another(&names.table);
+        }
+        if names.database == names.target {
+            names.target = another(&names.database);
         }
         names
     }
 
     fn prepare(&self, stand_in: &StandIn, owner: &str) {
-        let (database, schema, owner) = (identifier(&self.database), identifier(&self.schema), identifier(owner));
-        stand_in.sql(&format!("CREATE DATABASE {database} OWNER {owner}"));
+        let (schema, owner) = (identifier(&self.schema), identifier(owner));
         let [table, other] = [&self.table, &self.other_table].map(|it| format!("{schema}.{}", identifier(it)));
         let column = identifier(&self.column);
-        stand_in.sql_in(
-            &self.database,
-            &format!(
-                "SET ROLE {owner}; CREATE SCHEMA {schema}; CREATE TABLE {table} ({column} int PRIMARY KEY);
-                 CREATE TABLE {other} ({column} int PRIMARY KEY)"
-            ),
-        );
+        for database in [&self.database, &self.target] {
+            stand_in.sql(&format!("CREATE DATABASE {} OWNER {owner}", identifier(database)));
+            stand_in.sql_in(
+                database,
+                &format!(
+                    "SET ROLE {owner}; CREATE SCHEMA {schema}; CREATE TABLE {table} ({column} int PRIMARY KEY);
+                     CREATE TABLE {other} ({column} int PRIMARY KEY)"
+                ),
+            );
+        }
     }
 
     fn clean(&self, stand_in: &StandIn) {
-        stand_in.sql(&format!("DROP DATABASE {} WITH (FORCE)", identifier(&self.database)));
+        for database in [&self.database, &self.target] {
+            stand_in.sql(&format!("DROP DATABASE {} WITH (FORCE)", identifier(database)));
+        }
+    }
+
+    /// How the server of a subscription reaches the database of the publication, as libpq reads it.
+    fn conninfo(&self, stand_in: &StandIn) -> String {
+        let quoted = self.database.replace('\\', r"\\").replace('\'', r"\'");
+        stand_in.superuser_conninfo("DATABASE").replace("dbname=DATABASE", &format!("dbname='{quoted}'"))
     }
 }
 
@@ -154,8 +173,18 @@ fn live(stand_in: &StandIn, core: &Core, names: &Names, place: &Json, kind: &Jso
     let slot = json!({ "publication_id": publication.text("id"), "name": names.slot });
     let own = publication.text("id").rsplit_once('/').expect("an id").1.to_owned();
     let slot = lives(core, "neonrep_slot", &slot, json!({ "failover": true }), |it| format!("{}/{own}", it.text("id")));
+    let signal_table = in_database(json!({ "schema": schema, "name": names.subscription, "shape": "heartbeat" }));
+    let signal_table = (names.subscription != *table && names.subscription != *other_table)
+        .then(|| lives(core, "neonrep_signal_table", &signal_table, json!({ "timeouts": { "read": "1m" } }), by_id));
+    let subscription = json!({
+        "database": names.target, "name": names.subscription, "publications": [names.publication], "slot_name": names.slot,
+        "create_slot": false, "copy_data": false, "enabled": false, "connection_wo": names.conninfo(stand_in), "connection_wo_version": 1,
+    });
+    let subscription =
+        lives(core, "neonrep_subscription", &with(place, subscription), json!({ "binary": true }), by_id);
 
-    for object in [&slot, &publication, &identity, &grant, &role] {
+    let last = [&slot, &publication, &identity, &grant, &role];
+    for object in std::iter::once(&subscription).chain(&signal_table).chain(last) {
         core.destroyed(object);
     }
     assert_eq!(stand_in.value("SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical'"), "0");

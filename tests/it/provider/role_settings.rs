@@ -111,7 +111,7 @@ fn settings_that_cannot_be_are_refused_where_that_is_known() {
         ("log_min_messages", "info", "only a superuser"),
         ("wal_sender_timeout", "soon", "wal_sender_timeout"),
         ("max_connections", "5", "max_connections"),
-        ("force_parallel_mode", "on", "another name"),
+        ("sort_mem", "2MB", "another name"),
         ("no_such_setting", "5", "no_such_setting"),
     ] {
         let wrong = config(&stand_in, json!({ "settings": { name: value, "work_mem": "1MB" } }));
@@ -207,4 +207,23 @@ fn a_role_of_sql_without_a_password_has_one_that_neon_keeps() {
         json!({ "neon_superuser": false, "password_wo": "a password of mine", "password_wo_version": 1 }),
     );
     core.plan(TYPE, None, &given).expect("a plan");
+}
+
+#[test]
+fn a_server_that_is_reached_directly_generates_no_password() {
+    let stand_in = StandIn::start_logical(17);
+    let superuser = stand_in.superuser("neondb");
+    let mut core = Core::new(&stand_in);
+    core.provider = json!({ "sql": {
+        "host": "127.0.0.1", "port": superuser.get_ports()[0], "username": superuser.get_user(),
+        "password": String::from_utf8_lossy(superuser.get_password().expect("a password")), "sslmode": "disable",
+    } });
+    let made = core.made(TYPE, None, &json!({ "name": "r" }));
+    let has_none = "SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'r'";
+    assert_eq!((stand_in.value(has_none).as_str(), made.get("neon_superuser")), ("t", json!(false)));
+    let lacking = json!({ "name": "r", "password_wo_version": 1 });
+    core.plan(TYPE, Some(&made), &lacking).expect_err("no password").insist_error("password_wo_version", "password_wo");
+    let given = json!({ "name": "r", "password_wo_version": 1, "password_wo": "a password of mine" });
+    core.made(TYPE, Some(&made), &given);
+    stand_in.sql_as("r", "a password of mine", "SELECT 1").expect("the role logs in");
 }

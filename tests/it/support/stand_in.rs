@@ -257,13 +257,14 @@ impl StandIn {
         })
     }
 
-    /// Keeps the requests and answers so far, for the test that holds them against Neon's OpenAPI document.
+    /// Keeps the requests and answers so far, for the test that holds them against Neon's `OpenAPI` document.
     fn record(&self) {
         let Some(folder) = recordings() else { return };
         let Ok((200, journal)) = self.try_to_send("GET", &format!("{}/requests", self.ready.admin_url), None) else {
             return; // a test has ended it
         };
-        let lines: String = journal["requests"].as_array().into_iter().flatten().map(|it| format!("{it}\n")).collect();
+        let lines: Vec<String> = journal["requests"].as_array().into_iter().flatten().map(Value::to_string).collect();
+        let lines = lines.join("\n");
         let name = format!("{}-{}.jsonl", std::process::id(), self.child.id());
         let file = OpenOptions::new().create(true).append(true).open(folder.join(name));
         file.and_then(|mut it| it.write_all(lines.as_bytes())).expect("a file of the recordings");

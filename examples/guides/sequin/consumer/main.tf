@@ -1,4 +1,6 @@
 terraform {
+  required_version = ">= 1.5"
+
   required_providers {
     sequin = { source = "clintdigital/sequin", version = "~> 0.1" } # a provider of the community
   }

@@ -1,4 +1,6 @@
 terraform {
+  required_version = ">= 1.5"
+
   required_providers {
     airbyte   = { source = "airbytehq/airbyte", version = "~> 1.3" }
     snowflake = { source = "snowflakedb/snowflake", version = "~> 2.20" }

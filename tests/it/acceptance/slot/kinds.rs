@@ -163,32 +163,37 @@ fn two_phase_replaces_on_14_and_17() {
 
 #[test]
 fn failover_changes_in_place_and_keeps_what_the_consumer_has_not_received() {
-    let stand_in = started();
-    let workspace = applied(&stand_in, &both("failover = true"));
-    assert_eq!(properties(&stand_in), "pgoutput neondb f true");
+    for major in [17, 18] {
+        failover_changes_in_place(&with_table(StandIn::start_logical(major)));
+    }
+}
+
+fn failover_changes_in_place(stand_in: &StandIn) {
+    let workspace = applied(stand_in, &both("failover = true"));
+    assert_eq!(properties(stand_in), "pgoutput neondb f true");
     let begins = || stand_in.value("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'slot_one'");
     let before = begins();
     for (failover, expected) in [("false", "pgoutput neondb f false"), ("true", "pgoutput neondb f true")] {
         workspace.write(&both(&format!("failover = {failover}")));
         assert_eq!(workspace.plan().changes(), ["neonrep_slot.this update"]);
         workspace.apply();
-        assert_eq!((properties(&stand_in).as_str(), begins()), (expected, before.clone()));
+        assert_eq!((properties(stand_in).as_str(), begins()), (expected, before.clone()));
     }
     // Two-phase beside it; what the server makes of both together is its own business.
     workspace.write(&both(
         r#"failover = false
   timeouts = { update = "5s" }"#,
     ));
-    let consumer = Subscription::attach(&stand_in, "slot_one", "pub_one", "CREATE TABLE a(id int PRIMARY KEY)");
+    let consumer = Subscription::attach(stand_in, "slot_one", "pub_one", "CREATE TABLE a(id int PRIMARY KEY)");
     let error = workspace.apply_fails().error();
     assert!(error.is_on("failover"), "{error:?}");
     for part in ["in use", &format!("rocess {}", consumer.pid()), "Stop the consumer"] {
         assert!(error.text().contains(part), "{part}: {error:?}");
     }
-    assert_eq!(properties(&stand_in), "pgoutput neondb f true");
+    assert_eq!(properties(stand_in), "pgoutput neondb f true");
     consumer.detach();
     workspace.apply();
-    assert_eq!(properties(&stand_in), "pgoutput neondb f false");
+    assert_eq!(properties(stand_in), "pgoutput neondb f false");
     workspace.destroy();
 }
 

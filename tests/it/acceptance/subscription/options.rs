@@ -146,3 +146,38 @@ fn a_plain_server_subscribes_to_a_project() {
         assert_eq!(slots(&stand_in), "0");
     }
 }
+
+/// A subscription stays in its database, whatever that is called.
+#[test]
+fn a_database_that_is_renamed_is_followed() {
+    let stand_in = source(17);
+    let plain = StandIn::start(17);
+    plain.sql("CREATE DATABASE before");
+    plain.sql_in("before", TABLES);
+    let superuser = plain.superuser("before");
+    let workspace = Workspace::new(&stand_in);
+    workspace.set_env("TF_VAR_target_id", "none");
+    let password = String::from_utf8_lossy(superuser.get_password().expect("a password")).into_owned();
+    workspace.set_env("TF_VAR_password", password);
+    let port = superuser.get_ports().first().copied().expect("a port").to_string();
+    let write = |database: &str| {
+        let body =
+            UNDER_SQL.replace("PORT", &port).replace("database      = \"neondb\"", &format!("database = {database:?}"));
+        workspace.write(&format!("{}{body}", super::PUBLISHED));
+    };
+    write("before");
+    workspace.apply();
+    plain.sql_in("before", "ALTER SUBSCRIPTION sub DISABLE");
+    plain.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'before'");
+    plain.sql("ALTER DATABASE before RENAME TO after");
+    let error = workspace.plan_fails().error();
+    assert!(error.text().contains("was renamed"), "{error:?}");
+    write("after");
+    let plan = workspace.plan();
+    plan.insist_warning("was renamed");
+    assert_eq!(plan.changes(), ["neonrep_subscription.this update"]);
+    workspace.apply();
+    assert_eq!(workspace.attributes(ADDRESS)["id"], json!("sql/-/after/sub"));
+    workspace.destroy();
+    assert_eq!(slots(&stand_in), "0");
+}

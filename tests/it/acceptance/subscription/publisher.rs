@@ -75,3 +75,28 @@ fn a_publication_that_is_missing_is_a_warning_of_the_apply() {
     workspace.destroy();
     assert_eq!(slots(&stand_in), "0");
 }
+
+#[test]
+fn a_publisher_with_an_open_transaction_is_waited_for_and_told() {
+    let stand_in = source(17);
+    let target = SecondProject::create(&stand_in);
+    target.sql(TABLES);
+    let workspace = workspace(&stand_in, &target);
+    workspace.write(&subscription(&format!("{OF_T}\n  timeouts = {{ create = \"8s\" }}")));
+    let writer = stand_in.session();
+    writer.run("BEGIN; INSERT INTO t VALUES (9, 'open')").expect("an open transaction");
+    let error = workspace.apply_fails().error();
+    assert!(error.text().contains("was not created within 8s"), "{error:?}");
+    assert!(error.text().contains("open transaction") && error.text().contains("slot `sub`"), "{error:?}");
+    assert_eq!(target.value("SELECT count(*) FROM pg_subscription"), "0");
+    assert!(workspace.addresses().iter().all(|it| it != ADDRESS), "nothing is in the state");
+    writer.run("COMMIT").expect("its end");
+    // The publisher may have finished what nobody waits for any more, as the error says.
+    stand_in.sql("SELECT pg_sleep(1)");
+    stand_in.sql(
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'sub' AND NOT active",
+    );
+    workspace.apply();
+    target.wait_for("SELECT count(*) FROM t", "3");
+    workspace.destroy();
+}

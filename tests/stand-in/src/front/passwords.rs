@@ -105,6 +105,6 @@ mod tests {
         assert_eq!(set_by(b'Q', statement), [("u".to_owned(), Some("p".to_owned()))]);
         assert_eq!(set_by(b'P', statement), set_by(b'Q', statement));
         assert_eq!(set_by(b'd', statement), []);
-        assert_eq!(set_by(b'Q', &[statement.as_slice(), &[b' '; LONGEST]].concat()), []);
+        assert_eq!(set_by(b'Q', &[statement.as_slice(), &vec![b' '; LONGEST]].concat()), []);
     }
 }

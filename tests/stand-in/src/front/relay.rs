@@ -178,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_come_whole_however_they_arrive() {
-        let sent = [framed(b'Q', b"SELECT 1\0"), framed(b'S', b""), framed(b'd', &[7; 70_000])].concat();
+        let sent = [framed(b'Q', b"SELECT 1\0"), framed(b'S', b""), framed(b'd', &vec![7; 70_000])].concat();
         let mut frames = Frames::default();
         let mut seen = Vec::new();
         for part in sent.chunks(1_009) {
