@@ -214,6 +214,8 @@ resource "neonrep_publication" "more" {
   database   = "neondb"
   name       = "more"
   tables     = [{ name = "playing_with_neon" }]
+
+  depends_on = [neonrep_slot.this] # planned after those that stay
 }
 "#;
     workspace.write(&format!("{SOURCE}{more}"));
@@ -280,7 +282,7 @@ fn a_branch_without_a_compute_is_named_and_one_with_replicas_only_too() {
     workspace.plan().insist_warning("has no compute");
     let failed = workspace.apply_fails();
     failed.insist_error("has no compute");
-    failed.insist_error("Add or enable a read-write compute");
+    failed.insist_error("Add one in the Neon console");
 
     let endpoint = |kind: &str| {
         let body = json!({ "endpoint": { "branch_id": branch, "type": kind } });

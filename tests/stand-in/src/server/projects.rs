@@ -119,7 +119,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(quer
 
 /// `GET /projects/shared`.
 pub(crate) async fn list_shared() -> Answer {
-    ok(json!({"projects": [], "applications": {}, "integrations": {}}))
+    ok(json!({"projects": []}))
 }
 
 /// `GET /projects/{project}`.
