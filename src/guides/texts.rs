@@ -32,7 +32,7 @@ a finding stops a plan, and how the report comes into the summary of a job.
 
 const IP_ALLOW: &str = "\
 If the project restricts addresses with Neon's IP Allow, add the addresses that the consumer connects from, and the address that
-Terraform runs at. A refused connection fails with the message `This IP address … is not allowed to connect to this endpoint`.
+Terraform runs at: [`neonrep_allowed_ips`](../resources/allowed_ips.md) adds entries and leaves those of others. A refused connection fails with the message `This IP address … is not allowed to connect to this endpoint`.
 ";
 
 const MORE_TABLES: &str = "\

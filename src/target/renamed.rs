@@ -58,13 +58,13 @@ impl Target {
     ) -> Result<Option<DatabaseName>, Error> {
         match (key, &was.server) {
             (DatabaseKey::Api(id), Server::Neon(branch)) => {
-                let client = &self.neon_entrance()?.client;
-                let found = client.shared().all_databases(&branch.project, &branch.id, budget).await;
-                // The branch went with its databases.
-                if found.as_ref().is_err_and(neon::Error::is_not_found) {
-                    return Ok(None);
-                }
-                found?.iter().find(|it| it.id == id).map(|it| database_name(&it.name)).transpose()
+                let entrance = self.neon_entrance()?;
+                let found = entrance.client.shared().all_databases(&branch.project, &branch.id, budget).await;
+                let found = match found {
+                    Ok(found) => found,
+                    Err(error) => return Err(entrance.absent_on(branch, error, budget).await),
+                };
+                found.iter().find(|it| it.id == id).map(|it| database_name(&it.name)).transpose()
             }
             (DatabaseKey::Oid(oid), _) => {
                 let read = self.read_beside(was, budget, "reading databases", |it| async move {

@@ -34,7 +34,10 @@ fn ip_allow(facts: &Facts, destination: &Destination) -> Vec<Found> {
     vec![found(
         "project",
         format!("IP Allow lets in {count} entries and nobody else."),
-        format!("Add the addresses that {} connects from, if they are not in the list.", destination.name),
+        format!(
+            "Add the addresses that {} connects from with `neonrep_allowed_ips`, if they are not in the list.",
+            destination.name
+        ),
     )]
 }
 

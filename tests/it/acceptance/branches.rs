@@ -191,7 +191,7 @@ fn a_restored_branch_has_lost_its_slots() {
     until_ready(&stand_in, &default);
     // The publication came along from the other branch, the slot did not.
     let plan = workspace.plan();
-    plan.insist_warning("no longer exists");
+    plan.insist_warning("Slot `orders_slot` is missing");
     plan.insist_warning("new initial sync");
     assert_eq!(plan.changes(), [format!("{SLOT} update")]);
     workspace.apply_fails().insist_error("-replace");
@@ -214,6 +214,8 @@ resource "neonrep_publication" "more" {
   database   = "neondb"
   name       = "more"
   tables     = [{ name = "playing_with_neon" }]
+
+  depends_on = [neonrep_slot.this] # planned after those that stay
 }
 "#;
     workspace.write(&format!("{SOURCE}{more}"));
@@ -280,7 +282,7 @@ fn a_branch_without_a_compute_is_named_and_one_with_replicas_only_too() {
     workspace.plan().insist_warning("has no compute");
     let failed = workspace.apply_fails();
     failed.insist_error("has no compute");
-    failed.insist_error("Add or enable a read-write compute");
+    failed.insist_error("Add one in the Neon console");
 
     let endpoint = |kind: &str| {
         let body = json!({ "endpoint": { "branch_id": branch, "type": kind } });

@@ -7,8 +7,10 @@ use super::schema::mismatches;
 
 /// What Neon answers and does not document.
 const LIVE: &[(&str, &str)] = &[
-    // `effective_project_permission` of projects in organizations (seen in 2026).
+    // Names of permissions that live projects have had since 2026.
     ("effective_project_permission", "\"ADMIN\""),
+    ("effective_project_permission", "\"EDITOR\""),
+    ("effective_project_permission", "\"VIEWER\""),
 ];
 
 pub(super) struct Exchange<'a> {

@@ -162,7 +162,7 @@ unreachable server, a wrong API key or a deleted project is an error, and the st
 - `skip_checks = ["<id>"]` in the provider block skips single checks.
 - `terraform destroy` makes a full plan first, which can fail. `terraform destroy -refresh=false` skips that plan.
 
-Invalid names and `deletion_protection` are not checks. They always apply.
+Invalid names, `deletion_protection`, and `enforce` and `provider_address` of `neonrep_allowed_ips` are not checks. They always apply.
 
 ## Checks
 

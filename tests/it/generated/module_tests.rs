@@ -1,8 +1,9 @@
-//! `examples/testing`: a module that is tested against mocks, by the real CLI and without any server.
+//! `examples/testing`: a module that is tested against mocks and against the stand-in, by the real CLI.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
 
 fn copied() -> Workspace {
@@ -38,6 +39,24 @@ fn its_tests_can_fail() {
     workspace.write_file("main.tf", &main.replace("${var.name}_publication", "${var.name}_pub"));
     let outcome = workspace.run(&["test", "-no-color"]).expect_failure();
     assert!(outcome.says("The publication is named after the module."), "{}", outcome.all());
+}
+
+/// The last step of the workflow, with the tables created from here.
+#[test]
+fn the_module_passes_its_test_against_the_stand_in() {
+    let workflow = fs::read_to_string(copied().path().join(".github/workflows/module.yml")).expect("the workflow");
+    assert!(workflow.contains("terraform test -test-directory=stand-in\n"), "{workflow}");
+    let stand_in = StandIn::start(17);
+    let workspace = copied();
+    for (name, value) in stand_in.env() {
+        workspace.set_env(name, value);
+    }
+    let run = || workspace.run(&["test", "-no-color", "-test-directory=stand-in"]);
+    assert!(run().expect_failure().says("customers"), "a table that is not there");
+    stand_in.sql_as_owner("CREATE TABLE customers (id int PRIMARY KEY)").expect("a table");
+    let outcome = run().expect_success();
+    assert!(outcome.says("1 passed, 0 failed"), "{}", outcome.all());
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical'"), "0");
 }
 
 /// Why the mocks have values: those that Terraform makes up have no form, and are refused.

@@ -43,10 +43,14 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// The answer in Neon's shape (`GeneralError`).
+    /// The body in Neon's shape (`GeneralError`).
+    pub(crate) fn body(&self, request_id: &str) -> Value {
+        json!({"request_id": request_id, "code": "", "message": self.message})
+    }
+
+    /// The answer with that body.
     pub(crate) fn answer(&self, request_id: &str) -> Response {
-        let body = json!({"request_id": request_id, "code": "", "message": self.message});
-        (self.status, Json(body)).into_response()
+        (self.status, Json(self.body(request_id))).into_response()
     }
 }
 

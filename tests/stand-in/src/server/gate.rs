@@ -122,6 +122,11 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
 
 /// The answer, and its body for the journal.
 async fn kept(answer: Response) -> (Response, Option<serde_json::Value>) {
+    // A refusal is written out later, where the request's id is known.
+    if let Some(refusal) = answer.extensions().get::<Refusal>() {
+        let body = refusal.body("");
+        return (answer, Some(body));
+    }
     let (parts, body) = answer.into_parts();
     // Answers are made in memory, so reading one cannot fail.
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();

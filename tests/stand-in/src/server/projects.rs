@@ -34,7 +34,6 @@ pub(crate) fn shown(project: &Project, permission: Option<&str>) -> Value {
         "branch_logical_size_limit": 204_800,
         "branch_logical_size_limit_bytes": 214_748_364_800_i64,
         "store_passwords": project.store_passwords,
-        "active_time": 0,
         "active_time_seconds": 0,
         "compute_time_seconds": 0,
         "cpu_used_sec": 0,
@@ -54,6 +53,27 @@ pub(crate) fn shown(project: &Project, permission: Option<&str>) -> Value {
     });
     overlay(&mut shown, &project.patched);
     shown
+}
+
+/// What only the whole object has.
+const NOT_LISTED: [&str; 7] = [
+    "active_time_seconds",
+    "compute_time_seconds",
+    "consumption_period_end",
+    "consumption_period_start",
+    "data_storage_bytes_hour",
+    "data_transfer_bytes",
+    "written_data_bytes",
+];
+
+/// The object as the list shows it.
+fn listed(project: &Project, permission: Option<&str>) -> Value {
+    let mut listed = shown(project, permission);
+    if let Some(members) = listed.as_object_mut() {
+        members.retain(|name, _| !NOT_LISTED.contains(&name.as_str()));
+        members.insert("active_time".to_owned(), json!(0));
+    }
+    listed
 }
 
 /// Puts what `PATCH` replaced over the usual members.
@@ -93,13 +113,13 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(quer
     if let Some(last) = page.last() {
         answer["pagination"] = json!({"cursor": last.id});
     }
-    answer["projects"] = page.into_iter().map(|project| shown(project, permission.as_deref())).collect();
+    answer["projects"] = page.into_iter().map(|project| listed(project, permission.as_deref())).collect();
     ok(answer)
 }
 
 /// `GET /projects/shared`.
 pub(crate) async fn list_shared() -> Answer {
-    ok(json!({"projects": [], "applications": {}, "integrations": {}}))
+    ok(json!({"projects": []}))
 }
 
 /// `GET /projects/{project}`.
