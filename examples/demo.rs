@@ -20,6 +20,8 @@ mod cli;
 #[path = "../tests/it/support/outcome.rs"]
 #[expect(dead_code, reason = "shared with the tests; the demo uses a part")]
 mod outcome;
+#[path = "../tests/it/support/secrets.rs"]
+mod secrets;
 #[path = "../tests/it/support/sql.rs"]
 #[expect(dead_code, reason = "shared with the tests; the demo uses a part")]
 mod sql;

@@ -26,6 +26,8 @@ mod plan;
 mod relay;
 #[path = "../../tests/it/support/road.rs"]
 mod road;
+#[path = "../../tests/it/support/secrets.rs"]
+mod secrets;
 #[path = "../../tests/it/support/sql.rs"]
 #[expect(dead_code, reason = "shared with the tests; this uses a part")]
 mod sql;

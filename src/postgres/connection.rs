@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::authentication::ScramOnly;
+use super::authentication::{Passwords, Watched, Watching};
+use super::changes::Changes;
 use super::error::{Error, Kind, Result};
 use super::names::{DatabaseName, RoleName};
 use super::row::{Param, Row};
@@ -39,7 +41,7 @@ const NOTICES: usize = 16;
 const NOTICE_LENGTH: usize = 2_000;
 
 /// Where a database is and who connects. The direct host, never the pooler.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Address {
     /// Host name; TLS verifies it and Neon routes by it.
     pub(crate) host: String,
@@ -53,17 +55,8 @@ pub(crate) struct Address {
     pub(crate) password: Option<Secret>,
     /// Encryption and trust.
     pub(crate) tls: Tls,
-}
-
-/// How a server may ask for the password.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Passwords {
-    /// By SCRAM alone, once the connection is encrypted.
-    #[default]
-    Scram,
-    /// Also in clear text and as MD5.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its caller is being written"))]
-    Any,
+    /// What this process has changed there.
+    pub(crate) changes: Changes,
 }
 
 /// A notice or warning that the server sent along, such as 01007 `no privileges were granted`.
@@ -132,28 +125,30 @@ impl Connection {
             config.password(password.expose());
         }
         match tls {
-            // Without TLS nothing protects the password, and the user has said so.
             None => {
                 config.ssl_mode(SslMode::Disable);
-                Self::start(config, NoTls, None).await
+                let socket = connect_plainly(&address.host, address.port).await?;
+                let opened = config.connect_raw(Watched::new(socket, passwords), NoTls).await;
+                Self::start(opened, Route::Plain(address.host.clone(), address.port)).await
             }
             Some(tls) => {
                 config.ssl_mode(SslMode::Require);
                 let connector = MakeRustlsConnect::new((*tls).clone());
-                match passwords {
-                    Passwords::Scram => Self::start(config, ScramOnly(connector.clone()), Some(connector)).await,
-                    Passwords::Any => Self::start(config, connector.clone(), Some(connector)).await,
-                }
+                let opened = config.connect(Watching(connector.clone(), passwords)).await;
+                Self::start(opened, Route::Tls(connector)).await
             }
         }
     }
 
-    async fn start<T>(config: Config, tls: T, for_cancel: Option<MakeRustlsConnect>) -> Result<Self>
+    async fn start<S, T>(
+        opened: std::result::Result<(Client, tokio_postgres::Connection<S, T>), tokio_postgres::Error>,
+        route: Route,
+    ) -> Result<Self>
     where
-        T: MakeTlsConnect<Socket>,
-        T::Stream: Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (client, mut wire) = config.connect(tls).await.map_err(|e| Error::of_driver(&e))?;
+        let (client, mut wire) = opened.map_err(|e| Error::of_driver(&e))?;
         let version = wire.parameter("server_version").and_then(ServerVersion::parse);
         let version = version.ok_or_else(|| Error::new(Kind::Decode, "the server does not tell its version"))?;
         let of_bytes = wire.parameter("server_encoding") == Some("SQL_ASCII");
@@ -182,7 +177,7 @@ impl Connection {
                 }
             }
         });
-        let canceller = Canceller { token: client.cancel_token(), tls: for_cancel };
+        let canceller = Canceller { token: client.cancel_token(), route };
         let connection = Self {
             client,
             canceller,
@@ -322,25 +317,44 @@ impl std::fmt::Debug for Connection {
     }
 }
 
+/// A socket without TLS: the driver watches nothing itself, so it is opened here.
+pub(super) async fn connect_plainly(host: &str, port: u16) -> Result<TcpStream> {
+    let lost = |error: std::io::Error| Error::new(Kind::ConnectionLost, format!("error connecting to server: {error}"));
+    let socket = TcpStream::connect((host, port)).await.map_err(lost)?;
+    socket.set_nodelay(true).map_err(lost)?;
+    Ok(socket)
+}
+
+/// How a cancel request gets to the server.
+#[derive(Clone)]
+enum Route {
+    Plain(String, u16),
+    Tls(MakeRustlsConnect),
+}
+
 /// Cancels the statement that a connection is running, over a connection of its own that no pool counts.
 #[derive(Clone)]
 pub(crate) struct Canceller {
     token: CancelToken,
-    tls: Option<MakeRustlsConnect>,
+    route: Route,
 }
 
 impl Canceller {
     /// Sends the request; the statement then fails with `QueryCancelled`, or has ended before. Waits 5 s at most.
     pub(crate) async fn cancel(&self) {
         let request = async {
-            match &self.tls {
-                Some(tls) => self.token.cancel_query(tls.clone()).await,
-                None => self.token.cancel_query(NoTls).await,
-            }
+            let sent = match &self.route {
+                Route::Tls(connector) => self.token.cancel_query(connector.clone()).await,
+                Route::Plain(host, port) => {
+                    let socket = connect_plainly(host, *port).await?;
+                    self.token.cancel_query_raw(socket, NoTls).await
+                }
+            };
+            sent.map_err(|e| Error::of_driver(&e))
         };
         match timeout(Duration::from_secs(5), request).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(error = %Error::of_driver(&error), "cancel request failed"),
+            Ok(Err(error)) => tracing::debug!(%error, "cancel request failed"),
             Err(_) => tracing::debug!("cancel request was not answered"),
         }
     }

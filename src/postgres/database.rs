@@ -11,3 +11,9 @@ pub(crate) async fn name_of(connection: &Connection, oid: u32) -> Result<Option<
     let row = connection.fetch_optional(NAME, &[Param::Oid(oid)]).await?;
     row.map(|row| row.parse("name", DatabaseName::parse)).transpose()
 }
+
+/// The OID of the connected database.
+pub(crate) async fn oid(connection: &Connection) -> Result<u32> {
+    const OID: &str = "SELECT d.oid FROM pg_database d WHERE d.datname = current_database()";
+    connection.fetch_one(OID, &[]).await?.get("oid")
+}

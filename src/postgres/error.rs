@@ -95,7 +95,7 @@ impl Error {
     }
 
     /// An error as a server reports it.
-    pub(super) fn of_server(sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
+    pub(crate) fn of_server(sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
         Self(Box::new(Parts {
             kind: Kind::of(sqlstate, message),
             sqlstate: Some(sqlstate.to_owned()),
@@ -180,7 +180,6 @@ impl Error {
     }
 
     /// What cures it, if it is one of Neon's proxy that does not go away by itself.
-    #[expect(dead_code, reason = "its caller is being written")]
     pub(crate) fn remedy(&self) -> Option<Remedy> {
         self.0.remedy
     }

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     NotUnderstood,
     /// 08xxx, 57P01 to 57P05, an IO error: the connection is gone or could not be made; another try may succeed.
     ConnectionLost,
+    /// 08xxx, said by a subscriber of its publisher: it is unreachable, or refused a command.
+    Publisher,
     /// 53300: the server, the role or the database has all the connections that it may have.
     TooManyConnections,
     /// The connection was lost after COMMIT was sent: only reading tells whether it took effect.

@@ -19,6 +19,8 @@ pub(crate) enum Entry {
     Connect(DatabaseName),
     /// USAGE of a schema.
     Usage(SchemaName),
+    /// CREATE in a schema: never wanted, but a surplus.
+    Create(SchemaName),
     /// A privilege on a table.
     Table(TableName, TablePrivilege),
     /// A privilege on the tables that a role will make in a schema.
@@ -38,6 +40,7 @@ impl fmt::Display for Entry {
         match self {
             Self::Connect(database) => write!(f, "CONNECT ON DATABASE {database}"),
             Self::Usage(schema) => write!(f, "USAGE ON SCHEMA {schema}"),
+            Self::Create(schema) => write!(f, "CREATE ON SCHEMA {schema}"),
             Self::Table(table, privilege) => write!(f, "{privilege} ON TABLE {table}"),
             Self::Future { owner, schema, privilege } => {
                 write!(f, "{privilege} ON FUTURE TABLES OF {owner} IN SCHEMA {schema}")
@@ -113,6 +116,7 @@ pub(crate) fn holds(held: &Holdings, entry: &Entry) -> bool {
     match entry {
         Entry::Connect(_) => !held.connect.is_empty(),
         Entry::Usage(schema) => held.usage.contains_key(schema),
+        Entry::Create(schema) => held.create.contains_key(schema),
         Entry::Table(table, privilege) => held.tables.get(table).is_some_and(|it| it.contains_key(privilege)),
         Entry::Future { owner, schema, privilege } => {
             future(&(owner.clone(), Some(schema.clone())), privilege) || future(&(owner.clone(), None), privilege)
@@ -125,6 +129,7 @@ pub(crate) fn grantors(held: &Holdings, entry: &Entry) -> Grantors {
     let found = match entry {
         Entry::Connect(_) => Some(&held.connect),
         Entry::Usage(schema) => held.usage.get(schema),
+        Entry::Create(schema) => held.create.get(schema),
         Entry::Table(table, privilege) => held.tables.get(table).and_then(|it| it.get(privilege)),
         Entry::Future { .. } => None,
     };
@@ -134,7 +139,8 @@ pub(crate) fn grantors(held: &Holdings, entry: &Entry) -> Grantors {
 impl Holdings {
     /// What is held, except CONNECT and default privileges that belong to no schema.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        let usage = self.usage.keys().cloned().map(Entry::Usage);
+        let schemas =
+            self.usage.keys().cloned().map(Entry::Usage).chain(self.create.keys().cloned().map(Entry::Create));
         let tables = self
             .tables
             .iter()
@@ -148,7 +154,7 @@ impl Holdings {
                 })
             })
         });
-        usage.chain(tables).chain(future)
+        schemas.chain(tables).chain(future)
     }
 }
 

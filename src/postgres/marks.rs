@@ -79,12 +79,27 @@ impl Marks {
     }
 
     /// Whether it is marked as adopted, by whomever.
+    #[cfg(test)]
     pub(crate) fn is_adopted(&self) -> bool {
         !self.adopted.is_empty()
     }
 
+    /// Whether there are marks of the first version, which have no nonce.
+    pub(crate) fn has_some_without_nonce(&self) -> bool {
+        self.adopted.contains(&None) || self.continues.iter().any(|(_, nonce)| nonce.is_none())
+    }
+
+    /// Whether one of the marks has that nonce.
+    pub(crate) fn has(&self, nonce: &Nonce) -> bool {
+        self.is_adopted_by(nonce) || self.continues.iter().any(|(_, it)| it.as_ref() == Some(nonce))
+    }
+
+    /// Whether somebody who has none of these nonces, but one all the same, has marked it as adopted.
+    pub(crate) fn is_adopted_by_another(&self, than: Option<&Nonce>) -> bool {
+        self.adopted.iter().flatten().any(|it| Some(it) != than)
+    }
+
     /// Whether it is marked as adopted by the owner of that nonce.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its caller is being written"))]
     pub(crate) fn is_adopted_by(&self, nonce: &Nonce) -> bool {
         self.adopted.contains(&Some(nonce.clone()))
     }
@@ -96,7 +111,6 @@ impl Marks {
 
     /// Whether the owner of one of these nonces has marked it to continue the publication of that oid. An oid that is continued by a
     /// publication which is itself continued has a mark of its own.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its caller is being written"))]
     pub(crate) fn is_proved_to_continue<'a>(&self, oid: u32, nonces: impl IntoIterator<Item = &'a Nonce>) -> bool {
         nonces.into_iter().any(|nonce| self.continues.contains(&(oid, Some(nonce.clone()))))
     }
@@ -172,6 +186,20 @@ impl Comment {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
+    /// The same with a new nonce in all marks that have the known one, and in those of the first version where they count.
+    /// Marks of others stay.
+    #[must_use]
+    pub(crate) fn renewed(mut self, known: Option<&Nonce>, of_first_version: bool, new: &Nonce) -> Self {
+        let renewed = |nonce: Option<Nonce>| match nonce {
+            None if of_first_version => Some(new.clone()),
+            Some(nonce) if Some(&nonce) == known => Some(new.clone()),
+            other => other,
+        };
+        self.marks.adopted = self.marks.adopted.into_iter().map(renewed).collect();
+        self.marks.continues = self.marks.continues.into_iter().map(|(oid, nonce)| (oid, renewed(nonce))).collect();
+        self
+    }
+
     /// The same with one more mark of adoption.
     #[must_use]
     pub(crate) fn adopted(mut self, nonce: Option<Nonce>) -> Self {
@@ -225,6 +253,21 @@ mod tests {
         let comment = comment.continuing(5, Some(nonce())).adopted(Some(nonce()));
         assert!(comment.marks.is_adopted_by(&nonce()) && comment.marks.is_proved_to_continue(5, [&nonce()]));
         assert!(!comment.marks.is_proved_to_continue(6, [&nonce()]));
+    }
+
+    #[test]
+    fn marks_are_renewed_with_what_proves_them() {
+        let new = Nonce::parse(&"f".repeat(32)).unwrap();
+        let comment = || Comment::default().continuing(5, None).continuing(6, Some(nonce())).adopted(Some(nonce()));
+        let renewed = comment().renewed(Some(&nonce()), false, &new).marks;
+        assert!(renewed.is_adopted_by(&new) && renewed.has(&new) && !renewed.has(&nonce()));
+        assert!(renewed.is_proved_to_continue(6, [&new]) && !renewed.is_proved_to_continue(5, [&new]));
+        assert!(renewed.continues(5) && renewed.has_some_without_nonce());
+        let of_first_version = comment().renewed(Some(&nonce()), true, &new).marks;
+        assert!(of_first_version.is_proved_to_continue(5, [&new]) && !of_first_version.has_some_without_nonce());
+        let of_others = comment().renewed(None, false, &new).marks;
+        assert!(of_others.is_adopted_by_another(None) && !of_others.is_adopted_by_another(Some(&nonce())));
+        assert_eq!(of_others, comment().marks);
     }
 
     #[test]

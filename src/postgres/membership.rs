@@ -1,11 +1,13 @@
 //! For whom a role can act: whose privileges it has, through whatever chain of memberships.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Connection;
 use super::error::Result;
 use super::names::RoleName;
 use super::row::Param;
+use super::sql::Statement;
+use crate::sql;
 
 /// What memberships allow a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,4 +60,29 @@ FROM pg_roles w WHERE w.rolname = coalesce($1::text, current_user)";
         })
     })
     .transpose()
+}
+
+/// Who may make other roles members of these: a role with the ADMIN option; up to version 15 also the role itself and whoever has CREATEROLE
+/// (manual, GRANT and CREATE ROLE). Superusers, who always may, are not listed.
+pub(crate) async fn admins(
+    connection: &Connection,
+    roles: &BTreeSet<RoleName>,
+) -> Result<BTreeMap<RoleName, BTreeSet<RoleName>>> {
+    const READ: &str = "
+SELECT o.rolname::text AS role,
+       ARRAY(SELECT m.rolname::text FROM pg_roles m
+             WHERE NOT m.rolsuper AND m.rolname !~ '^pg_'
+                   AND (EXISTS (SELECT FROM pg_auth_members a WHERE a.roleid = o.oid AND a.member = m.oid AND a.admin_option)
+                        OR (current_setting('server_version_num')::int4 < 160000 AND (m.oid = o.oid OR m.rolcreaterole)))) AS admins
+FROM pg_roles o WHERE o.rolname = ANY ($1::text[])";
+    let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+    let rows = connection.fetch(READ, &[Param::Texts(&names)]).await?;
+    rows.iter()
+        .map(|row| Ok((row.parse("role", RoleName::parse)?, row.parse_set("admins", RoleName::parse)?)))
+        .collect()
+}
+
+/// Makes a role a member of another one, which gives it that role's privileges.
+pub(crate) fn grant(group: &RoleName, member: &RoleName) -> Statement {
+    sql!("GRANT {} TO {}", group, member)
 }

@@ -136,6 +136,10 @@ name!(
     PublicationName, "publication", identifier
 );
 name!(
+    /// Name of a subscription, unique within its database.
+    SubscriptionName, "subscription", identifier
+);
+name!(
     /// Name of an index; its schema is that of its table.
     IndexName, "index", identifier
 );

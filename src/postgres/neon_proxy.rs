@@ -20,6 +20,8 @@ pub(crate) enum Remedy {
     EnableEndpoint,
     /// The endpoint was deleted, or the branch is another one.
     CheckEndpoint,
+    /// The compute itself refused the password, so the endpoint is there: the password was changed.
+    ResetPassword,
     /// The password was changed, or the endpoint was deleted: the proxy says the same of both.
     CheckPasswordOrEndpoint,
     /// Add the address to the project's IP Allow list.
@@ -82,6 +84,8 @@ const CAUSES: &[(Text, Kind, Option<Remedy>)] = &[
         Kind::AuthFailed,
         Some(Remedy::CheckPasswordOrEndpoint),
     ),
+    // The compute writes the name in double quotes.
+    (Text::Starts("password authentication failed for user \""), Kind::AuthFailed, Some(Remedy::ResetPassword)),
     (Text::Starts("password authentication failed"), Kind::AuthFailed, Some(Remedy::CheckPasswordOrEndpoint)),
     (Text::Starts("This IP address"), Kind::IpNotAllowed, Some(Remedy::AllowAddress)),
     (
@@ -154,6 +158,7 @@ mod tests {
         ),
         ("password authentication failed for user 'x'", Kind::AuthFailed),
         ("password authentication failed for user \"x\"", Kind::AuthFailed),
+        ("password authentication failed", Kind::AuthFailed),
         ("This IP address 192.0.2.1 is not allowed to connect to this endpoint.", Kind::IpNotAllowed),
         ("This connection is trying to access this endpoint from a blocked network.", Kind::BlockedNetwork),
         ("Endpoint ID is not specified. Either please upgrade", Kind::EndpointNotNamed),

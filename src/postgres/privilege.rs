@@ -95,6 +95,8 @@ pub(crate) struct Holdings {
     pub(crate) connect: Grantors,
     /// USAGE of schemas.
     pub(crate) usage: BTreeMap<SchemaName, Grantors>,
+    /// CREATE in schemas.
+    pub(crate) create: BTreeMap<SchemaName, Grantors>,
     /// Privileges on tables and what is like them.
     pub(crate) tables: BTreeMap<TableName, BTreeMap<TablePrivilege, Grantors>>,
     /// Privileges on tables that an owner will make; without a schema: in any.
@@ -167,8 +169,12 @@ fn from_rows(rows: &[Row]) -> Result<BTreeMap<RoleName, Holdings>> {
         let schema = row.parse_optional("schema", SchemaName::parse)?;
         match (row.get::<&str>("kind")?, schema) {
             ("database", _) if privileges.iter().any(|it| it == "CONNECT") => held.connect.extend(grantor),
-            ("schema", Some(schema)) if privileges.iter().any(|it| it == "USAGE") => {
-                held.usage.entry(schema).or_default().extend(grantor);
+            ("schema", Some(schema)) => {
+                for (word, by_schema) in [("USAGE", &mut held.usage), ("CREATE", &mut held.create)] {
+                    if privileges.iter().any(|it| it == word) {
+                        by_schema.entry(schema.clone()).or_default().extend(grantor.clone());
+                    }
+                }
             }
             ("table", Some(schema)) => {
                 let table = row.parse("object", |name| TableName::parse(schema.as_str(), name))?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::connection::Connection;
 use super::error::Result;
 use super::names::{DatabaseName, RoleName};
+use super::role_settings::{self, Settings};
 use super::row::{Param, Row};
 
 /// A role and its attributes (`pg_roles`).
@@ -33,6 +34,8 @@ pub(crate) struct Role {
     pub(crate) create_db: bool,
     /// Roles it is a direct member of, sorted.
     pub(crate) member_of: Vec<RoleName>,
+    /// Its settings for all databases.
+    pub(crate) settings: Settings,
 }
 
 macro_rules! select_roles {
@@ -41,7 +44,8 @@ macro_rules! select_roles {
             "
 SELECT r.oid, r.rolname::text AS name, r.rolsuper, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb,
        ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-             WHERE m.member = r.oid ORDER BY 1) AS member_of
+             WHERE m.member = r.oid ORDER BY 1) AS member_of,
+       coalesce(r.rolconfig, '{}') AS settings
 FROM pg_roles r
 WHERE ",
             $which
@@ -79,6 +83,7 @@ fn from_row(row: &Row) -> Result<Role> {
         create_role: row.get("rolcreaterole")?,
         create_db: row.get("rolcreatedb")?,
         member_of,
+        settings: role_settings::from_texts(&row.get::<Vec<String>>("settings")?),
     })
 }
 

@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::error::Result;
 use super::names::RoleName;
 use super::role::Role;
+use super::role_settings::{self, SettingName, Settings};
 use super::row::Param;
 use super::sql::{Fragment, Keyword, SecretLiteral, Statement};
 use crate::secret::Secret;
@@ -18,6 +19,8 @@ pub(crate) struct Wanted {
     pub(crate) bypass_rls: bool,
     /// Groups it should be a member of. Other memberships are left alone.
     pub(crate) member_of: BTreeSet<RoleName>,
+    /// Settings it should have. Others are left alone.
+    pub(crate) settings: Settings,
 }
 
 /// How a server gives the right to replicate to roles that are no superusers.
@@ -103,17 +106,24 @@ pub(crate) fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, passwo
     };
     let mut statements = vec![created];
     statements.extend(groups(wanted, by).iter().map(|group| sql!("GRANT {} TO {}", group, name)));
+    statements.extend(role_settings::alter(name, &Settings::new(), &wanted.settings, &BTreeSet::new()));
     statements
 }
 
-/// Sets right what differs, and nothing else: Postgres checks the right to change each attribute that is named. `left` are
-/// the groups that were wanted before.
+/// What was declared before, and is taken from the role where it no longer is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Former {
+    pub(crate) groups: BTreeSet<RoleName>,
+    pub(crate) settings: BTreeSet<SettingName>,
+}
+
+/// Sets right what differs, and nothing else: Postgres checks the right to change each attribute that is named.
 pub(crate) fn alter(
     found: &Role,
     wanted: &Wanted,
     by: ReplicationBy,
     password: Option<&Secret>,
-    left: &BTreeSet<RoleName>,
+    former: &Former,
 ) -> Vec<Statement> {
     let name = &found.name;
     let mut statements = Vec::new();
@@ -126,7 +136,9 @@ pub(crate) fn alter(
     let wanted_groups = groups(wanted, by);
     let joins = wanted_groups.iter().filter(|group| !found.is_member(group.as_str()));
     statements.extend(joins.map(|group| sql!("GRANT {} TO {}", group, name)));
-    statements.extend(leaves(found, wanted, by, left).iter().map(|group| sql!("REVOKE {} FROM {}", group, name)));
+    let leaves = leaves(found, wanted, by, &former.groups);
+    statements.extend(leaves.iter().map(|group| sql!("REVOKE {} FROM {}", group, name)));
+    statements.extend(role_settings::alter(name, &found.settings, &wanted.settings, &former.settings));
     statements
 }
 
@@ -237,11 +249,13 @@ mod tests {
             create_role: false,
             create_db: false,
             member_of: member_of.iter().map(|it| name(it)).collect(),
+            settings: Settings::new(),
         }
     }
 
     fn wanted(replication: bool, member_of: &[&str]) -> Wanted {
-        Wanted { replication, bypass_rls: false, member_of: member_of.iter().map(|it| name(it)).collect() }
+        let member_of = member_of.iter().map(|it| name(it)).collect();
+        Wanted { replication, bypass_rls: false, member_of, settings: Settings::new() }
     }
 
     fn texts(statements: &[Statement]) -> Vec<&str> {
@@ -264,10 +278,10 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_altered() {
-        let none = BTreeSet::new();
+        let none = Former::default();
         assert!(alter(&role(&["others"]), &wanted(true, &[]), Attribute, None, &none).is_empty());
         let found = Role { superuser: true, create_db: true, login: false, ..role(&["g", "neon_superuser", "others"]) };
-        let left = BTreeSet::from([name("g")]);
+        let left = Former { groups: BTreeSet::from([name("g")]), ..Former::default() };
         assert_eq!(
             texts(&alter(&found, &wanted(false, &["h"]), Attribute, None, &left)),
             [
@@ -288,7 +302,7 @@ mod tests {
     #[test]
     fn replication_is_a_membership_on_rds() {
         let without = Role { replication: false, ..role(&[]) };
-        let none = BTreeSet::new();
+        let none = Former::default();
         assert!(!without.replicates(Membership));
         assert_eq!(
             texts(&alter(&without, &wanted(true, &[]), Membership, None, &none)),

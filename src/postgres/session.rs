@@ -3,13 +3,15 @@
 //! Sessions drop (57P01) whenever a Neon compute is reconfigured, while other work is going on. So work is given as a function
 //! that may run again: a read always, a transaction as long as COMMIT was not sent.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::advisory_lock;
 use super::attempt::{Attempt, passed};
-use super::blocker;
+use super::blocker::{self, Wanted};
 use super::connection::{Address, Canceller, Connection};
 use super::error::{Error, Kind, Result};
 use super::pool::{Permit, Pool, Usage};
@@ -17,6 +19,9 @@ use super::sql::Statement;
 
 /// How long to look for who holds a lock.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// Open transactions that a message names.
+const SHOWN: usize = 10;
 
 /// A session, until it is dropped. Hold one at a time: a second one may wait for the first until its deadline.
 #[derive(Debug)]
@@ -45,6 +50,16 @@ impl Pool {
         };
         session.connection = Some(Arc::new(connection));
         Ok(session)
+    }
+}
+
+impl Pool {
+    /// Opens a connection and closes it again: whether one can be opened now. One that is open already proves nothing. Errors: those of
+    /// [`open`](Self::open).
+    pub(crate) async fn try_to_connect(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<()> {
+        let mut permit = self.acquire(address, deadline, purpose, Usage::Write).await?;
+        drop(permit.take_idle());
+        permit.connect(deadline).await.map(drop)
     }
 }
 
@@ -141,19 +156,39 @@ impl Session {
         Ok(None)
     }
 
-    /// Who holds the locks that could not be had.
+    /// Who holds the locks that could not be had. A row of the catalogue, such as the one that a GRANT writes, has no lock that others
+    /// can see: then all transactions that have written are named.
     async fn with_blockers(&self, error: Error) -> Error {
         let (Kind::LockNotAvailable, Some(connection)) = (error.kind(), &self.connection) else { return error };
-        let holders = timeout(LOOK, blocker::holders(connection, error.tables())).await;
-        connection.take_error();
-        match holders {
-            Ok(Ok(holders)) if !holders.is_empty() => {
-                let lines: Vec<String> = holders.iter().map(|it| format!("- {it}")).collect();
-                error.with_detail(format!("Locks are held by:\n{}", lines.join("\n")))
+        let look = async {
+            let holders = blocker::holders(connection, wanted(&error)).await?;
+            if !holders.is_empty() {
+                return Ok(("Locks are held by", lines(&holders)));
             }
+            let mut blockers = blocker::read_all(connection).await?;
+            blockers.truncate(SHOWN);
+            Ok::<_, Error>(("One of these open transactions holds the lock", lines(&blockers)))
+        };
+        let found = timeout(LOOK, look).await;
+        connection.take_error();
+        match found {
+            Ok(Ok((what, lines))) if !lines.is_empty() => error.with_detail(format!("{what}:\n{lines}")),
             _ => error,
         }
     }
+}
+
+/// What the failed statement waited for.
+fn wanted(error: &Error) -> Wanted<'_> {
+    match error.statement() {
+        Some(statement) if advisory_lock::is_taken_by(statement) => Wanted::Advisory,
+        _ if error.tables().is_empty() => Wanted::Publication,
+        _ => Wanted::Tables(error.tables()),
+    }
+}
+
+fn lines<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(|it| format!("- {it}")).collect::<Vec<_>>().join("\n")
 }
 
 /// How often it was tried.

@@ -15,7 +15,9 @@ use std::fmt;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use zeroize::Zeroizing;
 
-use super::names::{ColumnName, DatabaseName, IndexName, PublicationName, RoleName, SchemaName, SlotName, TableName};
+use super::names::{
+    ColumnName, DatabaseName, IndexName, PublicationName, RoleName, SchemaName, SlotName, SubscriptionName, TableName,
+};
 use crate::secret::Secret;
 
 /// One statement in its two renderings: the one for the server, and the one for people, in which secrets are stars.
@@ -253,7 +255,7 @@ macro_rules! identifier {
     )*};
 }
 
-identifier!(RoleName, DatabaseName, SchemaName, PublicationName, IndexName, ColumnName, SlotName);
+identifier!(RoleName, DatabaseName, SchemaName, PublicationName, SubscriptionName, IndexName, ColumnName, SlotName);
 
 impl Fragment for TableName {
     fn tables(&self, found: &mut BTreeSet<TableName>) {

@@ -167,17 +167,15 @@ impl Tables {
         self.iter().filter(|it| it.kind != Kind::Partitioned && self.is_part_of(it, table.oid)).collect()
     }
 
-    fn is_part_of(&self, table: &Table, root: u32) -> bool {
-        let mut at = Some(table);
+    /// The table, and what it is a part of: its own parent first.
+    pub(crate) fn lineage<'a>(&'a self, table: &'a Table) -> Vec<&'a Table> {
+        let parent = |it: &&'a Table| it.partition_of.and_then(|oid| self.get_by_oid(oid));
         // A chain longer than the number of tables would be a circle.
-        for _ in 0..=self.by_name.len() {
-            match at {
-                Some(it) if it.oid == root => return true,
-                Some(it) => at = it.partition_of.and_then(|parent| self.get_by_oid(parent)),
-                None => return false,
-            }
-        }
-        false
+        std::iter::successors(Some(table), parent).take(self.by_name.len() + 1).collect()
+    }
+
+    fn is_part_of(&self, table: &Table, root: u32) -> bool {
+        self.lineage(table).iter().any(|it| it.oid == root)
     }
 }
 

@@ -7,7 +7,10 @@
 
 mod acceptance;
 mod architecture;
+mod contract;
+mod faults;
 mod generated;
 mod provider;
+mod publication_order;
 mod support;
 mod wire;

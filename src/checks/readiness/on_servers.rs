@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::checks::readiness::facts::Seen;
 use crate::checks::readiness::{Asked, Facts, Host, Severity, findings, read, read_subscriber};
 use crate::postgres::tls::Roots;
-use crate::postgres::{Address, DatabaseName, Pool, PoolSettings, RoleName, Tls, Usage};
+use crate::postgres::{Address, Changes, DatabaseName, Pool, PoolSettings, RoleName, Tls, Usage};
 use crate::secret::Secret;
 
 use crate::support::sql::literal;
@@ -30,6 +30,7 @@ impl<'a> Reader<'a> {
             user: RoleName::parse(&ready.owner_role).expect("a name"),
             password: Some(Secret::new(stand_in.password_of(&ready.owner_role))),
             tls: Tls::VerifyFull(Roots::read(&ready.sslrootcert).expect("the certificate")),
+            changes: Changes::default(),
         };
         Self { stand_in, pool: Pool::new(PoolSettings::default()), address }
     }

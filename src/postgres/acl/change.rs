@@ -47,6 +47,8 @@ impl Found {
         // Schemas before the database.
         for (key, name) in above.into_iter().rev() {
             let in_use = match name {
+                // Nothing beneath a schema needs it.
+                Name::Schema(_) if key.right == Right::Create => false,
                 Name::Schema(schema) => self.in_use(scope, Some(schema), &difference.revoke),
                 _ => self.in_use(scope, None, &difference.revoke),
             };
@@ -83,11 +85,11 @@ impl Found {
             let oid = self.schemas.get(schema).map_or(0, |it| it.oid);
             privileges.iter().any(|it| stays(Object::Future { owner: *owner, schema: oid }, Right::Table(*it)))
         });
-        let in_schemas = within.is_none()
-            && self
-                .schemas
-                .values()
-                .any(|it| it.entries.iter().any(|entry| stays(Object::Schema(it.oid), entry.right)));
+        // CREATE is of no use without USAGE.
+        let keeps_schema = |entry: &Entry| within.is_none() || entry.right == Right::Create;
+        let in_schemas = self.schemas.iter().filter(|(schema, _)| covers(schema)).any(|(_, it)| {
+            it.entries.iter().any(|entry| keeps_schema(entry) && stays(Object::Schema(it.oid), entry.right))
+        });
         elsewhere || on_tables || in_future || in_schemas
     }
 }
@@ -133,9 +135,12 @@ pub(crate) fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
     for (privileges, tables) in table_batches(rights) {
         statements.push(sql!("REVOKE {} ON TABLE {} FROM {}", privileges, tables, role));
     }
-    for name in rights.values().rev() {
+    for (key, name) in rights.iter().rev() {
         match name {
-            Name::Schema(schema) => statements.push(sql!("REVOKE USAGE ON SCHEMA {} FROM {}", schema, role)),
+            Name::Schema(schema) => {
+                let right = Keyword(key.right.as_str());
+                statements.push(sql!("REVOKE {} ON SCHEMA {} FROM {}", right, schema, role));
+            }
             Name::Database(database) => statements.push(sql!("REVOKE CONNECT ON DATABASE {} FROM {}", database, role)),
             Name::Table(_) | Name::Future { .. } => {}
         }

@@ -127,6 +127,13 @@ impl Found {
         rights
     }
 
+    /// CREATE in the schemas of the scope.
+    pub(crate) fn create_of_schemas(&self, scope: &Scope) -> Rights {
+        let schemas = self.schemas.iter().filter(|(schema, _)| scope.has_schema(schema));
+        let key = |it: &Holding| Key { object: Object::Schema(it.oid), right: Right::Create };
+        schemas.map(|(schema, it)| (key(it), Name::Schema(schema.clone()))).collect()
+    }
+
     /// These privileges on the tables of `scope.oids` that still exist.
     pub(crate) fn granted(&self, scope: &Scope, privileges: &BTreeSet<TablePrivilege>) -> Rights {
         let tables = self.tables.iter().filter(|(_, it)| scope.oids.contains(&it.table.oid));

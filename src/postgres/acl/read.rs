@@ -219,7 +219,7 @@ fn privileges(row: &Row, column: &str) -> Result<BTreeSet<TablePrivilege>> {
     Ok(row.get::<Vec<&str>>(column)?.into_iter().filter_map(TablePrivilege::parse).collect())
 }
 
-/// Rights that this layer does not know, such as CREATE, are left out: nothing here gives or revokes them.
+/// Rights that this layer does not know, such as TEMPORARY, are left out: nothing here gives or revokes them.
 fn entries(row: &Row) -> Result<BTreeSet<Entry>> {
     let Some(rights) = row.get::<Option<Vec<&str>>>("privileges")? else { return Ok(BTreeSet::new()) };
     let (grantors, grantable): (Vec<&str>, Vec<bool>) = (row.get("grantors")?, row.get("grantable")?);

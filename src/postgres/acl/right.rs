@@ -34,6 +34,8 @@ pub(crate) enum Right {
     Connect,
     /// USAGE of a schema.
     Usage,
+    /// CREATE in a schema. It is never granted here, only revoked.
+    Create,
     /// A privilege on a table, now or in the future.
     Table(TablePrivilege),
 }
@@ -44,6 +46,7 @@ impl Right {
         match self {
             Self::Connect => "CONNECT",
             Self::Usage => "USAGE",
+            Self::Create => "CREATE",
             Self::Table(privilege) => privilege.as_str(),
         }
     }
@@ -52,6 +55,7 @@ impl Right {
         match word {
             "CONNECT" => Some(Self::Connect),
             "USAGE" => Some(Self::Usage),
+            "CREATE" => Some(Self::Create),
             other => TablePrivilege::parse(other).map(Self::Table),
         }
     }

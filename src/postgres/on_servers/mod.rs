@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crate::postgres::publication::{Definition, Listing, Operation, Wish};
 use crate::postgres::{
-    Address, Connection, DatabaseName, Error, Pool, PoolSettings, Result, RoleName, Roots, Session, Stop, TableName,
-    Tls, Usage,
+    Address, Changes, Connection, DatabaseName, Error, Pool, PoolSettings, Result, RoleName, Roots, Session, Stop,
+    TableName, Tls, Usage,
 };
 use crate::secret::Secret;
 use tokio::time::Instant;
@@ -64,6 +64,7 @@ fn address(stand_in: &StandIn, role: &str, password: &str, database: &str) -> Ad
         user: RoleName::parse(role).unwrap(),
         password: Some(Secret::new(password)),
         tls: Tls::VerifyFull(Roots::read(&ready.sslrootcert).unwrap()),
+        changes: Changes::default(),
     }
 }
 

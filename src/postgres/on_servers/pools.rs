@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::postgres::connection::Passwords;
-use crate::postgres::{Kind, Pool, PoolSettings, Usage};
+use crate::postgres::{Address, Kind, Passwords, Pool, PoolSettings, SlotName, Tls, Usage, slot};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -74,26 +73,45 @@ fn a_limit_of_the_role_is_lived_with() {
 }
 
 #[test]
-fn a_password_is_given_by_scram_alone() {
+fn a_password_is_given_by_scram_alone_with_and_without_tls() {
     let stand_in = StandIn::start_logical(17);
     let server = Server::of(&stand_in);
     let hba = stand_in.value("SHOW hba_file");
     let before = std::fs::read_to_string(&hba).unwrap();
     let ask = |method: &str| {
-        std::fs::write(&hba, format!("hostssl all old all {method}\n{before}")).unwrap();
+        std::fs::write(&hba, format!("host all old all {method}\n{before}")).unwrap();
         stand_in.sql("SELECT pg_reload_conf()");
         std::thread::sleep(Duration::from_millis(300));
     };
-    stand_in.sql("SET password_encryption = md5; CREATE ROLE old LOGIN PASSWORD 'hunter2'");
-    let old = address(&stand_in, "old", "hunter2", &stand_in.ready.database);
-    let any = Pool::new(PoolSettings { passwords: Passwords::Any, ..PoolSettings::default() });
-    for method in ["md5", "password"] {
+    stand_in.sql("SET password_encryption = md5; CREATE ROLE old LOGIN REPLICATION PASSWORD 'hunter2'");
+    let encrypted = address(&stand_in, "old", "hunter2", &stand_in.ready.database);
+    let port = stand_in.superuser("neondb").get_ports()[0];
+    let plain = Address { host: "127.0.0.1".to_owned(), port, tls: Tls::Disable, ..encrypted.clone() };
+    let unverified = Address { tls: Tls::Require, ..encrypted.clone() };
+    let pool = |passwords| Pool::new(PoolSettings { passwords, ..PoolSettings::default() });
+    for (method, allowed) in [("md5", "md5"), ("password", "password")] {
         ask(method);
-        server.block_on(async {
-            let error = server.pool.open(&old, soon(), "testing", Usage::Read).await.unwrap_err();
-            assert_eq!(error.kind(), Kind::WeakAuthentication, "{method}: {error}");
-            assert!(error.message().contains("only SCRAM is accepted"), "{error}");
-            any.open(&old, soon(), "testing", Usage::Read).await.unwrap();
-        });
+        for old in [&encrypted, &unverified, &plain] {
+            server.block_on(async {
+                let error = server.pool.open(old, soon(), "testing", Usage::Read).await.unwrap_err();
+                assert_eq!(error.kind(), Kind::WeakAuthentication, "{method} {:?}: {error}", old.tls);
+                assert!(error.message().contains("which is not accepted"), "{error}");
+                let allowing = pool(Passwords::parse(allowed).unwrap());
+                allowing.open(old, soon(), "testing", Usage::Read).await.unwrap();
+            });
+        }
     }
+    // A walsender session gives no password away either: only the first connection was allowed to.
+    for old in [&encrypted, &plain] {
+        ask("trust");
+        let opened = server.block_on(server.pool.open(old, soon(), "testing", Usage::Write));
+        ask("password");
+        let mut session = opened.unwrap();
+        let error = server.block_on(session.replicate(&slot::set_failover(&name("s"), true))).unwrap_err();
+        assert_eq!(error.kind(), Kind::WeakAuthentication, "{:?}: {error}", old.tls);
+    }
+}
+
+fn name(name: &str) -> SlotName {
+    SlotName::parse(name).unwrap()
 }

@@ -152,7 +152,9 @@ fn usage_and_connect_stay_while_something_needs_them() {
     assert_eq!(take(&server, &scope, &[], &BTreeSet::new()).0, ["SELECT ON TABLE public.t1"]);
     stand_in.sql_as_owner("REVOKE USAGE ON SEQUENCE s FROM app; GRANT SELECT ON t2 TO app").unwrap();
     assert_eq!(take(&server, &scope, &[], &BTreeSet::new()).0, [""; 0]);
-    stand_in.sql_as_owner("REVOKE SELECT ON t2 FROM app").unwrap();
+    stand_in.sql_as_owner("REVOKE SELECT ON t2 FROM app; GRANT CREATE ON SCHEMA public TO app").unwrap();
+    assert_eq!(take(&server, &scope, &[], &BTreeSet::new()).0, [""; 0], "CREATE is of no use without USAGE");
+    stand_in.sql_as_owner("REVOKE CREATE ON SCHEMA public FROM app").unwrap();
     assert_eq!(
         take(&server, &scope, &[], &BTreeSet::new()).0,
         ["CONNECT ON DATABASE neondb", "USAGE ON SCHEMA public"]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::postgres::acl::{self, Scope};
 use crate::postgres::privilege::TablePrivilege;
+use crate::postgres::publication::{Definition, Operation};
 use crate::postgres::{
     Kind, PublicationName, RoleName, SchemaName, Stop, TableName, Usage, advisory_lock, publication, replica_identity,
     table,
@@ -166,9 +167,9 @@ fn a_commit_with_a_read_takes_two_round_trips_and_is_all_or_nothing() {
 fn a_lock_that_cannot_be_had_names_who_holds_it() {
     let stand_in = StandIn::start_logical(17);
     let server = Server::of(&stand_in);
-    stand_in.sql_as_owner("CREATE TABLE t(id int PRIMARY KEY)").unwrap();
+    stand_in.sql_as_owner("CREATE TABLE t(id int PRIMARY KEY); CREATE PUBLICATION p").unwrap();
     let holder = stand_in.session();
-    holder.run("SET application_name = 'nightly job'; BEGIN; LOCK TABLE t IN ROW EXCLUSIVE MODE; SELECT pg_advisory_xact_lock(1852990832, oid::int8::bit(32)::int4) FROM pg_database WHERE datname = current_database()").unwrap();
+    holder.run("SET application_name = 'nightly job'; BEGIN; ALTER PUBLICATION p SET (publish = 'update'); LOCK TABLE t IN ROW EXCLUSIVE MODE; SELECT pg_advisory_xact_lock(1852990832, oid::int8::bit(32)::int4) FROM pg_database WHERE datname = current_database()").unwrap();
     let table = TableName::parse("public", "t").unwrap();
     server.block_on(async {
         let until = Instant::now() + Duration::from_secs(4);
@@ -195,6 +196,22 @@ fn a_lock_that_cannot_be_had_names_who_holds_it() {
             .await;
         let said = done.map_err(error_of).unwrap_err().to_string();
         assert!(said.contains("application `nightly job`: ExclusiveLock on the advisory lock of grants"), "{said}");
+        // Two changes of one row of the catalogue: the lock is not in `pg_locks` as one of the publication.
+        session.allow(Duration::from_secs(4));
+        let narrow = Definition { publish: [Operation::Insert].into(), ..definition(&[]) };
+        let have = session.read(async |it| publication::read(&it, &name("p")).await).await.unwrap().unwrap();
+        let done = session
+            .settled(async |tx| {
+                tx.run(&publication::alter(&have, &narrow)).await?;
+                Ok::<_, Never>(())
+            })
+            .await;
+        let error = done.map_err(error_of).unwrap_err();
+        assert_eq!(error.kind(), Kind::LockNotAvailable, "{error}");
+        assert!(
+            error.to_string().contains("of role `cloud_admin` in database `neondb`, application `nightly job`"),
+            "{error}"
+        );
     });
     drop(holder);
 }

@@ -7,7 +7,7 @@ use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
 use super::model::{Future, Left, Model, Scope};
-use super::private::Ledger;
+use super::private::{Ledger, SHARED_WITH};
 use crate::handler::{Db, Stop};
 use crate::postgres::acl::{self, Difference, Found, Key, Name, Rights};
 use crate::postgres::marks::Nonce;
@@ -48,6 +48,7 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: &Model) -> Result<B
 
 async fn give(db: &Db<'_>, plan: &Model, before: Option<&Before>) -> Result<BTreeSet<String>, Diagnostics> {
     let (call, scope, writer) = (db.call(), plan.scope()?, writer(db, plan).await?);
+    let _turn = db.turn_to_grant().await?;
     let nonce = call.claim(&GrantId { database: db.at().clone(), role: scope.role.clone() });
     // After a lost COMMIT the work runs again and finds what it granted itself: what the first run noted counts.
     let first: Mutex<Option<Ledger>> = Mutex::default();
@@ -286,6 +287,7 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics
         return Ok(());
     }
     let ledger = Ledger::load(call.cx());
+    let _turn = db.turn_to_grant().await?;
     let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
     let mut left = remove(db, &mut session, &scope, &ledger, Revoking::AtOnce).await;
     if matches!(&left, Err(Stop::Server(error)) if error.is_of_vanished()) {
@@ -315,6 +317,7 @@ async fn remove(
     revoking: Revoking,
 ) -> Result<Left, Stop> {
     let (all, owners) = (scope.to_read(None, ledger), scope.named_owners());
+    let shared: Vec<Scope> = db.call().cx().private().get(SHARED_WITH).unwrap_or_default();
     db.transaction_on(session, async |tx, _| {
         let (_, found) = tx.run_and(&grant::lock(), acl::read(&tx, &all, &owners)).await?;
         // Its role is gone, and so are the privileges.
@@ -324,7 +327,9 @@ async fn remove(
         }
         let mut rights = scope.covered(&found);
         rights.extend(found.granted(&all, &scope.privileges));
-        let difference = to_revoke(db, &found, &all, &rights, &ledger.of(&found));
+        let mut keep = ledger.of(&found);
+        keep.extend(shared.iter().flat_map(|it| it.covered(&found).into_keys()));
+        let difference = to_revoke(db, &found, &all, &rights, &keep);
         // Before the lock is released.
         release(db, &scope.role, rights.keys());
         let at_once = revoking == Revoking::AtOnce && !difference.revoke.is_empty() && !takes_columns_along(&found);

@@ -71,7 +71,7 @@ pub(super) enum GrantMode {
 }
 
 /// Whose future tables are covered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Future {
     Nobodys,
     /// The connecting role's, and those of the owners of tables found.
@@ -80,7 +80,7 @@ pub(super) enum Future {
 }
 
 /// The arguments, all known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Scope {
     pub(super) role: RoleName,
     pub(super) database: DatabaseName,
@@ -159,11 +159,30 @@ impl Model {
         Self {
             id: role.map(|role| GrantId { database: at.clone(), role }).into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             future_tables: self.future_tables.into_known().into(),
             missing: missing.into(),
             surplus: surplus.into(),
             ..self
         }
+    }
+}
+
+/// By values alone.
+impl Scope {
+    /// Whether another grant of the same role declares all of it, so that both are likely to be one.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.shares_with(other) && self.schemas == other.schemas && self.tables == other.tables
+    }
+
+    /// Whether there is a privilege on a table, or on future tables of a schema, that both declare.
+    pub(super) fn shares_with(&self, other: &Self) -> bool {
+        let within = |one: &Self, two: &Self| one.tables.iter().any(|it| two.schemas.contains(&it.schema));
+        let shares_members = !self.schemas.is_disjoint(&other.schemas)
+            || !self.tables.is_disjoint(&other.tables)
+            || within(self, other)
+            || within(other, self);
+        shares_members && !self.privileges.is_disjoint(&other.privileges)
     }
 }
 
@@ -207,6 +226,10 @@ impl Scope {
                 let is_own = facts.tables.get(table).is_some_and(|it| it.owner == self.role);
                 !is_own && !facts.may_act_for.is_disjoint(&grant::grantors(held, entry))
             }
+            // An owner's own is by itself.
+            Entry::Create(_) => {
+                grant::grantors(held, entry).iter().any(|it| *it != self.role && facts.may_act_for.contains(it))
+            }
             Entry::Connect(_) | Entry::Usage(_) => false,
         };
         self.held(&facts.tables, held).into_iter().filter(|it| !wanted.contains(it) && is_revocable(it)).collect()
@@ -217,7 +240,7 @@ impl Scope {
         held.entries()
             .filter(|entry| match entry {
                 Entry::Connect(_) => false,
-                Entry::Usage(schema) => {
+                Entry::Usage(schema) | Entry::Create(schema) => {
                     self.schemas.contains(schema) || self.tables.iter().any(|it| it.schema == *schema)
                 }
                 Entry::Table(table, _) => {
@@ -301,7 +324,9 @@ impl Scope {
     /// Every privilege in the scope.
     pub(super) fn everything(&self, found: &Found) -> Rights {
         let all = TablePrivilege::ALL.into_iter().collect();
-        found.wanted(&self.of_acl(), &all, &owners_with_defaults(found))
+        let mut rights = found.wanted(&self.of_acl(), &all, &owners_with_defaults(found));
+        rights.extend(found.create_of_schemas(&self.of_acl()));
+        rights
     }
 
     /// Whether a table is in the scope only because a schema is.

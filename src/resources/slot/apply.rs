@@ -7,7 +7,7 @@ use futures_util::future::try_join;
 use tfplugin::{Diagnostics, Severity, path};
 
 use super::messages;
-use super::model::{Model, PGOUTPUT, Seen};
+use super::model::{Model, PGOUTPUT, Proof, Seen};
 use super::private::{DATABASE_OID, ORDER_SAID};
 use crate::checks::supported_by_server;
 use crate::handler::{Call, Db, explain};
@@ -16,7 +16,7 @@ use crate::postgres::publication::{self, Publication};
 use crate::postgres::slot::{self, Identified, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Failure};
 use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, database, role, settings};
-use crate::target::{Container, Database, Error, SlotId};
+use crate::target::{Container, Database, Error, ObjectId as _, PublicationId, SlotId};
 
 /// Time to find out what is there once the time of the call is over.
 const AFTERWARDS: Duration = Duration::from_secs(10);
@@ -209,7 +209,8 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
     let found = found.filter(|it| it.is(&db.at().name, plan.plugin()));
     let is_same = prior.publication_id == plan.publication_id;
     let recorded = prior.publication_oid.known().copied().filter(|_| is_same);
-    let seen = Seen::of(found.as_ref(), behind.as_ref(), is_same && publication.is_some(), recorded);
+    let proof = proof(call, publication, behind.as_ref());
+    let seen = Seen::of(found.as_ref(), behind.as_ref(), is_same && publication.is_some(), recorded, &proof);
     if let Some(refusal) = messages::refusal(db.at(), name, publication_name, &seen) {
         return Err(refusal.into());
     }
@@ -235,7 +236,7 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
                 return Err(messages::failover_not_changed(call, name, consumer.as_ref(), &error).into());
             }
             slot.failover = Some(failover);
-            Seen::of(Some(&slot), behind.as_ref(), is_same && publication.is_some(), recorded)
+            Seen::of(Some(&slot), behind.as_ref(), is_same && publication.is_some(), recorded, &proof)
         }
     };
     drop(session);
@@ -245,13 +246,8 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
     Ok(plan.observed(db.at(), name, seen))
 }
 
-/// Drops the slot, once no consumer is connected to it. `seen`: what was found where it is, if that could be read.
-pub(super) async fn delete(
-    db: &Db<'_>,
-    state: &Model,
-    name: &SlotName,
-    seen: Option<Option<Slot>>,
-) -> Result<(), Diagnostics> {
+/// Drops the slot, once no consumer is connected to it. `seen`: what was found just now, if it was.
+pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName, seen: Option<Slot>) -> Result<(), Diagnostics> {
     let (call, cx) = (db.call(), db.call().cx());
     if call.is_held_by_another(&id(db, name)) {
         cx.warn(messages::kept_for_another(name));
@@ -259,12 +255,11 @@ pub(super) async fn delete(
     }
     let Some(mut session) = db.remover(&state.connect_as, Usage::Patient).await? else { return Ok(()) };
     let plugin = state.plugin();
-    let found = match seen {
-        Some(found) => found,
-        None => {
-            let found = session.read(async |it| slot::read(&it, name).await).await;
-            found.map_err(|error| explain::postgres(call.doing(), &error))?
-        }
+    let found = if seen.is_some() {
+        seen
+    } else {
+        let found = session.read(async |it| slot::read(&it, name).await).await;
+        found.map_err(|error| explain::postgres(call.doing(), &error))?
     };
     match found {
         None => return Ok(()),
@@ -289,6 +284,13 @@ pub(super) async fn delete(
         Ok(Err(busy)) => Err(messages::in_use(call.doing(), name, &busy, terminate, cx.timeout()).into()),
         Err(_) => Err(messages::interrupted(call.doing()).into()),
     }
+}
+
+/// What the state and the process know of the marks of a publication.
+pub(super) fn proof(call: &Call<'_>, id: Option<&PublicationId>, publication: Option<&Publication>) -> Proof {
+    let both = id.zip(publication);
+    let nonces = both.map(|(id, it)| call.target().known_marks().of(id.natural_key(), it.oid));
+    Proof { nonces: nonces.unwrap_or_default(), of_first_version: call.is_of_first_version() }
 }
 
 fn id(db: &Db<'_>, name: &SlotName) -> SlotId {

@@ -1,6 +1,8 @@
 //! Stories that a user lives through, on the real CLI.
 
 mod adding_logical_replication;
+mod allowed_ips;
+mod branches;
 mod catalog;
 mod connection;
 mod create_before_destroy;
@@ -14,20 +16,28 @@ mod guides;
 mod hostile_names;
 mod import;
 mod interrupted;
+mod least_privilege;
 mod logical_replication;
+mod logins;
+mod moved_outside;
 mod neon_cli;
 mod pages;
 mod parallel;
 mod partitions;
+mod personas;
 mod publication;
 mod publication_before_slot;
 mod readiness;
 mod replica_identity;
 mod role;
 mod secrets;
+mod signal_table;
 mod slot;
+mod source_module;
 mod sql_block;
 mod state_survives;
+mod subscriber_guides;
+mod subscription;
 mod traffic;
 mod unknown_provider;
 mod whole;

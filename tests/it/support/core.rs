@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use super::core_rules;
 use super::stand_in::StandIn;
 pub(crate) use json::{unknown, write as state_json};
-pub(crate) use walk::{Change, Planned, Walk};
+pub(crate) use walk::{Begun, Change, Planned, Walk};
 
 /// A diagnostic.
 #[derive(Clone, Debug)]
@@ -109,6 +109,16 @@ impl Core {
         self.schemas.resources.iter().map(|it| it.0.clone()).collect()
     }
 
+    /// The type names of all data sources.
+    pub(crate) fn data_types(&self) -> Vec<String> {
+        self.schemas.data_sources.iter().map(|it| it.0.clone()).collect()
+    }
+
+    /// The schema of a resource or data source.
+    pub(crate) fn schema(&self, type_name: &str, is_data: bool) -> &Schema {
+        if is_data { data_schema(&self.schemas, type_name) } else { schema(&self.schemas, type_name) }
+    }
+
     /// A configuration of a resource; what is left out is null.
     pub(crate) fn config(&self, type_name: &str, config: &Json) -> Value {
         json::read(schema(&self.schemas, type_name).object_type(), config)
@@ -177,8 +187,12 @@ impl Core {
 
     /// The plan to destroy an object, after a refresh.
     pub(crate) fn plan_destroy(&self, object: &Object) -> Result<Option<Plan>, Messages> {
-        let walk = self.walk();
-        let (found, messages) = walk.read(&Self::upgraded(&walk, object)?);
+        Self::plan_destroy_in(&self.walk(), object)
+    }
+
+    /// The same in this process.
+    pub(crate) fn plan_destroy_in(walk: &Walk, object: &Object) -> Result<Option<Plan>, Messages> {
+        let (found, messages) = walk.read(&Self::upgraded(walk, object)?);
         messages.unless_errors()?;
         let Some(found) = found else { return Ok(None) };
         let type_name = found.type_name.clone();
@@ -356,6 +370,11 @@ fn schema<'a>(schemas: &'a ProviderSchema, type_name: &str) -> &'a Schema {
     &schemas.resources.iter().find(|it| it.0 == type_name).unwrap_or_else(|| panic!("no resource {type_name}")).1
 }
 
+fn data_schema<'a>(schemas: &'a ProviderSchema, type_name: &str) -> &'a Schema {
+    let found = schemas.data_sources.iter().find(|it| it.0 == type_name);
+    &found.unwrap_or_else(|| panic!("no data source {type_name}")).1
+}
+
 impl Object {
     /// An attribute as JSON.
     pub(crate) fn get(&self, attribute: &str) -> Json {
@@ -405,6 +424,12 @@ impl Messages {
         assert_eq!(errors.len(), 1, "wanted an error with {text:?}, not: {self}");
         assert!(errors[0].to_string().contains(text), "wanted {text:?} in: {self}");
         assert_eq!(errors[0].path, path, "{self}");
+    }
+
+    /// Insists on an error that contains this, among others perhaps.
+    pub(crate) fn insist_any_error(&self, text: &str) {
+        let found = self.0.iter().any(|it| it.is_error && it.to_string().contains(text));
+        assert!(found, "wanted an error with {text:?}, not: {self}");
     }
 
     /// Insists on a warning that contains this.

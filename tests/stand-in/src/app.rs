@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use crate::compute::{Compute, DATABASE, ServerState};
 use crate::faults::Faults;
 use crate::front::cache::Caches;
+use crate::front::rounds::Rounds;
 use crate::front::{self, Tls};
 use crate::journal::Journal;
 use crate::lab::Lab;
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub(crate) polled: Notify,
     /// Told when all connections through the front are to be cut.
     pub(crate) cut: Notify,
+    /// What clients asked the servers, and the fault at one of these rounds.
+    pub(crate) rounds: Rounds,
     /// What clusters are made with.
     pub(crate) lab: Lab,
     /// Told when a test wants the whole to end.
@@ -79,6 +82,7 @@ impl App {
             journal: StdMutex::default(),
             polled: Notify::new(),
             cut: Notify::new(),
+            rounds: Rounds::default(),
             stop: Notify::new(),
             initial: OnceLock::new(),
             tls: Arc::new(Tls::new(&lab.certificates)?),
@@ -233,6 +237,11 @@ impl App {
         self.compute(compute)?.halt(into, at_once).await?;
         self.world().compute_turned(compute, EndpointState::Idle);
         Ok(())
+    }
+
+    /// Kills its processes. The next connection through the front starts it again.
+    pub(crate) async fn kill(&self, compute: &str) -> Result<()> {
+        self.compute(compute)?.kill().await
     }
 
     /// Stops and starts it.

@@ -156,6 +156,14 @@ impl Compute {
         Ok(())
     }
 
+    /// Kills the server. It counts as up: the next connection starts it.
+    pub(crate) async fn kill(&self) -> Result<()> {
+        let mut cluster = self.cluster.lock().await;
+        cluster.kill().await?;
+        *self.superuser.lock().await = None;
+        Ok(())
+    }
+
     /// Stops and starts the server; connections that come meanwhile wait.
     pub(crate) async fn restart(&self, level: WalLevel) -> Result<()> {
         let mut cluster = self.cluster.lock().await;

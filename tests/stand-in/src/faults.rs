@@ -1,6 +1,7 @@
 //! Faults on request: rules that match calls by method and path and say what goes wrong.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,10 +25,10 @@ pub(crate) enum Fate {
     Cancelled,
 }
 
-/// When the connection is cut.
+/// When the connection is cut, or held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Reset {
+pub(crate) enum When {
     /// Before the call has any effect.
     Before,
     /// After its effect, instead of the answer.
@@ -64,10 +65,13 @@ pub(crate) struct Action {
     pub(crate) not_found: bool,
     /// Cut the connection.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reset: Option<Reset>,
+    pub(crate) reset: Option<When>,
     /// How the first operation of this call ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) operation: Option<Fate>,
+    /// Wait, before the effect or instead of the answer, until the rule is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hold: Option<When>,
 }
 
 impl Action {
@@ -97,6 +101,9 @@ pub(crate) struct Rule {
     /// How often the rule applies: 1 when absent, always when null.
     #[serde(default = "once")]
     pub(crate) times: Option<u32>,
+    /// For how long it applies after it has applied for the first time, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) for_ms: Option<u64>,
     /// What goes wrong.
     pub(crate) action: Action,
 }
@@ -116,6 +123,11 @@ pub(crate) struct Armed {
     pub(crate) rule: Rule,
     /// How often it applied.
     pub(crate) applied: u32,
+    /// A call waits for it to be deleted.
+    pub(crate) held: bool,
+    /// When it applied for the first time.
+    #[serde(skip)]
+    begun: Option<Instant>,
 }
 
 /// All rules, oldest first.
@@ -129,7 +141,7 @@ impl Faults {
     /// Adds a rule and says its number.
     pub(crate) fn add(&mut self, rule: Rule) -> u32 {
         self.last += 1;
-        self.rules.push(Armed { id: self.last, rule, applied: 0 });
+        self.rules.push(Armed { id: self.last, rule, applied: 0, held: false, begun: None });
         self.last
     }
 
@@ -150,21 +162,32 @@ impl Faults {
         self.rules.clear();
     }
 
-    /// What the oldest rule that applies says of this call; it counts as applied.
-    pub(crate) fn apply(&mut self, method: &str, path: &str) -> Option<Action> {
+    /// Notes that a call waits for that rule; false when the rule is gone.
+    pub(crate) fn hold(&mut self, id: u32) -> bool {
+        let found = self.rules.iter_mut().find(|armed| armed.id == id);
+        found.map(|armed| armed.held = true).is_some()
+    }
+
+    /// What the oldest rule that applies says of this call, and its number; it counts as applied.
+    pub(crate) fn apply(&mut self, method: &str, path: &str) -> Option<(u32, Action)> {
         for armed in &mut self.rules {
             let rule = &mut armed.rule;
             let method_matches = rule.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method));
             if !method_matches || rule.times == Some(0) || !matches(&rule.path, path) {
                 continue;
             }
+            let over = |begun: Instant, ms| begun.elapsed() >= Duration::from_millis(ms);
+            if armed.begun.zip(rule.for_ms).is_some_and(|(begun, ms)| over(begun, ms)) {
+                continue;
+            }
             if rule.skip > 0 {
                 rule.skip -= 1;
                 continue;
             }
+            armed.begun.get_or_insert_with(Instant::now);
             rule.times = rule.times.map(|left| left - 1);
             armed.applied += 1;
-            return Some(rule.action.clone());
+            return Some((armed.id, rule.action.clone()));
         }
         None
     }
@@ -238,6 +261,27 @@ mod tests {
         let endless = rule(json!({"path": "/x", "times": null, "action": {"html": "<p>"}}));
         assert_eq!(endless.times, None);
         assert_eq!(endless.action.answer_status(), Some(500));
+    }
+
+    #[test]
+    fn a_rule_with_a_time_ends_by_itself() {
+        let mut faults = Faults::default();
+        let action = json!({"status": 423});
+        faults.add(rule(json!({"path": "/x", "times": null, "for_ms": 60_000, "action": action})));
+        faults.add(rule(json!({"path": "/y", "times": null, "for_ms": 0, "action": action})));
+        let seen = |faults: &mut Faults, path| [(); 3].map(|()| faults.apply("GET", path).is_some());
+        assert_eq!(seen(&mut faults, "/x"), [true, true, true]);
+        assert_eq!(seen(&mut faults, "/y"), [true, false, false], "the time begins with the first call");
+    }
+
+    #[test]
+    fn a_call_waits_only_for_a_rule_that_is_there() {
+        let mut faults = Faults::default();
+        let id = faults.add(rule(json!({"path": "/x", "action": {"hold": "after"}})));
+        assert_eq!(faults.apply("GET", "/x").map(|(id, action)| (id, action.hold)), Some((id, Some(When::After))));
+        assert!(faults.hold(id) && faults.list()[0].held);
+        assert!(faults.remove(id));
+        assert!(!faults.hold(id));
     }
 
     #[test]

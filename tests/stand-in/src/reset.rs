@@ -87,6 +87,7 @@ impl App {
     fn forget(&self) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.journal.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.rounds.clear();
         *self.rates.lock().unwrap_or_else(PoisonError::into_inner) = crate::rates::Rates::default();
         *self.caches() = crate::front::cache::Caches::default();
     }

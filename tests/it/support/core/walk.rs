@@ -49,6 +49,9 @@ pub(crate) struct Applied {
     pub(crate) messages: Messages,
 }
 
+/// An apply that was begun: its answer, none if the process was killed meanwhile.
+pub(crate) type Begun = JoinHandle<Option<apply_resource_change::Response>>;
+
 /// One change to apply.
 pub(crate) struct Change<'a> {
     pub(crate) type_name: &'a str,
@@ -185,19 +188,26 @@ impl Walk {
     }
 
     /// Sends `ApplyResourceChange`; the handle can be aborted, which drops the request as a CLI does that gives up.
-    pub(crate) fn begin_apply(&self, change: &Change<'_>) -> JoinHandle<apply_resource_change::Response> {
+    pub(crate) fn begin_apply(&self, change: &Change<'_>) -> Begun {
         let (mut client, request) = (self.client.clone(), self.request(change));
-        self.runtime.spawn(async move { client.apply_resource_change(request).await.expect("an answer").into_inner() })
+        self.runtime
+            .spawn(async move { client.apply_resource_change(request).await.ok().map(tonic::Response::into_inner) })
     }
 
     /// The answer to [`Walk::begin_apply`].
-    pub(crate) fn finish_apply(
-        &self,
-        change: &Change<'_>,
-        begun: JoinHandle<apply_resource_change::Response>,
-    ) -> Applied {
-        let answer = self.runtime.block_on(begun).expect("an answer");
-        self.applied(change, answer)
+    pub(crate) fn finish_apply(&self, change: &Change<'_>, begun: Begun) -> Applied {
+        self.finish_or_lose(change, begun).expect("an answer")
+    }
+
+    /// The answer to [`Walk::begin_apply`]; none if the process was killed meanwhile.
+    pub(crate) fn finish_or_lose(&self, change: &Change<'_>, begun: Begun) -> Option<Applied> {
+        let answer = self.runtime.block_on(begun).expect("a task that ends");
+        answer.map(|answer| self.applied(change, answer))
+    }
+
+    /// Ends the process by SIGKILL.
+    pub(crate) fn kill(&self) {
+        self.plugin.signal("KILL");
     }
 
     fn request(&self, change: &Change<'_>) -> apply_resource_change::Request {
@@ -243,16 +253,27 @@ impl Walk {
         Ok(Object { type_name: type_name.to_owned(), value, private: imported.private, tainted: false })
     }
 
+    /// A configuration of a resource; what is left out is null.
+    pub(crate) fn config(&self, type_name: &str, config: &Json) -> Value {
+        json::read(self.schema(type_name).object_type(), config)
+    }
+
+    /// `ValidateDataResourceConfig`
+    pub(crate) fn validate_data(&self, type_name: &str, config: &Json) -> Messages {
+        let schema = super::data_schema(&self.schemas, type_name);
+        let config = Some(encode(schema, &json::read(schema.object_type(), config)));
+        let request = validate_data_resource_config::Request { type_name: type_name.to_owned(), config };
+        let answer = self.runtime.block_on(self.client.clone().validate_data_resource_config(request));
+        Messages::of(answer.expect("an answer").into_inner().diagnostics)
+    }
+
     /// `ValidateDataResourceConfig`, then `ReadDataSource`.
     pub(crate) fn data(&self, type_name: &str, config: &Json) -> Result<Value, Messages> {
-        let schema = &self.schemas.data_sources.iter().find(|it| it.0 == type_name).expect("a data source").1;
+        self.validate_data(type_name, config).unless_errors()?;
+        let schema = super::data_schema(&self.schemas, type_name);
         let config = json::read(schema.object_type(), config);
         let encoded = Some(encode(schema, &config));
-        let request =
-            validate_data_resource_config::Request { type_name: type_name.to_owned(), config: encoded.clone() };
         let mut client = self.client.clone();
-        let answer = self.runtime.block_on(client.validate_data_resource_config(request)).expect("an answer");
-        Messages::of(answer.into_inner().diagnostics).unless_errors()?;
         assert!(config.is_wholly_known(), "Terraform puts off a data source whose configuration is not known");
         let request = read_data_source::Request {
             type_name: type_name.to_owned(),

@@ -3,7 +3,10 @@
 //! certificate, so that channel binding (SCRAM-SHA-256-PLUS), which hashes that certificate, holds from end to end.
 
 pub(crate) mod cache;
+mod passwords;
 pub(crate) mod refusal;
+mod relay;
+pub(crate) mod rounds;
 mod startup;
 mod tls;
 
@@ -12,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -116,17 +119,13 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, port: &Port)
     if log_in(&mut client, &mut server, style, &user).await? == Login::Refused {
         return Ok(());
     }
-    let passed = tokio::select! {
-        passed = copy_bidirectional(&mut client, &mut server) => {
-            let _ = client.shutdown().await; // a server that ends without a word has sent its last message before
-            passed.map(drop)
-        }
-        () = app.cut.notified() => Ok(()),
-    };
+    let branch = app.world().endpoint(&port.endpoint).map(|(_, branch, _)| branch.id.clone()).unwrap_or_default();
+    let note = |role: &str, password| app.world().note_password(&branch, role, password);
+    let passed = relay::pass(app, &compute, &mut client, &mut server, note).await;
     if let Ok(compute) = app.compute(&compute) {
         compute.touch();
     }
-    Ok(passed?)
+    passed
 }
 
 async fn direct_tls(client: &TcpStream) -> Result<bool> {

@@ -243,6 +243,11 @@ impl Cluster {
         self.end(&[(Signal::SIGQUIT, FAST_SHUTDOWN), (Signal::SIGKILL, START)]).await
     }
 
+    /// Ends the server by SIGKILL: its sessions notice that it is gone and end, the next start recovers.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        self.end(&[(Signal::SIGKILL, START)]).await
+    }
+
     async fn end(&mut self, signals: &[(Signal, Duration)]) -> Result<()> {
         let Some(mut child) = self.child.take() else {
             return Ok(());

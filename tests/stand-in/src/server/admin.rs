@@ -16,6 +16,7 @@ use super::answer::{Answer, Refusal, created, nothing, object, ok};
 use super::servers;
 use crate::app::App;
 use crate::faults::{Faults, Rule};
+use crate::front::rounds::Fault;
 use crate::journal::Journal;
 use crate::turned::Turned;
 
@@ -28,6 +29,7 @@ pub(crate) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/faults", get(faults).post(add_fault).delete(clear_faults))
         .route("/faults/{id}", delete(remove_fault))
         .route("/requests", get(requests).delete(clear_requests))
+        .route("/rounds", get(rounds).post(arm_round).delete(clear_rounds))
         .route("/settings", get(settings).patch(patch_settings))
         .route("/branches", post(servers::add_branch))
         .route("/databases", post(servers::add_database))
@@ -96,6 +98,21 @@ async fn requests(State(app): State<Arc<App>>) -> Answer {
 
 async fn clear_requests(State(app): State<Arc<App>>) -> Answer {
     journal(&app).clear();
+    nothing()
+}
+
+async fn rounds(State(app): State<Arc<App>>) -> Answer {
+    ok(app.rounds.shown())
+}
+
+async fn arm_round(State(app): State<Arc<App>>, body: Bytes) -> Answer {
+    let fault: Fault = serde_json::from_slice(&body).map_err(|error| Refusal::bad_request(error.to_string()))?;
+    app.rounds.arm(fault);
+    nothing()
+}
+
+async fn clear_rounds(State(app): State<Arc<App>>) -> Answer {
+    app.rounds.clear();
     nothing()
 }
 

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::Refusal;
 use super::{API, known_keys};
 use crate::app::App;
-use crate::faults::{Action, Fate, Reset};
+use crate::faults::{Action, Fate, When};
 use crate::journal::{self, Entry};
 use crate::world::{Key, KeyKind};
 
@@ -73,13 +73,17 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
     let caller = sent_key(&parts.headers).and_then(|secret| app.world().key(secret));
     // A fault needs no key: the network and the proxies before the API know none.
     let fault = app.faults.lock().unwrap_or_else(PoisonError::into_inner).apply(&method, &path);
-    let number = note(&app, &parts, &path, &body, fault.as_ref());
-    let action = fault.unwrap_or_default();
+    let (rule, action) = fault.unzip();
+    let number = note(&app, &parts, &path, &body, action.as_ref());
+    let action = action.unwrap_or_default();
 
     if let Some(delay) = action.delay_ms {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
-    if action.reset == Some(Reset::Before) {
+    if action.hold == Some(When::Before) {
+        held(&app, rule).await;
+    }
+    if action.reset == Some(When::Before) {
         cut();
     }
     let answer = if let Some(folded) = without_empty_segments(&path) {
@@ -105,11 +109,32 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
             }
         }
     };
-    if action.reset == Some(Reset::After) {
+    if action.hold == Some(When::After) {
+        held(&app, rule).await;
+    }
+    if action.reset == Some(When::After) {
         cut();
     }
-    app.journal.lock().unwrap_or_else(PoisonError::into_inner).answered(number, answer.status().as_u16());
+    let (answer, kept) = if app.world().knobs.journal_answers { kept(answer).await } else { (answer, None) };
+    app.journal.lock().unwrap_or_else(PoisonError::into_inner).answered(number, answer.status().as_u16(), kept);
     answer
+}
+
+/// The answer, and its body for the journal.
+async fn kept(answer: Response) -> (Response, Option<serde_json::Value>) {
+    let (parts, body) = answer.into_parts();
+    // Answers are made in memory, so reading one cannot fail.
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let kept = journal::body(&body);
+    (Response::from_parts(parts, Body::from(body)), Some(kept))
+}
+
+/// Waits until the rule is deleted.
+async fn held(app: &App, rule: Option<u32>) {
+    let waits = |id| app.faults.lock().unwrap_or_else(PoisonError::into_inner).hold(id);
+    while rule.is_some_and(waits) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn sent_key(headers: &HeaderMap) -> Option<&str> {
@@ -153,6 +178,7 @@ fn note(app: &App, parts: &Parts, path: &str, body: &Bytes, fault: Option<&Actio
         unknown: known_keys::unknown(parts.method.as_str(), path, &body),
         body,
         status: None,
+        answer: None,
         fault: fault.cloned(),
     };
     app.journal.lock().unwrap_or_else(PoisonError::into_inner).add(entry)

@@ -1,0 +1,116 @@
+//! The resources of the matrix: a configuration to create each of them, and one to change it to.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::stand_in::Ready;
+
+/// What is there before: run once by a superuser.
+pub(super) const SETUP: &str = "
+    SET ROLE neondb_owner;
+    CREATE TABLE a(id int PRIMARY KEY);
+    CREATE TABLE b(id int PRIMARY KEY);
+    CREATE PUBLICATION older FOR TABLE a;
+    RESET ROLE;
+    CREATE ROLE reader LOGIN;
+";
+
+/// What the next apply does with an object that exists and is in no state, because the provider was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrecorded {
+    /// It finds what it wants and keeps it.
+    Kept,
+    /// It says that the object exists; an import cures it.
+    Imported,
+}
+
+/// A resource and its configurations.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) type_name: &'static str,
+    /// Its import id.
+    pub(super) id: fn(&Ready) -> String,
+    pub(super) created: fn(&Ready) -> Json,
+    /// What it is changed to in place; none where nothing changes on the server.
+    pub(super) updated: Option<fn(&Ready) -> Json>,
+    pub(super) unrecorded: Unrecorded,
+}
+
+/// The matrix has a row for every resource of the provider.
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "logical_replication",
+        type_name: "neonrep_logical_replication",
+        id: |ready| ready.project_id.clone(),
+        created: |ready| json!({ "project_id": ready.project_id }),
+        updated: None,
+        unrecorded: Unrecorded::Kept,
+    },
+    Case {
+        name: "role",
+        type_name: "neonrep_role",
+        id: |ready| format!("{}/{}/r", ready.project_id, ready.branch_id),
+        created: |ready| json!({ "project_id": ready.project_id, "name": "r", "rotate_when_changed": { "day": "one" } }),
+        updated: Some(
+            |ready| json!({ "project_id": ready.project_id, "name": "r", "rotate_when_changed": { "day": "two" } }),
+        ),
+        unrecorded: Unrecorded::Imported,
+    },
+    Case {
+        name: "sql_role",
+        type_name: "neonrep_role",
+        id: |ready| format!("{}/{}/r", ready.project_id, ready.branch_id),
+        created: |ready| json!({ "project_id": ready.project_id, "name": "r", "neon_superuser": false }),
+        updated: Some(
+            |ready| json!({ "project_id": ready.project_id, "name": "r", "neon_superuser": false, "replication": false }),
+        ),
+        unrecorded: Unrecorded::Imported,
+    },
+    Case {
+        name: "grant",
+        type_name: "neonrep_grant",
+        id: |ready| format!("{}/{}/neondb/reader/public", ready.project_id, ready.branch_id),
+        created: |ready| located(ready, json!({ "role": "reader", "schemas": ["public"] })),
+        updated: Some(|ready| {
+            located(ready, json!({ "role": "reader", "schemas": ["public"], "privileges": ["SELECT", "INSERT"] }))
+        }),
+        unrecorded: Unrecorded::Kept,
+    },
+    Case {
+        name: "replica_identity",
+        type_name: "neonrep_replica_identity",
+        id: |ready| format!("{}/{}/neondb/public/a", ready.project_id, ready.branch_id),
+        created: |ready| located(ready, json!({ "table": "a", "mode": "full" })),
+        updated: Some(|ready| located(ready, json!({ "table": "a", "mode": "index", "index_name": "a_pkey" }))),
+        unrecorded: Unrecorded::Kept,
+    },
+    Case {
+        name: "publication",
+        type_name: "neonrep_publication",
+        id: |ready| format!("{}/{}/neondb/p", ready.project_id, ready.branch_id),
+        created: |ready| located(ready, json!({ "name": "p", "tables": [{ "name": "a" }] })),
+        updated: Some(|ready| {
+            let tables = json!([{ "name": "a", "columns": ["id"] }, { "name": "b", "where": "id > 1" }]);
+            located(ready, json!({ "name": "p", "tables": tables, "publish": ["insert", "delete"] }))
+        }),
+        unrecorded: Unrecorded::Imported,
+    },
+    Case {
+        name: "slot",
+        type_name: "neonrep_slot",
+        id: |ready| format!("{}/{}/neondb/s", ready.project_id, ready.branch_id),
+        created: |ready| json!({ "publication_id": older(ready), "name": "s" }),
+        updated: Some(|ready| json!({ "publication_id": older(ready), "name": "s", "failover": true })),
+        unrecorded: Unrecorded::Imported,
+    },
+];
+
+fn located(ready: &Ready, mut more: Json) -> Json {
+    let members = more.as_object_mut().expect("an object");
+    members.insert("project_id".to_owned(), json!(ready.project_id));
+    members.insert("database".to_owned(), json!("neondb"));
+    more
+}
+
+fn older(ready: &Ready) -> String {
+    format!("{}/{}/neondb/older", ready.project_id, ready.branch_id)
+}
