@@ -20,6 +20,8 @@ mod cli;
 #[path = "../tests/it/support/outcome.rs"]
 #[expect(dead_code, reason = "shared with the tests; the demo uses a part")]
 mod outcome;
+#[path = "../tests/it/support/secrets.rs"]
+mod secrets;
 #[path = "../tests/it/support/sql.rs"]
 #[expect(dead_code, reason = "shared with the tests; the demo uses a part")]
 mod sql;
@@ -162,7 +164,12 @@ impl Demo {
         workspace.write_file(
             "refused.tf",
             &format!(
-                "resource \"neonrep_slot\" \"too_early\" {{\n  publication_id = {:?}\n  name           = \"too_early\"\n}}\n",
+                r#"
+resource "neonrep_slot" "too_early" {{
+  publication_id = {:?}
+  name           = "too_early"
+}}
+"#,
                 neon.id_of("not_there")
             ),
         );

@@ -10,16 +10,16 @@
 //! The modules, from the outside in:
 //!
 //! - [`tfplugin`], a crate of its own: the plugin protocol and a framework for providers. Knows nothing of this one.
-//! - [`provider`]: the provider block, and the lists of what there is. The only reader of the environment.
-//! - [`resources`], [`data_sources`], `ephemeral`: one folder each: schema, handlers, what an error means to the user.
-//! - [`handler`]: what handlers share: the way to a database, transactions, errors of lower layers as diagnostics.
-//! - [`checks`]: one plan-time rule per file, a pure function over observed facts.
-//! - [`target`]: the server on which SQL runs, how to log in, ids of objects, and snapshots that reads of one database
+//! - `provider`: the provider block, and the lists of what there is. The only reader of the environment.
+//! - `resources`, `data_sources`, `ephemeral`: one folder each: schema, handlers, what an error means to the user.
+//! - `handler`: what handlers share: the way to a database, transactions, errors of lower layers as diagnostics.
+//! - `checks`: one plan-time rule per file, a pure function over observed facts.
+//! - `target`: the server on which SQL runs, how to log in, ids of objects, and snapshots that reads of one database
 //!   share.
 //! - `destinations`: what each consumer and each source needs, one file per system. [`guides`]: pages rendered from it.
 //! - `functions`: the provider functions. They compute what consumers take, from plain values.
-//! - [`neon`]: Neon's HTTP API. [`postgres`]: one Postgres server. Neither knows Terraform or the other.
-//! - [`secret`]: a text that cannot be printed. `single_flight`: a load that several callers request at once runs once.
+//! - `neon`: Neon's HTTP API. `postgres`: one Postgres server. Neither knows Terraform or the other.
+//! - `secret`: a text that cannot be printed. `single_flight`: a load that several callers request at once runs once.
 //!
 //! # The one idea
 //!
@@ -51,17 +51,28 @@ mod functions;
 pub mod guides;
 mod handler;
 mod neon;
-#[doc(hidden)]
-pub mod postgres; // for tests with real servers, which are not in this crate
+mod postgres;
 mod provider;
 mod resources;
-#[doc(hidden)]
-pub mod secret; // likewise
+mod secret;
 mod single_flight;
 mod target;
 
-#[doc(hidden)]
-pub use checks::readiness; // likewise
 pub use checks::{ALL as CHECKS, Check, Level};
 pub use handler::Data;
 pub use provider::{Config, Neonrep};
+
+/// The real servers of the tests that call the SQL layer alone.
+#[cfg(test)]
+#[allow(dead_code, clippy::disallowed_methods, reason = "`tests/it` shares these files and uses all of them")]
+#[path = "../tests/it/support"]
+mod support {
+    #[path = "cli.rs"]
+    mod cli;
+    #[path = "sql.rs"]
+    pub(crate) mod sql;
+    #[path = "stand_in.rs"]
+    pub(crate) mod stand_in;
+    #[path = "versions.rs"]
+    pub(crate) mod versions;
+}

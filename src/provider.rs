@@ -13,7 +13,7 @@ use tfplugin::{
 
 use crate::checks;
 use crate::handler::{Data, explain};
-use crate::postgres::RoleName;
+use crate::postgres::{Passwords, RoleName};
 use crate::secret::Secret;
 use crate::target::direct::Entrance as Direct;
 use crate::target::{Access, Settings, SslMode, Target};
@@ -48,6 +48,7 @@ pub(crate) struct Sql {
     password: Attr<String>,
     sslmode: Attr<String>,
     sslrootcert: Attr<String>,
+    require_auth: Attr<String>,
 }
 
 /// The key is not shown.
@@ -58,6 +59,8 @@ impl std::fmt::Debug for Config {
 }
 
 const DEFAULT_CONNECTIONS: u32 = 4;
+/// Shortens the wait after a change of IP Allow, for tests whose proxy keeps no lists.
+const IP_ALLOW_DELAY: &str = "NEONREP_IP_ALLOW_DELAY";
 const DEFAULT_PORT: u16 = 5432;
 /// libpq's word for the roots of the system (manual, 32.1.2, `sslrootcert`).
 const SYSTEM_ROOTS: &str = "system";
@@ -146,7 +149,11 @@ impl Provider for Neonrep {
         let policy = checks::Policy::new(mode, config.skip_checks.known().cloned().unwrap_or_default());
         let settings = config.settings(terraform_version)?;
         let target = Target::new(settings).map_err(|wrong| explain::settings(&wrong))?;
-        Ok(Configured::Ready(Data::new(target, policy)))
+        let mut data = Data::new(target, policy);
+        if let Some(delay) = environment(IP_ALLOW_DELAY).and_then(|text| parse_duration(&text).ok()) {
+            data = data.with_ip_allow_delay(delay);
+        }
+        Ok(Configured::Ready(data))
     }
 
     fn resources() -> Vec<Box<dyn ErasedResource<Data>>> {
@@ -249,7 +256,13 @@ impl Config {
             password: password.map(Secret::new),
             role_passwords: self.role_passwords(),
         };
-        Ok(Access::Direct { server, sslmode })
+        let require_auth = sql.require_auth.known().cloned().or_else(|| environment("PGREQUIREAUTH"));
+        let passwords = require_auth.map_or_else(|| Ok(Passwords::default()), |it| Passwords::parse(&it));
+        let passwords = passwords.map_err(|wrong| {
+            let detail = format!("`require_auth`, or `PGREQUIREAUTH` in the environment, {wrong}.");
+            Diagnostic::error("Wrong value for `require_auth`", detail).at(path!(sql.require_auth))
+        })?;
+        Ok(Access::Direct { server, sslmode, passwords })
     }
 
     fn role_passwords(&self) -> BTreeMap<String, Secret> {
@@ -266,6 +279,7 @@ impl Sql {
             || self.password.is_unknown()
             || self.sslmode.is_unknown()
             || self.sslrootcert.is_unknown()
+            || self.require_auth.is_unknown()
     }
 }
 
@@ -291,6 +305,14 @@ fn sql_block() -> Attribute {
         (
             "sslrootcert",
             string().optional().doc("PEM file of the root certificates to trust for this server, or `system`."),
+        ),
+        (
+            "require_auth",
+            string().optional().parsed_by(Passwords::parse).doc(
+                "How the server may ask for the password: a comma-separated list of `scram-sha-256`, `md5` and `password` (clear \
+                 text). A server that asks in another way does not get the password. Defaults to the environment variable \
+                 `PGREQUIREAUTH`, then to `scram-sha-256`.",
+            ),
         ),
     ])
     .optional()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::check::{Check, Level};
+use super::check::{Check, Level, named};
 use crate::postgres::publication::Operation;
 use crate::postgres::table::{Kind, Tables};
 
@@ -28,13 +28,11 @@ pub(crate) fn check(tables: &Tables, publish: &BTreeSet<Operation>, at: &Attribu
     if caught.is_empty() {
         return None;
     }
-    let more = caught.len().saturating_sub(10);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let detail = format!(
-        "Without a usable replica identity: {}{more}. As soon as the publication exists, each UPDATE and DELETE of them \
-         fails, for the application too (SQLSTATE 55000); so it is for tables made later.\n\nGive them a primary key or a \
+        "Without a usable replica identity: {}. As soon as the publication exists, each UPDATE and DELETE of them \
+         fails, for the application too (SQLSTATE 55000). The same holds for tables that are created later.\n\nGive them a primary key or a \
          `neonrep_replica_identity`, list tables instead, or leave updates and deletes out of `publish`.",
-        caught.iter().take(10).cloned().collect::<Vec<_>>().join(", ")
+        named(&caught)
     );
     Some(CHECK.warning("All tables includes some without a replica identity", detail, at.clone()))
 }

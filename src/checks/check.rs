@@ -13,6 +13,27 @@ pub enum Level {
     ErrorOrWarning,
 }
 
+/// What a message lists before it only counts.
+const SHOWN: usize = 10;
+
+/// Names for a sentence: the first ten, and how many more there are.
+pub(crate) fn named(names: &[String]) -> String {
+    counted(names, ", ", " and ")
+}
+
+/// The same as a list with one line each.
+pub(crate) fn lines(lines: &[String]) -> String {
+    counted(lines, "\n", "\n- and ")
+}
+
+fn counted(all: &[String], between: &str, before_count: &str) -> String {
+    let shown = all.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(between);
+    match all.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}{before_count}{more} more"),
+    }
+}
+
 /// One rule: its id, how it speaks, and what it is about in one sentence.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
@@ -39,5 +60,18 @@ impl Check {
     /// The warning that this check makes.
     pub fn warning(&self, summary: impl Into<String>, detail: impl AsRef<str>, path: AttributePath) -> Diagnostic {
         Diagnostic::warning(summary, format!("{}\n\nThis is check `{}`.", detail.as_ref(), self.id)).at(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_names_are_counted() {
+        let names = |count: usize| (0..count).map(|it| format!("`{it}`")).collect::<Vec<_>>();
+        assert_eq!(named(&names(2)), "`0`, `1`");
+        assert_eq!(named(&names(600)), "`0`, `1`, `2`, `3`, `4`, `5`, `6`, `7`, `8`, `9` and 590 more");
+        assert!(lines(&names(600)).ends_with("`9`\n- and 590 more"));
     }
 }

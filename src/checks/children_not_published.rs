@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::check::{Check, Level};
+use super::check::{self, Check, Level, named};
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 
@@ -27,7 +27,7 @@ pub(crate) fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &Attribute
                 .filter(|child| !names.contains(child))
                 .map(|child| format!("`{child}`"))
                 .collect();
-            (!left_out.is_empty()).then(|| format!("- `{}` is inherited by {}", it.name, left_out.join(", ")))
+            (!left_out.is_empty()).then(|| format!("- `{}` is inherited by {}", it.name, named(&left_out)))
         })
         .collect();
     if lines.is_empty() {
@@ -36,7 +36,7 @@ pub(crate) fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &Attribute
     let detail = format!(
         "A publication sends the rows of the listed tables only, not those of tables that inherit from them:\n{}\n\nTo publish \
          them, list them in `tables`.",
-        lines.join("\n")
+        check::lines(&lines)
     );
     Some(CHECK.warning("Inheriting tables are not published", detail, at.clone()))
 }

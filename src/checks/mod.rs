@@ -7,6 +7,7 @@ mod check;
 mod policy;
 
 pub(crate) mod all_tables_without_key;
+pub(crate) mod branch_lasts;
 pub(crate) mod branch_protected;
 pub(crate) mod children_not_published;
 pub(crate) mod logical_replication_is_one_way;
@@ -16,9 +17,12 @@ pub(crate) mod partitioned_without_root;
 pub(crate) mod password_cannot_be_known;
 pub(crate) mod publication_exists;
 pub(crate) mod publication_replaced_behind_slot;
-pub mod readiness;
+pub(crate) mod readiness;
+pub(crate) mod signal_table_fits;
 pub(crate) mod slot_has_consumer;
 pub(crate) mod slots_nearly_used_up;
+pub(crate) mod subscription_copies_rows;
+pub(crate) mod subscription_on_same_branch;
 pub(crate) mod supported_by_server;
 pub(crate) mod tables_exist;
 pub(crate) mod tables_grantable;
@@ -34,6 +38,7 @@ pub const ALL: &[Check] = &[
     logical_replication_is_one_way::CHECK,
     password_cannot_be_known::CHECK,
     branch_protected::CHECK,
+    branch_lasts::CHECK,
     publication_exists::CHECK,
     publication_replaced_behind_slot::CHECK,
     supported_by_server::CHECK,
@@ -49,6 +54,9 @@ pub const ALL: &[Check] = &[
     logical_replication_on::CHECK,
     slots_nearly_used_up::CHECK,
     slot_has_consumer::CHECK,
+    subscription_on_same_branch::CHECK,
+    subscription_copies_rows::CHECK,
+    signal_table_fits::CHECK,
 ];
 
 /// Whether a text is the id of a check, for `skip_checks`.
@@ -108,6 +116,7 @@ mod tests {
             "logical_replication_is_one_way",
             "password_cannot_be_known",
             "branch_protected",
+            "branch_lasts",
             "publication_exists",
             "publication_replaced_behind_slot",
             "supported_by_server",
@@ -123,6 +132,9 @@ mod tests {
             "logical_replication_on",
             "slots_nearly_used_up",
             "slot_has_consumer",
+            "subscription_on_same_branch",
+            "subscription_copies_rows",
+            "signal_table_fits",
         ];
         assert_eq!(ids, expected);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::check::{Check, Level};
+use super::check::{Check, Level, named};
 use crate::postgres::TableName;
 use crate::postgres::table::{Kind, Tables};
 
@@ -37,7 +37,7 @@ pub(crate) fn check(
     let detail = format!(
         "Partitioned: {}. Their changes are sent as changes of the partitions, so the consumer must have tables of those \
          names.\n\nSet `publish_via_partition_root = true` to send them as changes of the partitioned table.",
-        partitioned.join(", ")
+        named(&partitioned)
     );
     Some(CHECK.warning("Partitioned tables are published as their partitions", detail, at.clone()))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::check::{Check, Level};
+use super::check::{Check, Level, named};
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 
@@ -12,21 +12,21 @@ use crate::postgres::table::Tables;
 pub(crate) const CHECK: Check = Check {
     id: "tables_exist",
     level: Level::Warning,
-    rule: "A table that is named is there, or something in the same run makes it.",
+    rule: "A table that is named exists, or something in the same run creates it.",
 };
 
-/// Judges the named tables.
+/// Checks the named tables.
 pub(crate) fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &AttributePath) -> Option<Diagnostic> {
     let missing: Vec<String> = names.iter().filter(|it| tables.get(it).is_none()).map(|it| format!("`{it}`")).collect();
     let summary = match missing.as_slice() {
         [] => return None,
-        [one] => format!("Table {one} is not there"),
-        more => format!("{} tables are not there", more.len()),
+        [one] => format!("Table {one} does not exist"),
+        more => format!("{} tables do not exist", more.len()),
     };
     let detail = format!(
-        "Not found: {}. If something else in this run makes them, see that it comes first (`depends_on`): else the apply \
-         fails. Names are taken as they are written, with capitals.",
-        missing.join(", ")
+        "Not found in the database: {}. The apply fails, unless something in this run creates them first: then add `depends_on`. If a \
+         table was renamed, use its new name. Names are case-sensitive. A table without `schema` is in `public`.",
+        named(&missing)
     );
     Some(CHECK.warning(summary, detail, at.clone()))
 }
@@ -44,7 +44,7 @@ mod tests {
             check(&tables, &names, &AttributePath::root()).map(|it| it.summary)
         };
         assert_eq!(judge(&["a"]), None);
-        assert_eq!(judge(&["a", "A"]).as_deref(), Some("Table `public.A` is not there"));
-        assert_eq!(judge(&["b", "c"]).as_deref(), Some("2 tables are not there"));
+        assert_eq!(judge(&["a", "A"]).as_deref(), Some("Table `public.A` does not exist"));
+        assert_eq!(judge(&["b", "c"]).as_deref(), Some("2 tables do not exist"));
     }
 }

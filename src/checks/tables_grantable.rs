@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::check::{Check, Level};
+use super::check::{Check, Level, named};
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};
@@ -46,21 +46,14 @@ pub(crate) fn check(
         "The apply leaves these tables out, and the privileges stay in `missing`."
     };
     let names: BTreeSet<String> = others.iter().map(|it| format!("`{}` (owner: `{}`)", it.name, it.owner)).collect();
-    let more = names.len().saturating_sub(SHOWN);
-    let mut names: Vec<String> = names.into_iter().take(SHOWN).collect();
-    if more > 0 {
-        names.push(format!("{more} more"));
-    }
+    let names: Vec<String> = names.into_iter().collect();
     let detail = format!(
         "The provider connects as `{writer}`, which cannot grant privileges on {}. {consequence}\n\nSet `connect_as` to the owner, \
          let the owner grant the privileges, or leave these tables out.",
-        names.join(", ")
+        named(&names)
     );
     Some(CHECK.warning("The connecting role cannot grant the privileges", detail, at.clone()))
 }
-
-/// Tables that the message names before it only counts.
-const SHOWN: usize = 10;
 
 #[cfg(test)]
 mod tests {

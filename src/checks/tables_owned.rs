@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::check::{Check, Level};
+use super::check::{Check, Level, named};
 use crate::postgres::membership::Membership;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};
@@ -33,9 +33,9 @@ pub(crate) fn check(of_others: &[&Table], connecting: &Membership, at: &Attribut
     }
     let detail = format!(
         "The provider connects as `{}`, which does not own {}. The apply fails, unless that changes.\n\nSet `connect_as` to the \
-         owner.",
+         owner, or make the connecting role a member of it.",
         connecting.role,
-        foreign.join(", ")
+        named(&foreign)
     );
     Some(CHECK.warning("The connecting role does not own the tables", detail, at.clone()))
 }

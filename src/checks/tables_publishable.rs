@@ -1,11 +1,10 @@
 //! What a publication lists is a table that can be published: no view, no foreign, unlogged or system table.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use tfplugin::{AttributePath, Diagnostic};
 
-use super::check::{Check, Level};
+use super::check::{Check, Level, lines};
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 
@@ -18,17 +17,13 @@ pub(crate) const CHECK: Check = Check {
 
 /// Judges the named tables; those that are not there are another check's.
 pub(crate) fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &AttributePath) -> Option<Diagnostic> {
-    let mut list = String::new();
-    for table in names.iter().filter_map(|it| tables.get(it)) {
-        if let Some(why) = table.why_not_publishable() {
-            // Writing to a text cannot fail.
-            let _ = writeln!(list, "- `{}`: {why}", table.name);
-        }
-    }
+    let found = names.iter().filter_map(|it| tables.get(it));
+    let list: Vec<String> =
+        found.filter_map(|it| Some(format!("- `{}`: {}", it.name, it.why_not_publishable()?))).collect();
     if list.is_empty() {
         return None;
     }
-    let detail = format!("The server will refuse to publish:\n{}\n\nTake them out of `tables`.", list.trim_end());
+    let detail = format!("The server will refuse to publish:\n{}\n\nRemove them from `tables`.", lines(&list));
     Some(CHECK.warning("Some tables cannot be published", detail, at.clone()))
 }
 

@@ -209,7 +209,7 @@ pub(crate) enum AtDeletion {
 
 /// How much a finding of `neonrep_readiness` weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The consumer does not work, or loses data.
     Error,
     /// The consumer works, with a loss that the user should know.

@@ -25,7 +25,7 @@ mod sequin;
 mod snowflake_airbyte;
 pub(crate) mod sources;
 
-pub use facts::Severity;
+pub(crate) use facts::Severity;
 pub(crate) use facts::{
     AtDeletion, Destination, Form, Heartbeat, Identity, Maker, Name, Slot, Status, Versions, ViaRoot,
 };

@@ -1,5 +1,6 @@
 //! Guide pages that are rendered from tables in code, so that a page and what the provider does cannot differ.
 
+mod module;
 mod texts;
 
 use std::fmt::Write as _;
@@ -61,6 +62,7 @@ An error means that the consumer does not work or loses data. A warning means th
 |---|---|
 ";
 
+pub use module::{module_destinations, module_facts};
 pub use texts::text;
 
 /// The facts on one destination, as the table at the top of its page; `None` if no destination has this id.
@@ -162,28 +164,66 @@ fn runs(it: &Destination) -> String {
     )
 }
 
+/// What is known of a source, in words.
+struct SourceWords {
+    settings: String,
+    set_by: String,
+    takes: &'static str,
+    role: String,
+    network: String,
+    mark: String,
+}
+
+impl SourceWords {
+    fn of(it: &Source) -> Self {
+        let settings: Vec<String> = it.parameters.iter().map(|one| format!("`{} = {}`", one.name, one.value)).collect();
+        let none = || "none: it is logical from the start".to_owned();
+        let own = if it.own_schemas.is_empty() {
+            String::new()
+        } else {
+            format!(" Do not publish the schemas {}.", coded(it.own_schemas))
+        };
+        Self {
+            settings: if settings.is_empty() { none() } else { settings.join(" and ") },
+            set_by: if it.set_by.is_empty() { "-".to_owned() } else { coded(it.set_by) },
+            takes: match it.restart {
+                Restart::NotNeeded => "at once",
+                Restart::Instance => "after a restart",
+                Restart::Writer => "after a restart of the writer",
+            },
+            role: match it.replication {
+                Replication::Attribute => "attribute REPLICATION".to_owned(),
+                Replication::AttributeIn(group) => format!("attribute REPLICATION, member of `{group}`"),
+                Replication::Membership(group) => format!("member of `{group}`; the attribute cannot be set"),
+            },
+            network: format!("{}{own}", it.reached),
+            mark: it.recognized_by.map_or_else(|| "-".to_owned(), |role| format!("`{role}`")),
+        }
+    }
+}
+
 fn source(it: &Source) -> String {
-    let settings: Vec<String> = it.parameters.iter().map(|one| format!("`{} = {}`", one.name, one.value)).collect();
-    let settings =
-        if settings.is_empty() { "none: it is logical from the start".to_owned() } else { settings.join(" and ") };
-    let set_by = if it.set_by.is_empty() { "-".to_owned() } else { coded(it.set_by) };
-    let takes = match it.restart {
-        Restart::NotNeeded => "at once",
-        Restart::Instance => "after a restart",
-        Restart::Writer => "after a restart of the writer",
-    };
-    let role = match it.replication {
-        Replication::Attribute => "attribute REPLICATION".to_owned(),
-        Replication::AttributeIn(group) => format!("attribute REPLICATION, member of `{group}`"),
-        Replication::Membership(group) => format!("member of `{group}`; the attribute cannot be set"),
-    };
-    let own = if it.own_schemas.is_empty() {
-        String::new()
-    } else {
-        format!(" Do not publish the schemas {}.", coded(it.own_schemas))
-    };
-    let mark = it.recognized_by.map_or_else(|| "-".to_owned(), |role| format!("`{role}`"));
-    format!("| {} | `{}` | {mark} | {settings} | {set_by} | {takes} | {role} | {}{own} |\n", it.name, it.id, it.reached)
+    let SourceWords { settings, set_by, takes, role, network, mark } = SourceWords::of(it);
+    format!("| {} | `{}` | {mark} | {settings} | {set_by} | {takes} | {role} | {network} |\n", it.name, it.id)
+}
+
+/// The facts on one source, as the table at the top of its page; `None` if no source has this id.
+pub fn source_facts(id: &str) -> Option<String> {
+    let it = sources::ALL.iter().find(|it| it.id == id)?;
+    let SourceWords { settings, set_by, takes, role, network, mark } = SourceWords::of(it);
+    let rows = [
+        ("Setting", settings),
+        ("Set in Terraform by", set_by),
+        ("Takes effect", takes.to_owned()),
+        ("Role that replicates", role),
+        ("Recognized by the role", mark),
+        ("Network", network),
+    ];
+    let mut table = "| | |\n|---|---|\n".to_owned();
+    for (what, fact) in rows {
+        let _ = writeln!(table, "| {what} | {fact} |");
+    }
+    Some(table)
 }
 
 fn checks(it: &Destination) -> String {

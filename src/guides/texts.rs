@@ -24,6 +24,12 @@ const CONSUMER_SLOT: &str = "\
    {order}
 ";
 
+const READINESS: &str = "\
+`neonrep_readiness` reads what the consumer would stumble over, and changes nothing. With this file beside the configuration each plan
+warns until every error is cured. The report names the object, the reason and the remedy. [Continuous integration](ci.md) shows how
+a finding stops a plan, and how the report comes into the summary of a job.
+";
+
 const IP_ALLOW: &str = "\
 If the project restricts addresses with Neon's IP Allow, add the addresses that the consumer connects from, and the address that
 Terraform runs at. A refused connection fails with the message `This IP address … is not allowed to connect to this endpoint`.
@@ -53,15 +59,91 @@ SELECT pg_drop_replication_slot('<name>');
 ```
 ";
 
+const ORDER_SUBSCRIPTION: &str = "\
+1. `neonrep_logical_replication` enables logical replication of the source project. All of its computes restart, and it cannot be
+   disabled. The target does not need it.
+2. `neonrep_role` creates the role that the subscriber logs in as. `neonrep_grant` lets it read the rows for the first copy.
+3. `neonrep_publication` lists the tables.
+4. `neonrep_subscription` comes last: it connects to the source, creates its slot there, copies the rows that exist, and follows.
+   {order}
+
+The subscription depends on the grant, so that `terraform destroy` drops the subscription and its slot before the role.
+";
+
+const ORDER_SOURCE: &str = "\
+1. `neonrep_role` creates the role that Neon logs in as, with SQL at the source. `neonrep_grant` lets it read the rows for the first
+   copy.
+2. `neonrep_publication` lists the tables. The user of the `sql` block owns them, or is a member of their owner.
+3. `neonrep_subscription` comes last: Neon connects to the source, creates its slot there, copies the rows that exist, and follows.
+   {order}
+
+The subscription depends on the grant, so that `terraform destroy` drops the subscription and its slot before the role.
+";
+
+const TABLES_FIRST: &str = "\
+A subscription copies rows. Each published table must exist at the target, with the same schema, name and columns, or the apply
+fails and names it. Create the tables from those of the source, without rows:
+
+```shell
+pg_dump --schema-only --no-owner --no-privileges --table=playing_with_neon \"$SOURCE_URL\" | psql \"$TARGET_URL\"
+```
+
+A table at the target that has rows already gets duplicates, or stops the copy with a duplicate key. Later changes of tables (DDL)
+and the values of sequences are not replicated: add columns at the target first, and set sequences before the application writes there.
+";
+
+const NEON_ADDRESSES: &str = "\
+Neon connects from the NAT addresses of the target project's region. Let them in at the source, one rule for each address. Neon's
+documentation lists them by region; they have changed before, so take them from there and keep them in a variable. Terraform runs
+elsewhere and connects to both sides: its address must be let in too.
+";
+
+const SUBSCRIPTION_MORE_TABLES: &str = "\
+Create the table at the target, add an element to `tables` of the publication, and raise `connection_wo_version` of the
+subscription by one: the apply then sets the connection string again, takes up the new table and copies its rows. The grant covers
+the schemas that it names, and tables created in them later by the same owners.
+";
+
+const SUBSCRIPTION_REMOVE: &str = "\
+`terraform destroy` drops the subscription and its slot, then the publication, the grants and the role. The rows stay at the target.
+To stop replication for a while, set `enabled = false`; the slot keeps write-ahead log at the source meanwhile. To cut over,
+stop the writers, wait until the target has everything, set the sequences at the target, and destroy.
+
+If the source cannot be reached, destroy keeps the slot and a warning names it. Drop it there:
+
+```sql
+SELECT pg_drop_replication_slot('neon_subscription');
+```
+";
+
+const SUBSCRIPTION_TROUBLE: &str = "\
+| symptom | cause and remedy |
+|---|---|
+| `relation \"…\" does not exist` at the apply | The table is missing at the target. Create it there and apply again. Nothing is left of the attempt. |
+| `could not connect to the publisher` | Said by the server that subscribes: the source does not let in its address, or the host, port or password is wrong. |
+| The apply waits at the subscription | Creating the slot waits for every open transaction at the source that has written. End them. |
+| `replication slot … already exists` | A subscription that was lost left its slot. Drop it at the source, or set another `slot_name`. |
+| `all replication slots are in use` | Raise `max_replication_slots` at the source. While tables are copied, a subscription uses up to two more slots. |
+| Rows stop arriving | Look at `pg_stat_subscription` at the target and at the log: a duplicate key or a missing column stops the stream. `disable_on_error = true` makes the next plan show it. |
+";
+
 /// The paragraph of that name, with a final newline; `None` if there is none.
 pub fn text(name: &str) -> Option<String> {
     let text = match name {
         "order" => BEFORE_THE_SLOT.to_owned() + OWN_SLOT,
         "order-consumer-slot" => BEFORE_THE_SLOT.to_owned() + CONSUMER_SLOT,
+        "readiness" => READINESS.to_owned(),
         "ip-allow" => IP_ALLOW.to_owned(),
         "more-tables" => MORE_TABLES.to_owned(),
         "remove" => REMOVE_OWN_SLOT.to_owned(),
         "remove-consumer-slot" => REMOVE_CONSUMER_SLOT.to_owned(),
+        "order-subscription" => ORDER_SUBSCRIPTION.to_owned(),
+        "order-source" => ORDER_SOURCE.to_owned(),
+        "tables-first" => TABLES_FIRST.to_owned(),
+        "neon-addresses" => NEON_ADDRESSES.to_owned(),
+        "subscription-more-tables" => SUBSCRIPTION_MORE_TABLES.to_owned(),
+        "subscription-remove" => SUBSCRIPTION_REMOVE.to_owned(),
+        "subscription-trouble" => SUBSCRIPTION_TROUBLE.to_owned(),
         _ => return None,
     };
     Some(text.replace("{order}", PUBLICATION_FIRST))

@@ -2,14 +2,14 @@
 
 use std::fmt::Display;
 
-use tfplugin::{AttributePath, Diagnostic, Diagnostics, Resource, identity, model};
+use tfplugin::{AttributePath, Diagnostic, Diagnostics, Resource, identity, model, path};
 
 use super::context::Context;
 use super::explain;
-use crate::checks::Policy;
+use crate::checks::{Policy, branch_lasts};
 use crate::neon::{Budget, Permission, Project, ProjectId};
 use crate::postgres;
-use crate::target::{Error, ObjectId, Server, ServerLocation, Target};
+use crate::target::{DatabaseLocation, Error, ObjectId, Server, ServerLocation, Target};
 
 /// A handler's call. `doing` completes the sentence "Cannot …", as in "create publication `p`".
 pub(crate) struct Call<'a> {
@@ -63,6 +63,21 @@ impl<'a> Call<'a> {
     pub(crate) fn may_change(&self, project: &Project) -> Option<Diagnostic> {
         let allowed = project.effective_project_permission.as_ref().is_none_or(Permission::may_change);
         (!allowed).then(|| explain::read_only(&self.doing, &project.id))
+    }
+
+    /// Warns once of a branch on which something is to be created and which expires or is archived. A branch that cannot be read is
+    /// told by what reads it next.
+    pub(crate) async fn branch_lasts(&self, location: &DatabaseLocation) -> Diagnostics {
+        let ServerLocation::Neon { project, branch } = &location.server else { return Diagnostics::none() };
+        if !self.policy().asks(&branch_lasts::CHECK) {
+            return Diagnostics::none();
+        }
+        let Ok(found) = self.target().branch_of(project, branch.as_ref(), &self.budget()).await else {
+            return Diagnostics::none();
+        };
+        let warning = branch_lasts::check(&found, path!(branch_id));
+        let warning = warning.filter(|_| self.cx.data().is_first(&format!("branch {} lasts", found.id)));
+        self.policy().admit(&branch_lasts::CHECK, warning)
     }
 
     /// Refuses a change through the Neon API that the key may not make, before the first request that changes something.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::checks::Policy;
 use crate::target::Target;
@@ -9,17 +10,32 @@ use crate::target::Target;
 /// The context of a handler's call.
 pub(crate) type Context = tfplugin::Context<Data>;
 
+/// Neon's proxy is told of a changed list once more about 20 s later (neondatabase/neon, `proxy/src/redis`).
+const IP_ALLOW_DELAY: Duration = Duration::from_secs(25);
+
 /// One configuration of the provider.
 #[derive(Debug)]
 pub struct Data {
     pub(crate) target: Target,
     pub(crate) policy: Policy,
     said: Mutex<BTreeSet<String>>,
+    ip_allow_delay: Duration,
 }
 
 impl Data {
     pub(crate) fn new(target: Target, policy: Policy) -> Self {
-        Self { target, policy, said: Mutex::default() }
+        Self { target, policy, said: Mutex::default(), ip_allow_delay: IP_ALLOW_DELAY }
+    }
+
+    /// The same with another delay, for tests that do not wait.
+    #[must_use]
+    pub(crate) fn with_ip_allow_delay(self, ip_allow_delay: Duration) -> Self {
+        Self { ip_allow_delay, ..self }
+    }
+
+    /// How long Neon's proxy may go by an older list of addresses.
+    pub(crate) fn ip_allow_delay(&self) -> Duration {
+        self.ip_allow_delay
     }
 
     /// Whether this is asked for the first time with that text: for what is said once, not by each resource.

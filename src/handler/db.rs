@@ -11,9 +11,11 @@ use super::words;
 use crate::neon;
 use crate::postgres::privilege::Holdings;
 use crate::postgres::publication::Publication;
+use crate::postgres::signal_table::SignalTable;
+use crate::postgres::subscription::Subscription;
 use crate::postgres::table::Table;
-use crate::postgres::{self, PublicationName, RoleName, TableName, Tx, Usage};
-use crate::target::{Database, DatabaseLocation, Error, ObjectId};
+use crate::postgres::{self, PublicationName, RoleName, SubscriptionName, TableName, Tx, Usage};
+use crate::target::{Database, DatabaseLocation, Error, ObjectId, ServerLocation, TurnToGrant};
 
 /// A database that a call works on.
 pub(crate) struct Db<'a> {
@@ -43,6 +45,32 @@ impl Call<'_> {
             self.target().offer_reader(&db.at, role);
         }
         Ok(db)
+    }
+
+    /// The database that the checks of a plan look at. A new object whose branch the configuration does not name stays on
+    /// the branch of the object that it replaces. `id` is what the object will be called.
+    pub(crate) async fn planned_database<T: ObjectId>(
+        &self,
+        location: &DatabaseLocation,
+        connect_as: Option<&RoleName>,
+        id: impl Fn(Database) -> T,
+    ) -> Result<(Database, Diagnostics), Error> {
+        let at = self.resolved(location, connect_as).await?;
+        if !matches!(location.server, ServerLocation::Neon { branch: None, .. }) {
+            return Ok((at, Diagnostics::none()));
+        }
+        let name = at.name.clone();
+        let server = self.stays(at.server.clone(), |server| id(Database { server, name: name.clone() }));
+        if server == at.server {
+            let warning = self.on_two_branches(&server);
+            return Ok((at, warning.map_or_else(Diagnostics::none, Into::into)));
+        }
+        let at = Database { server, name };
+        if let Some(role) = connect_as {
+            self.target().offer_reader(&at, role);
+        }
+        let warning = self.stays_aside(&at.server);
+        Ok((at, warning.map_or_else(Diagnostics::none, Into::into)))
     }
 
     /// The database of a location. `connect_as` reads where the default role cannot log in.
@@ -79,11 +107,23 @@ impl<'a> Db<'a> {
         self.unless_gone(found)
     }
 
+    /// A subscription; `None` when it, or what held it, is gone.
+    pub(crate) async fn subscription(&self, name: &SubscriptionName) -> Result<Option<Subscription>, Diagnostics> {
+        let found = self.call.target().subscription(&self.at, name, &self.call.budget()).await;
+        self.unless_gone(found)
+    }
+
     /// A table or the like; `None` when it, or what held it, is gone.
     pub(crate) async fn table(&self, name: &TableName) -> Result<Option<Table>, Diagnostics> {
         let names = BTreeSet::from([name.clone()]);
         let found = self.call.target().tables_named(&self.at, &names, &self.call.budget()).await;
         let found = found.map(|tables| tables.get(name).cloned());
+        self.unless_gone(found)
+    }
+
+    /// A relation with its columns; `None` when it, or what held it, is gone.
+    pub(crate) async fn signal_table(&self, name: &TableName) -> Result<Option<SignalTable>, Diagnostics> {
+        let found = self.call.target().signal_table(&self.at, name, &self.call.budget()).await;
         self.unless_gone(found)
     }
 
@@ -172,6 +212,12 @@ impl<'a> Db<'a> {
     /// be one that the key does not see: that is success only if the key works at all.
     async fn removed_with_its_container(&self, error: &Error) -> Result<(), Diagnostics> {
         removed_with_its_container(self.call, error).await
+    }
+
+    /// The turn to change privileges, until it is dropped: see [`Target::turn_to_grant`](crate::target::Target::turn_to_grant).
+    pub(crate) async fn turn_to_grant(&self) -> Result<TurnToGrant, Diagnostics> {
+        let turn = self.call.target().turn_to_grant(&self.at.server, &self.call.budget()).await;
+        turn.map_err(|error| self.call.failed(&error))
     }
 
     /// Runs a transaction as `connect_as` says. The work reads what is there and applies the difference; see [`Stop`].

@@ -4,7 +4,8 @@
 
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, path};
 
-use super::words::sentence;
+use super::remedies;
+use super::words::{enumerate, sentence};
 use crate::neon::ProjectId;
 use crate::target::{Container, Error, WrongSettings};
 use crate::{neon, postgres};
@@ -12,15 +13,28 @@ use crate::{neon, postgres};
 /// `doing` is what was attempted, as in `create publication "p"`: the summary is `Cannot` and that.
 pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
     let (answered, advice, at) = match error {
-        Error::Gone { container, .. } => {
+        Error::Gone { container, instead, .. } => {
             let (advice, at) = match container {
                 Container::Branch => {
-                    ("Name an existing branch, or remove `branch_id` to use the default branch.", path!(branch_id))
+                    let advice = "Name an existing branch, or remove `branch_id` to use the default branch.";
+                    (advice.to_owned(), path!(branch_id))
                 }
-                Container::Database => ("Create the database first, or name an existing one.", path!(database)),
+                Container::Database => {
+                    let advice = "Create the database first, or name an existing one.";
+                    let there = match instead.as_slice() {
+                        [] => String::new(),
+                        there => format!(" There is {}. If the database was renamed, set `database` to its new name.", enumerate(there)),
+                    };
+                    (format!("{advice}{there}"), path!(database))
+                }
             };
-            (format!("{} does not exist.", sentence(&error.to_string())), advice.to_owned(), at)
+            (format!("{} does not exist.", sentence(&error.to_string())), advice, at)
         }
+        Error::NoDatabase(_) => (
+            format!("{}.", sentence(&error.to_string())),
+            "Create a database on the branch first.".to_owned(),
+            AttributePath::root(),
+        ),
         Error::ProjectNotFound { project, source } => (
             format!("The Neon API answered that project `{project}` does not exist, or that the key cannot see it: {source}."),
             "Check `project_id` and the API key. Nothing was removed from the state. If the project is permanently gone, run \
@@ -37,7 +51,8 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
             format!("The password of role `{role}` is not available: {}.", why.trim_end_matches('.')),
             format!(
                 "Add the password to the provider's `role_passwords`, as in `role_passwords = {{ {role} = var.password }}`, or set \
-                 `connect_as` to a role that can log in."
+                 `connect_as` to a role that can log in. An import does not know `connect_as`: for it, add a role that can log in to \
+                 `role_passwords`."
             ),
             AttributePath::root(),
         ),
@@ -51,7 +66,9 @@ pub(crate) fn target(doing: &str, error: &Error) -> Diagnostic {
         ),
         Error::NoCompute { what } => (
             format!("{}.", sentence(what)),
-            "Add or enable a read-write compute on the branch.".to_owned(),
+            "SQL runs on the read-write compute (endpoint) of a branch. It may have been deleted. Add one in the Neon console, \
+             then try again. Nothing was removed from the state."
+                .to_owned(),
             AttributePath::root(),
         ),
         Error::NotNeon => (
@@ -144,43 +161,10 @@ pub(crate) fn neon(doing: &str, error: &neon::Error) -> Diagnostic {
 
 /// The same for Postgres alone. The server's own detail and hint are kept.
 pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
-    use postgres::Kind;
-    let advice = match error.kind() {
-        Kind::InsufficientPrivilege => {
-            "The connecting role lacks the privilege. Set `connect_as` to a role that has it, such as the owner of the table."
-        }
-        Kind::ConnectionLost => "The server is unreachable, or closed the connection. Try again.",
-        Kind::CommitUnknown => "The connection was lost during COMMIT. Plan again to see the current state.",
-        Kind::AuthFailed => {
-            "Postgres rejected the password. It may have been changed with SQL, or the endpoint may no longer exist. Reset the password in Neon, or check `branch_id`."
-        }
-        Kind::Tls => {
-            "The server's certificate is not trusted. Set the provider's `sslrootcert` (or `PGSSLROOTCERT`) to a file of root certificates."
-        }
-        Kind::IpNotAllowed => "The address of this machine is not in the project's IP Allow list. Add it to the list.",
-        Kind::BlockedNetwork => "The project does not allow connections from this network.",
-        Kind::EndpointDisabled => "The compute is disabled. Enable it in the Neon console.",
-        Kind::Timeout => {
-            "If the operation only needs more time, raise the resource's `timeouts` (or the provider's `connect_timeout`)."
-        }
-        Kind::TooManyConnections => {
-            "Lower the provider's `max_connections`, or raise the connection limit of the role, database or server."
-        }
-        Kind::LoginRefused => "The role does not exist, or may not log in to this database.",
-        Kind::WeakAuthentication => {
-            "Let the server ask for the password with SCRAM (`password_encryption = scram-sha-256`)."
-        }
-        Kind::QuotaExceeded => "Raise the quota in the Neon console, or wait for the next billing period.",
-        Kind::EndpointNotFound => "The compute was deleted, or `branch_id` names another branch. Check `branch_id`.",
-        Kind::SessionsBusy => "Raise the provider's `max_connections`, or lower `-parallelism`.",
-        Kind::LockNotAvailable => {
-            "Another transaction held a lock on the object the whole time. End that transaction, or raise `timeouts`."
-        }
-        Kind::QueryCancelled if error.is_interruption() => "Plan again to see the current state.",
-        Kind::QueryCancelled => "The statement was cancelled, by a time limit or by another session.",
-        Kind::NotUnderstood => "This version of Postgres does not support the statement.",
-        Kind::Decode => "This is a bug in the provider. Please report it with this text.",
-        _ => "",
+    let advice = match error.remedy() {
+        Some(remedy) => remedies::advice(remedy),
+        None if error.is_interruption() => "Plan again to see the current state.",
+        None => of_kind(error.kind()),
     };
     let mut detail = format!("{}.", sentence(error.message()));
     for more in [error.detail(), error.hint()].into_iter().flatten() {
@@ -196,6 +180,49 @@ pub(crate) fn postgres(doing: &str, error: &postgres::Error) -> Diagnostic {
         detail = format!("{detail}\n\n{advice}");
     }
     Diagnostic::error(format!("Cannot {doing}"), detail)
+}
+
+/// What to do about an error of Postgres, where its kind says it.
+fn of_kind(kind: postgres::Kind) -> &'static str {
+    use postgres::Kind;
+    match kind {
+        Kind::InsufficientPrivilege => {
+            "The connecting role lacks the privilege. Set `connect_as` to a role that has it."
+        }
+        Kind::ConnectionLost => "The server is unreachable, or closed the connection. Try again.",
+        Kind::CommitUnknown => "The connection was lost during COMMIT. Plan again to see the current state.",
+        Kind::AuthFailed => {
+            "Postgres rejected the password. It may have been changed with SQL, or the endpoint may no longer exist. Reset the password in Neon, or check `branch_id`."
+        }
+        Kind::Tls => {
+            "The server's certificate is not trusted. Set the provider's `sslrootcert` (or `PGSSLROOTCERT`) to a file of root certificates."
+        }
+        Kind::Timeout => {
+            "If the operation only needs more time, raise the resource's `timeouts` (or the provider's `connect_timeout`)."
+        }
+        Kind::TooManyConnections => {
+            "Lower the provider's `max_connections`, or raise the connection limit of the role, database or server."
+        }
+        Kind::LoginRefused => {
+            "The role does not exist or may not log in to this database, or no line of `pg_hba.conf` admits it. Set `connect_as` to a role \
+             that may log in."
+        }
+        Kind::WeakAuthentication => {
+            "Let the server ask for the password with SCRAM (`password_encryption = scram-sha-256`). To send the password in another way, \
+             set `require_auth` in the provider's `sql` block."
+        }
+        Kind::SessionsBusy => "Raise the provider's `max_connections`, or lower `-parallelism`.",
+        Kind::LockNotAvailable => {
+            "Another transaction held a lock on the object the whole time. End that transaction, or raise `timeouts`."
+        }
+        Kind::DependentObjects => {
+            "Other objects depend on it. Drop them first, or destroy them together with it, then destroy again."
+        }
+        Kind::QueryCancelled => "The statement was cancelled, by a time limit or by another session.",
+        Kind::NotUnderstood => "This version of Postgres does not support the statement.",
+        Kind::Decode => "This is a bug in the provider. Please report it with this text.",
+        _ => "",
+    }
 }
 
 /// Settings of the provider that cannot work.
@@ -227,8 +254,12 @@ mod tests {
         for (error, parts) in [
             (Error::branch_gone(&branch), &["branch_id|", "`br-1` of project `p-1`", "default branch"][..]),
             (
-                Error::Gone { container: Container::Database, what: "database `d`".to_owned() },
-                &["database|", "Create the database"],
+                Error::Gone {
+                    container: Container::Database,
+                    what: "database `d`".to_owned(),
+                    instead: vec!["e".to_owned(), "f".to_owned()],
+                },
+                &["database|", "Create the database", "`e` and `f`", "renamed"],
             ),
             (
                 Error::ProjectNotFound { project, source: not_found },
@@ -253,8 +284,8 @@ mod tests {
                 &["It is wrong.", "role `me`", "`sql`", "PGPASSWORD", "role_passwords"],
             ),
             (
-                Error::NoCompute { what: "the compute is disabled".to_owned() },
-                &["The compute is disabled.", "read-write"],
+                Error::NoCompute { what: "branch `br-1` has no read-write compute".to_owned() },
+                &["Branch `br-1` has no", "Add one", "deleted", "state"],
             ),
         ] {
             let text = said(&target("look", &error));
@@ -275,13 +306,80 @@ mod tests {
         assert!(text.contains("api_url"), "{text}");
     }
 
+    /// The texts of Neon's proxy and control plane, each with what the message says to do. `None`: it goes away by itself.
+    #[test]
+    fn each_error_of_the_proxy_says_what_cures_it() {
+        let transient = "Try again.";
+        for (sqlstate, text, cure) in [
+            ("XX000", "the database system is starting up", transient),
+            ("XX000", "sorry, too many clients already", "max_connections"),
+            (
+                "XX000",
+                "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+                "max_connections",
+            ),
+            ("53300", "too many connections for role \"x\"", "connection limit of the role"),
+            ("XX000", "database \"d\" does not exist", "Create the database first"),
+            ("XX000", "error communicating with the server: early eof", transient),
+            ("28P01", "password authentication failed for user \"x\"", "changed with SQL. Reset the password"),
+            ("XX000", "password authentication failed for user 'x'", "the compute was deleted: check `branch_id`"),
+            (
+                "28000",
+                "The endpoint has been disabled. Enable it using the API and retry.",
+                "Enable it in the Neon console",
+            ),
+            (
+                "XX000",
+                "The endpoint has been disabled. Enable it using Neon API and retry.",
+                "Enable it in the Neon console",
+            ),
+            ("28000", "role \"x\" is not permitted to log in", "Set `connect_as`"),
+            ("28000", "no pg_hba.conf entry for host \"192.0.2.1\"", "pg_hba.conf"),
+            ("08006", "couldn't connect to compute node", transient),
+            ("XX000", "Couldn't connect to compute node", transient),
+            (
+                "XX000",
+                "Your project already has running operations. Please wait until they complete, and then try again.",
+                transient,
+            ),
+            (
+                "XX000",
+                "The requested endpoint could not be found, or you don't have access to it.",
+                "Check `branch_id`",
+            ),
+            ("XX000", "You've exceeded the rate limit. Please wait a moment and try again.", transient),
+            ("XX000", "You have exceeded the limit of concurrently active endpoints.", "Suspend or delete computes"),
+            (
+                "XX000",
+                "Your account or project has exceeded the compute time quota. Upgrade your plan.",
+                "Raise the quota",
+            ),
+            ("XX000", "You've exceeded the compute time for this branch.", "Raise the quota"),
+            ("XX000", "The role you're attempting to use is protected", "`connect_as` to a role that may"),
+            (
+                "XX000",
+                "Inconsistent project name inferred from SNI ('a') and project option ('b').",
+                "server name of TLS",
+            ),
+            ("XX000", "connection is insecure (try using `sslmode=require`)", "Neon requires TLS"),
+            ("XX000", "This IP address 192.0.2.1 is not allowed to connect to this endpoint.", "IP Allow list"),
+            ("XX000", "unsupported startup parameter: replication", "direct host"),
+        ] {
+            let error = postgres::Error::of_server(sqlstate, text, None, None);
+            let told = said(&postgres("look", &error));
+            assert!(told.contains(cure) && told.contains(sqlstate), "{text}: {told}");
+            let waits = matches!(error.kind(), postgres::Kind::ConnectionLost | postgres::Kind::TooManyConnections);
+            assert_eq!(waits, cure == transient || cure.contains("connection"), "{text} is waited for: {waits}");
+        }
+    }
+
     #[test]
     fn what_the_server_says_is_kept() {
         use postgres::{Error, Kind};
         for (kind, part) in [
-            (Kind::IpNotAllowed, "IP Allow"),
-            (Kind::EndpointDisabled, "Enable it"),
             (Kind::AuthFailed, "password"),
+            (Kind::DependentObjects, "destroy them together"),
+            (Kind::WeakAuthentication, "`require_auth`"),
             (Kind::InsufficientPrivilege, "connect_as"),
             (Kind::Other, "The server's words"),
         ] {

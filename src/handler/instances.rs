@@ -1,11 +1,15 @@
 //! Instances of one object: which of them holds it, and the branch that its replacement stays on.
 
-use tfplugin::{Attr, Diagnostic, Diagnostics, path};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, path};
 
+use super::attributes::{self, Located};
 use super::call::Call;
 use crate::neon::BranchId;
 use crate::postgres::marks::Nonce;
-use crate::target::{Fate, ObjectId, Server};
+use crate::target::{Database, ObjectId, Server};
 
 /// In private state: the nonce of this instance.
 const INSTANCE: &str = "instance";
@@ -15,6 +19,9 @@ const NAMED_BRANCH: &str = "named_branch";
 
 /// In the private state of a planned replacement: the ID of the new object, on the branch of the old one.
 const REPLACED_BY: &str = "replaced_by";
+
+/// In private state: the state was written by the first version, whose marks have no nonce.
+const FIRST_VERSION: &str = "first_version";
 
 /// In the private state of a planned destroy: another instance holds the object.
 const FORGET: &str = "forget";
@@ -31,6 +38,23 @@ impl Call<'_> {
     /// The nonce of this instance; none in states of versions before 0.2.
     pub(crate) fn nonce(&self) -> Option<Nonce> {
         self.cx().private().get(INSTANCE)
+    }
+
+    /// Whether the state was written by the first version, so that marks without a nonce may be its own.
+    pub(crate) fn is_of_first_version(&self) -> bool {
+        self.nonce().is_none() || self.cx().private().get(FIRST_VERSION) == Some(true)
+    }
+
+    /// Notes, before this version has written anything, that the first one wrote the state.
+    pub(crate) fn note_first_version(&self, is_imported: bool) {
+        if self.nonce().is_none() && !is_imported {
+            self.cx().set_private(FIRST_VERSION, &true);
+        }
+    }
+
+    /// Notes that marks of the first version count no more: they were renewed.
+    pub(crate) fn leave_first_version(&self) {
+        self.cx().remove_private(FIRST_VERSION);
     }
 
     fn nonce_or_new(&self) -> Option<Nonce> {
@@ -83,16 +107,52 @@ impl Call<'_> {
 
     /// Notes that an object was read. Refuses the plan if the destroy of another instance of it was planned before.
     pub(crate) fn sees(&self, id: &impl ObjectId) -> Result<(), Diagnostics> {
+        if self.sees_part(id, &()).is_empty() { Ok(()) } else { Err(two_addresses(id).into()) }
+    }
+
+    /// The same for an object that instances may share, with what this one holds of it. Returns what those instances hold
+    /// whose destroy was planned before.
+    pub(crate) fn sees_part<T: Serialize + DeserializeOwned>(&self, id: &impl ObjectId, holds: &T) -> Vec<T> {
         self.leaves(id);
-        let Some(nonce) = self.nonce_or_new() else { return Ok(()) };
-        if self.target().addresses().read(&id.natural_key(), &nonce) { Ok(()) } else { Err(two_addresses(id).into()) }
+        let (Some(nonce), Ok(holds)) = (self.nonce_or_new(), serde_json::to_value(holds)) else { return Vec::new() };
+        parsed(self.target().addresses().read(&id.natural_key(), &nonce, holds))
     }
 
     /// Plans the destroy of an object: it is only removed from the state where another instance was read.
     pub(crate) fn plan_destroy(&self, id: &impl ObjectId) {
-        let Some(nonce) = self.nonce() else { return };
-        if self.target().addresses().plan_destroy(&id.natural_key(), &nonce) == Fate::Forgotten {
+        if self.plan_destroy_of_part(id, &()).is_empty() {
+            self.cx().remove_private(FORGET);
+        } else {
             self.cx().set_private(FORGET, &true);
+        }
+    }
+
+    /// The same for an object that instances may share. Returns what other instances hold that were read before.
+    pub(crate) fn plan_destroy_of_part<T: Serialize + DeserializeOwned>(
+        &self,
+        id: &impl ObjectId,
+        holds: &T,
+    ) -> Vec<T> {
+        let (Some(nonce), Ok(holds)) = (self.nonce(), serde_json::to_value(holds)) else { return Vec::new() };
+        parsed(self.target().addresses().plan_destroy(&id.natural_key(), &nonce, holds))
+    }
+
+    /// Notes what a plan means for the branch: that of a replacement, and whether the configuration names it. `id` is what
+    /// the planned object will be called.
+    pub(crate) fn plans<M: Located, T: ObjectId>(&self, plan: &Plan<M>, id: impl Fn(&M, Database) -> Option<T>) {
+        let (Some(config), Some(prior), Some(planned)) = (&plan.config, &plan.prior, &plan.planned) else { return };
+        let names_branch = !config.branch_id().is_null();
+        if !plan.replaces() {
+            self.cx().set_private(NAMED_BRANCH, &names_branch);
+            return;
+        }
+        let server = attributes::server_of(prior.project_id(), prior.branch_id());
+        let (Some(server), Some(name)) = (server, planned.database().known()) else { return };
+        if names_branch || planned.project_id() != prior.project_id() {
+            return;
+        }
+        if let Some(new) = id(planned, Database { server, name: name.clone() }) {
+            self.replaces(&new);
         }
     }
 
@@ -121,6 +181,19 @@ impl Call<'_> {
         }
     }
 
+    /// Warns once that replacements stay on a branch that is no longer the default one: Terraform tells a creation nothing
+    /// of the object that it replaces, so the provider can keep the two together only where the old one is deleted first.
+    pub(crate) fn stays_aside(&self, server: &Server) -> Option<Diagnostic> {
+        let stays = server.branch()?;
+        self.cx().data().is_first(&format!("replaced on {}", stays.id)).then(|| {
+            let detail = format!(
+                "It is no longer the default branch of project `{}`. A replacement is created where the old object is, unless the                  resource has `create_before_destroy`: Terraform then creates the new object first and tells the provider nothing                  of the old one, so it is created on the default branch.\n\nTo keep both on one branch, set `branch_id = \"{}\"`.",
+                stays.project, stays.id
+            );
+            Diagnostic::warning(format!("Replacement stays on branch `{}`", stays.id), detail).at(path!(branch_id))
+        })
+    }
+
     /// Warns once if an object is created on the default branch of a project while others stay on another branch.
     pub(crate) fn on_two_branches(&self, server: &Server) -> Option<Diagnostic> {
         let default = server.branch()?;
@@ -136,7 +209,12 @@ impl Call<'_> {
     }
 }
 
-fn two_addresses(id: &impl ObjectId) -> Diagnostic {
+fn parsed<T: DeserializeOwned>(all: Vec<Json>) -> Vec<T> {
+    all.into_iter().filter_map(|it| serde_json::from_value(it).ok()).collect()
+}
+
+/// The error for an object whose destroy is planned under another address.
+pub(crate) fn two_addresses(id: &impl ObjectId) -> Diagnostic {
     let detail = format!(
         "`{id}` is in the state twice, for example as a deposed object that a failed `create_before_destroy` left, and one of the \
          two is planned to be destroyed. That would take the object away from the other.\n\nPlan again. If this happens again, remove \

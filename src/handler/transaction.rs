@@ -3,7 +3,7 @@
 use tfplugin::{AttributePath, Diagnostic, Diagnostics};
 
 use super::call::Call;
-use crate::postgres::{self, Kind, Locks, Tx};
+use crate::postgres::{self, Kind, Tx};
 
 /// Why a transaction's work did not come to its end. Either way everything is rolled back.
 pub(crate) type Stop = postgres::Stop<Diagnostics>;
@@ -56,5 +56,5 @@ where
     F: Future<Output = Result<T, Stop>>,
 {
     let attempt = |tx: &Tx| Attempt { after_lost_commit: tx.commit_was_lost() };
-    session.settled(Locks::Short, |tx| work(tx.clone(), attempt(&tx))).await
+    session.settled(|tx| work(tx.clone(), attempt(&tx))).await
 }

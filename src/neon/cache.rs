@@ -49,5 +49,6 @@ pub(crate) struct Cache {
     pub(crate) branches: Answers<BranchId, Arc<Branch>>,
     pub(crate) roles: Answers<BranchId, Arc<Vec<ApiRole>>>,
     pub(crate) databases: Answers<(BranchId, String), Arc<ApiDatabase>>,
+    pub(crate) database_lists: Answers<BranchId, Arc<Vec<ApiDatabase>>>,
     pub(crate) uris: Answers<(BranchId, String, String), Arc<ConnectionUri>>,
 }

@@ -15,7 +15,7 @@ use super::transport::Transport;
 use super::turn::{Turn, Turns};
 
 /// How often a change is sent whose answer is lost and which, as a read shows, was not made.
-const SENDS: u32 = 3;
+pub(crate) const SENDS: u32 = 3;
 
 /// First wait between two looks at an operation. Most take less than a second.
 const FIRST_POLL: Duration = Duration::from_millis(200);
@@ -105,7 +105,7 @@ impl Changes {
                     return Err(error.context(format!("a read to find out what it did failed too ({settling})")));
                 }
             }
-            if error.kind() != Kind::AnswerLost || sends == SENDS {
+            if error.kind() != Kind::AnswerLost || sends == SENDS || request.once {
                 return Err(error);
             }
             if budget.sleep(retry::delay(sends, None, retry::jitter())).await.is_err() {

@@ -27,6 +27,13 @@ pub(crate) struct Endpoint {
     pub disabled: bool,
 }
 
+impl Endpoint {
+    /// Whether publications and slots can be created by it.
+    pub(crate) fn is_read_write(&self) -> bool {
+        self.kind == EndpointKind::ReadWrite
+    }
+}
+
 /// Whether an endpoint accepts writes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::allowed_ips::AllowedIps;
 use super::ids::ProjectId;
 use super::operation::{Changed, Operation};
 use super::request::{self, Method, Path, Request, or_default};
@@ -37,13 +38,6 @@ struct ProjectSettings {
     allowed_ips: Option<AllowedIps>,
 }
 
-/// The addresses that may connect to the project.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-struct AllowedIps {
-    #[serde(default, deserialize_with = "or_default")]
-    ips: Vec<String>,
-}
-
 impl Project {
     /// Whether `wal_level` is set to `logical` for the computes of the project. A compute that has not restarted since then
     /// still has the old value.
@@ -51,9 +45,9 @@ impl Project {
         self.settings.as_ref().and_then(|settings| settings.enable_logical_replication) == Some(true)
     }
 
-    /// The addresses that may connect: addresses, ranges `a-b` and CIDR blocks as the API has them. Empty admits everyone.
-    pub(crate) fn allowed_ips(&self) -> &[String] {
-        self.settings.as_ref().and_then(|it| it.allowed_ips.as_ref()).map_or(&[], |it| &it.ips)
+    /// The addresses that may connect; everyone where the API names none.
+    pub(crate) fn allowed_ips(&self) -> AllowedIps {
+        self.settings.as_ref().and_then(|it| it.allowed_ips.clone()).unwrap_or_default()
     }
 
     /// Whether passwords can be read back.
@@ -123,6 +117,15 @@ pub(crate) fn enable_logical_replication(project: &ProjectId) -> Request<Changed
     change(project, &json!({ "enable_logical_replication": true }))
 }
 
+/// What a new list of addresses causes.
+pub(crate) const ALLOWING: &[&str] = &["apply_config"];
+
+/// The API replaces the list as a whole, so both fields are sent. It is computed from the list that was read, and out of date as soon
+/// as somebody else changes that: it is sent once, and a repetition starts with a read.
+pub(crate) fn allow_ips(project: &ProjectId, allowed: &AllowedIps) -> Request<Changed<Project>> {
+    change(project, &json!({ "allowed_ips": allowed })).once()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +141,17 @@ mod tests {
             format!("{:?}", enable_logical_replication(&id())),
             r#"PATCH /projects/p-1 {"project":{"settings":{"enable_logical_replication":true}}}"#
         );
+    }
+
+    #[test]
+    fn both_fields_of_ip_allow_are_sent() {
+        let allowed = AllowedIps { ips: vec!["192.0.2.0/24".to_owned()], protected_branches_only: false };
+        let request = allow_ips(&id(), &allowed);
+        assert_eq!(
+            format!("{request:?}"),
+            r#"PATCH /projects/p-1 {"project":{"settings":{"allowed_ips":{"ips":["192.0.2.0/24"],"protected_branches_only":false}}}}"#
+        );
+        assert!(request.once && !get(&id()).once);
     }
 
     #[test]
@@ -162,9 +176,16 @@ mod tests {
             assert_eq!(Permission::from(text.to_owned()), permission);
             assert_eq!(permission.may_change(), may_change, "{text}");
         }
-        assert_eq!(read(r#"{"id":"p-1","settings":{"allowed_ips":{"ips":["a","b"]}}}"#).allowed_ips(), ["a", "b"]);
-        for open in [r#"{"id":"p-1"}"#, r#"{"id":"p-1","settings":{"allowed_ips":null}}"#] {
-            assert!(read(open).allowed_ips().is_empty(), "{open}");
+        let listed =
+            read(r#"{"id":"p-1","settings":{"allowed_ips":{"ips":["a","b"],"protected_branches_only":true}}}"#);
+        assert_eq!(listed.allowed_ips().ips, ["a", "b"]);
+        assert!(listed.allowed_ips().protected_branches_only);
+        for open in [
+            r#"{"id":"p-1"}"#,
+            r#"{"id":"p-1","settings":{"allowed_ips":null}}"#,
+            r#"{"id":"p-1","settings":{"allowed_ips":{"ips":null}}}"#,
+        ] {
+            assert_eq!(read(open).allowed_ips(), AllowedIps::default(), "{open}");
         }
         assert!(!read(r#"{"id":"p-1","settings":null,"effective_project_permission":null}"#).logical_replication());
     }

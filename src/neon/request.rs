@@ -118,12 +118,15 @@ pub(crate) struct Request<T> {
     pub(crate) route: String,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) body: Option<Value>,
+    /// The body is computed from what was read, and must not be sent again without another read.
+    pub(crate) once: bool,
     pub(crate) read: fn(Answer<'_>) -> Result<T, Unreadable>,
 }
 
 impl<T> Request<T> {
     pub(crate) fn new(method: Method, path: Path, read: fn(Answer<'_>) -> Result<T, Unreadable>) -> Self {
-        Self { method, route: format!("{method} {}", path.route), path: path.text, query: Vec::new(), body: None, read }
+        let route = format!("{method} {}", path.route);
+        Self { method, route, path: path.text, query: Vec::new(), body: None, once: false, read }
     }
 
     pub(crate) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
@@ -133,6 +136,12 @@ impl<T> Request<T> {
 
     pub(crate) fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    /// Sends it at most once: the caller computes another one after a failure.
+    pub(crate) fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 

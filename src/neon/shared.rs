@@ -84,6 +84,17 @@ impl Shared<'_> {
         self.0.cache().databases.get(self.0.now(project), key, budget, load).await
     }
 
+    /// All databases of a branch, oldest first.
+    pub(crate) async fn all_databases(
+        &self,
+        project: &ProjectId,
+        branch: &BranchId,
+        budget: &Budget,
+    ) -> Result<Arc<Vec<ApiDatabase>>, Error> {
+        let load = || async { self.0.list_databases(project, branch, budget).await.map(Arc::new) };
+        self.0.cache().database_lists.get(self.0.now(project), branch.clone(), budget, load).await
+    }
+
     /// Host, port and password of a role for a database.
     pub(crate) async fn connection_uri(
         &self,

@@ -140,6 +140,9 @@ impl Transport {
                 Err(error) => self.hide_secrets(error.at(request.method, &request.path).with_tries(tries)),
             };
             let until = match retry::retry(request.method, &error) {
+                _ if request.once => {
+                    return Sent { result: Err(error), unsure_before };
+                }
                 Retry::Never => {
                     return Sent { result: Err(error), unsure_before };
                 }

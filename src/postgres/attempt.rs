@@ -14,17 +14,9 @@ pub(super) enum Attempt<T> {
     CommitUnknown(Error),
 }
 
-/// How a transaction waits for locks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Locks {
-    /// 3 s at a time, then the transaction is rolled back and run again, until the deadline: application queries do not pile up
-    /// behind our request for a lock.
-    Short,
-    /// Until the deadline.
-    Patient,
-}
-
-const SHORT: Duration = Duration::from_secs(3);
+/// How long a transaction waits for a lock, before it is rolled back and run again, until the deadline: queries of applications do not pile
+/// up behind our request for a lock.
+const LOCK: Duration = Duration::from_secs(3);
 
 /// With an unknown state the connection is closed, which rolls back too.
 pub(super) async fn roll_back(connection: &Connection, after: &Error) {
@@ -42,12 +34,9 @@ pub(super) async fn finish(connection: &Connection, command: &str) -> Result<()>
     done
 }
 
-pub(super) fn begin(begin: &str, deadline: Instant, locks: Locks) -> String {
+pub(super) fn begin(begin: &str, deadline: Instant) -> String {
     let statement = deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 86_400_000);
-    let lock = match locks {
-        Locks::Short => SHORT.as_millis(),
-        Locks::Patient => 0,
-    };
+    let lock = LOCK.as_millis();
     format!("{begin}; SET LOCAL statement_timeout = {statement}; SET LOCAL lock_timeout = {lock}")
 }
 
@@ -68,9 +57,9 @@ mod tests {
 
     #[test]
     fn begin_bounds_statements_by_the_deadline() {
-        let soon = begin("BEGIN", Instant::now(), Locks::Short);
+        let soon = begin("BEGIN", Instant::now());
         assert_eq!(soon, "BEGIN; SET LOCAL statement_timeout = 1; SET LOCAL lock_timeout = 3000");
-        let never = begin("BEGIN", Instant::now() + Duration::from_secs(1_000_000), Locks::Patient);
-        assert_eq!(never, "BEGIN; SET LOCAL statement_timeout = 86400000; SET LOCAL lock_timeout = 0");
+        let never = begin("BEGIN", Instant::now() + Duration::from_secs(1_000_000));
+        assert_eq!(never, "BEGIN; SET LOCAL statement_timeout = 86400000; SET LOCAL lock_timeout = 3000");
     }
 }

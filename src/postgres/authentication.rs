@@ -1,6 +1,6 @@
-//! How a server may ask for the password: by SCRAM alone, as `require_auth=scram-sha-256` of libpq does.
+//! How a server may ask for the password: by SCRAM alone unless the user allows more, as `require_auth` of libpq says (manual, 32.1.2).
 //!
-//! A server that has the connection may also be one that was put in its place, and would learn the password from an answer in clear text, or
+//! This holds with and without TLS. A server that has the connection may also be one that was put in its place, and would learn the password from an answer in clear text, or
 //! something as good as it from MD5. The driver answers whatever is asked, so the request is looked at before the driver sees it (protocol,
 //! 54.7: `AuthenticationCleartextPassword` is 3, `AuthenticationMD5Password` 5).
 
@@ -12,13 +12,46 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 
+/// What is accepted beside SCRAM. A server that asks for nothing learns nothing, and is always accepted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Passwords {
+    /// As MD5 (`md5`).
+    pub(crate) md5: bool,
+    /// In clear text (`password`).
+    pub(crate) clear_text: bool,
+}
+
+impl Passwords {
+    /// A list of libpq's words, separated by commas. The error names the words that are known.
+    pub(crate) fn parse(require_auth: &str) -> std::result::Result<Self, String> {
+        let mut accepted = Self::default();
+        for word in require_auth.split(',').map(str::trim) {
+            match word {
+                "scram-sha-256" => {}
+                "md5" => accepted.md5 = true,
+                "password" => accepted.clear_text = true,
+                _ => return Err(format!("must be a list of `scram-sha-256`, `md5` and `password`, not `{word}`")),
+            }
+        }
+        Ok(accepted)
+    }
+
+    fn accept(self, request: usize) -> bool {
+        match request {
+            3 => self.clear_text,
+            5 => self.md5,
+            _ => true,
+        }
+    }
+}
+
 /// Why the server's request is not answered.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct WeakRequest;
+pub(super) struct WeakRequest(&'static str);
 
 impl fmt::Display for WeakRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server asks for the password in clear text or as MD5, and only SCRAM is accepted")
+        write!(f, "the server asks for the password {}, which is not accepted", self.0)
     }
 }
 
@@ -32,9 +65,14 @@ struct Watch {
     have: usize,
     skip: usize,
     done: bool,
+    accepted: Passwords,
 }
 
 impl Watch {
+    fn of(accepted: Passwords) -> Self {
+        Self { accepted, ..Self::default() }
+    }
+
     fn see(&mut self, bytes: &[u8]) -> io::Result<()> {
         for byte in bytes {
             if self.done {
@@ -55,8 +93,11 @@ impl Watch {
             } else if self.have == 9 {
                 match number(5) {
                     0 => self.done = true,
-                    3 | 5 => return Err(io::Error::other(WeakRequest)),
-                    _ => {}
+                    request if self.accepted.accept(request) => {}
+                    request => {
+                        let how = if request == 3 { "in clear text" } else { "as MD5" };
+                        return Err(io::Error::other(WeakRequest(how)));
+                    }
                 }
                 (self.skip, self.have) = (number(1).saturating_sub(8), 0);
             }
@@ -65,10 +106,16 @@ impl Watch {
     }
 }
 
-/// A stream that ends when the server asks for the password in another way than by SCRAM.
+/// A stream that ends when the server asks for the password in a way that is not accepted.
 pub(super) struct Watched<S> {
     inner: S,
     watch: Watch,
+}
+
+impl<S> Watched<S> {
+    pub(super) fn new(inner: S, accepted: Passwords) -> Self {
+        Self { inner, watch: Watch::of(accepted) }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
@@ -101,9 +148,9 @@ impl<S: TlsStream + Unpin> TlsStream for Watched<S> {
 
 /// Makes watched streams out of those of a TLS connector.
 #[derive(Clone)]
-pub(super) struct ScramOnly<M>(pub(super) M);
+pub(super) struct Watching<M>(pub(super) M, pub(super) Passwords);
 
-impl<S, M: MakeTlsConnect<S>> MakeTlsConnect<S> for ScramOnly<M>
+impl<S, M: MakeTlsConnect<S>> MakeTlsConnect<S> for Watching<M>
 where
     M::TlsConnect: TlsConnect<S, Stream = M::Stream>,
     <M::TlsConnect as TlsConnect<S>>::Future: Send + 'static,
@@ -111,15 +158,15 @@ where
     M::Stream: 'static,
 {
     type Stream = Watched<M::Stream>;
-    type TlsConnect = ScramOnly<M::TlsConnect>;
+    type TlsConnect = Watching<M::TlsConnect>;
     type Error = M::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Self::TlsConnect, Self::Error> {
-        self.0.make_tls_connect(domain).map(ScramOnly)
+        self.0.make_tls_connect(domain).map(|it| Watching(it, self.1))
     }
 }
 
-impl<S, C: TlsConnect<S>> TlsConnect<S> for ScramOnly<C>
+impl<S, C: TlsConnect<S>> TlsConnect<S> for Watching<C>
 where
     C::Future: Send + 'static,
 {
@@ -128,8 +175,8 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Stream, Self::Error>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        let connecting = self.0.connect(stream);
-        Box::pin(async move { Ok(Watched { inner: connecting.await?, watch: Watch::default() }) })
+        let (connecting, accepted) = (self.0.connect(stream), self.1);
+        Box::pin(async move { Ok(Watched::new(connecting.await?, accepted)) })
     }
 }
 
@@ -146,12 +193,34 @@ mod tests {
         message(b'R', &[&number.to_be_bytes()[..], rest].concat())
     }
 
-    fn passes(messages: &[Vec<u8>]) -> bool {
+    fn passes_with(accepted: Passwords, messages: &[Vec<u8>]) -> bool {
         let bytes = messages.concat();
-        let at_once = Watch::default().see(&bytes).is_ok();
-        let mut watch = Watch::default();
+        let at_once = Watch::of(accepted).see(&bytes).is_ok();
+        let mut watch = Watch::of(accepted);
         assert_eq!(bytes.iter().try_for_each(|it| watch.see(&[*it])).is_ok(), at_once, "byte by byte");
         at_once
+    }
+
+    fn passes(messages: &[Vec<u8>]) -> bool {
+        passes_with(Passwords::default(), messages)
+    }
+
+    #[test]
+    fn what_the_user_allows_is_answered_too() {
+        for (words, clear_text, md5) in [
+            ("scram-sha-256", false, false),
+            ("scram-sha-256,md5", false, true),
+            ("password", true, false),
+            ("md5, password", true, true),
+        ] {
+            let accepted = Passwords::parse(words).unwrap();
+            assert_eq!(passes_with(accepted, &[request(3, b"")]), clear_text, "{words}");
+            assert_eq!(passes_with(accepted, &[request(5, b"salt")]), md5, "{words}");
+            assert!(passes_with(accepted, &[request(10, b"SCRAM-SHA-256\0\0")]), "{words}");
+        }
+        for wrong in ["", "none", "!md5", "scram"] {
+            assert!(Passwords::parse(wrong).unwrap_err().contains("`scram-sha-256`"), "{wrong}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::row::Param;
 
 /// A transaction that has written and is still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Blocker {
+pub(crate) enum Blocker {
     /// One of a session.
     Session {
         /// Its process.
@@ -75,7 +75,7 @@ FROM pg_prepared_xacts p
 ORDER BY 5 DESC NULLS LAST, 1, 7";
 
 /// Reads them, the oldest first.
-pub async fn read_all(connection: &Connection) -> Result<Vec<Blocker>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<Vec<Blocker>> {
     let rows = connection.fetch(READ, &[]).await?;
     rows.iter()
         .map(|row| {
@@ -97,17 +97,17 @@ pub async fn read_all(connection: &Connection) -> Result<Vec<Blocker>> {
 
 /// A session that holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LockHolder {
+pub(crate) struct LockHolder {
     /// Its process; none for a prepared transaction.
-    pub pid: Option<i32>,
+    pub(crate) pid: Option<i32>,
     /// Its role, where it can be read.
-    pub user: String,
+    pub(crate) user: String,
     /// `application_name`.
-    pub application: String,
-    /// What is locked: a table, or the lock that grants of this provider take in turn.
-    pub object: String,
+    pub(crate) application: String,
+    /// What is locked: a table, a publication, or the lock that grants of this provider take in turn.
+    pub(crate) object: String,
     /// The strongest lock, such as `AccessExclusiveLock`.
-    pub mode: String,
+    pub(crate) mode: String,
 }
 
 impl fmt::Display for LockHolder {
@@ -123,26 +123,47 @@ impl fmt::Display for LockHolder {
     }
 }
 
-/// Sessions that hold locks on these tables, or the advisory lock of [`advisory_lock`](super::advisory_lock), the first ten.
-pub async fn holders(connection: &Connection, tables: &BTreeSet<TableName>) -> Result<Vec<LockHolder>> {
+/// What a statement waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted<'a> {
+    /// Locks on the tables that it names.
+    Tables(&'a BTreeSet<TableName>),
+    /// A lock on a publication.
+    Publication,
+    /// The lock of [`advisory_lock`](super::advisory_lock).
+    Advisory,
+}
+
+/// Sessions that hold such locks, the first ten.
+pub(crate) async fn holders(connection: &Connection, wanted: Wanted<'_>) -> Result<Vec<LockHolder>> {
     // `max` of the names: the modes that exclude most, AccessExclusiveLock and ExclusiveLock, are not ordered by name, so by a number.
     const HOLDERS: &str = "
 SELECT l.pid, coalesce(a.usename::text, '') AS owner, coalesce(a.application_name, '') AS application,
-       CASE WHEN l.locktype = 'advisory' THEN 'the advisory lock of grants' ELSE 'table ' || u.schema || '.' || u.name END AS object,
+       CASE WHEN l.locktype = 'advisory' THEN 'the advisory lock of grants'
+            WHEN l.locktype = 'object' THEN 'publication ' || p.pubname
+            ELSE 'table ' || u.schema || '.' || u.name END AS object,
        (array_agg(l.mode ORDER BY l.mode = 'AccessExclusiveLock' DESC, l.mode = 'ExclusiveLock' DESC, l.mode))[1] AS mode
 FROM pg_locks l
      LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+     LEFT JOIN pg_publication p ON l.locktype = 'object' AND l.classid = 'pg_publication'::regclass AND p.oid = l.objid
      LEFT JOIN pg_class c ON l.locktype = 'relation' AND c.oid = l.relation
      LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
      LEFT JOIN unnest($1::text[], $2::text[]) AS u(schema, name) ON u.schema = n.nspname AND u.name = c.relname
 WHERE l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND (u.name IS NOT NULL OR (l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = $3))
+      AND (u.name IS NOT NULL OR (p.oid IS NOT NULL AND $4 = 'publication')
+           OR (l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid = $3 AND $4 = 'advisory'))
 GROUP BY 1, 2, 3, 4
 ORDER BY 5, 1 LIMIT 10";
+    let none = BTreeSet::new();
+    let (tables, other) = match wanted {
+        Wanted::Tables(tables) => (tables, "tables"),
+        Wanted::Publication => (&none, "publication"),
+        Wanted::Advisory => (&none, "advisory"),
+    };
     let schemas: Vec<&str> = tables.iter().map(|it| it.schema.as_str()).collect();
     let names: Vec<&str> = tables.iter().map(TableName::name).collect();
-    let params = [Param::Texts(&schemas), Param::Texts(&names), Param::Oid(advisory_lock::CLASS)];
+    let params = [Param::Texts(&schemas), Param::Texts(&names), Param::Oid(advisory_lock::CLASS), Param::Text(other)];
     let rows = connection.fetch(HOLDERS, &params).await?;
     rows.iter()
         .map(|row| {

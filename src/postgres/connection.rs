@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::authentication::ScramOnly;
+use super::authentication::{Passwords, Watched, Watching};
+use super::changes::Changes;
 use super::error::{Error, Kind, Result};
 use super::names::{DatabaseName, RoleName};
 use super::row::{Param, Row};
@@ -27,11 +29,11 @@ use super::version::ServerVersion;
 use crate::secret::Secret;
 
 /// How sessions present themselves in `pg_stat_activity`.
-pub const APPLICATION_NAME: &str = "terraform-provider-neonrep";
+pub(crate) const APPLICATION_NAME: &str = "terraform-provider-neonrep";
 
 /// Statements run with the role's own search path, since an event trigger of the user may name its tables without a schema. Reads of
 /// the catalogue keep the empty one.
-const OWN_PATH: &str = "SET LOCAL search_path = DEFAULT";
+pub(super) const OWN_PATH: &str = "SET LOCAL search_path = DEFAULT";
 const NO_PATH: &str = "SET LOCAL search_path = ''";
 
 /// Notices that are kept, and characters of each: a server can send any number.
@@ -39,45 +41,37 @@ const NOTICES: usize = 16;
 const NOTICE_LENGTH: usize = 2_000;
 
 /// Where a database is and who connects. The direct host, never the pooler.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+#[derive(Clone, Debug)]
+pub(crate) struct Address {
     /// Host name; TLS verifies it and Neon routes by it.
-    pub host: String,
+    pub(crate) host: String,
     /// TCP port.
-    pub port: u16,
+    pub(crate) port: u16,
     /// The database.
-    pub database: DatabaseName,
+    pub(crate) database: DatabaseName,
     /// The role that connects.
-    pub user: RoleName,
+    pub(crate) user: RoleName,
     /// Its password, if the server asks for one.
-    pub password: Option<Secret>,
+    pub(crate) password: Option<Secret>,
     /// Encryption and trust.
-    pub tls: Tls,
-}
-
-/// How a server may ask for the password.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Passwords {
-    /// By SCRAM alone, once the connection is encrypted.
-    #[default]
-    Scram,
-    /// Also in clear text and as MD5.
-    Any,
+    pub(crate) tls: Tls,
+    /// What this process has changed there.
+    pub(crate) changes: Changes,
 }
 
 /// A notice or warning that the server sent along, such as 01007 `no privileges were granted`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// `NOTICE`, `WARNING` …
-    pub severity: String,
+    pub(crate) severity: String,
     /// Five characters.
-    pub sqlstate: String,
+    pub(crate) sqlstate: String,
     /// The text.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// An open connection.
-pub struct Connection {
+pub(crate) struct Connection {
     client: Client,
     canceller: Canceller,
     version: ServerVersion,
@@ -131,28 +125,30 @@ impl Connection {
             config.password(password.expose());
         }
         match tls {
-            // Without TLS nothing protects the password, and the user has said so.
             None => {
                 config.ssl_mode(SslMode::Disable);
-                Self::start(config, NoTls, None).await
+                let socket = connect_plainly(&address.host, address.port).await?;
+                let opened = config.connect_raw(Watched::new(socket, passwords), NoTls).await;
+                Self::start(opened, Route::Plain(address.host.clone(), address.port)).await
             }
             Some(tls) => {
                 config.ssl_mode(SslMode::Require);
                 let connector = MakeRustlsConnect::new((*tls).clone());
-                match passwords {
-                    Passwords::Scram => Self::start(config, ScramOnly(connector.clone()), Some(connector)).await,
-                    Passwords::Any => Self::start(config, connector.clone(), Some(connector)).await,
-                }
+                let opened = config.connect(Watching(connector.clone(), passwords)).await;
+                Self::start(opened, Route::Tls(connector)).await
             }
         }
     }
 
-    async fn start<T>(config: Config, tls: T, for_cancel: Option<MakeRustlsConnect>) -> Result<Self>
+    async fn start<S, T>(
+        opened: std::result::Result<(Client, tokio_postgres::Connection<S, T>), tokio_postgres::Error>,
+        route: Route,
+    ) -> Result<Self>
     where
-        T: MakeTlsConnect<Socket>,
-        T::Stream: Send + 'static,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (client, mut wire) = config.connect(tls).await.map_err(|e| Error::of_driver(&e))?;
+        let (client, mut wire) = opened.map_err(|e| Error::of_driver(&e))?;
         let version = wire.parameter("server_version").and_then(ServerVersion::parse);
         let version = version.ok_or_else(|| Error::new(Kind::Decode, "the server does not tell its version"))?;
         let of_bytes = wire.parameter("server_encoding") == Some("SQL_ASCII");
@@ -181,7 +177,7 @@ impl Connection {
                 }
             }
         });
-        let canceller = Canceller { token: client.cancel_token(), tls: for_cancel };
+        let canceller = Canceller { token: client.cancel_token(), route };
         let connection = Self {
             client,
             canceller,
@@ -218,22 +214,22 @@ impl Connection {
     }
 
     /// The server's version, known without a question.
-    pub fn version(&self) -> ServerVersion {
+    pub(crate) fn version(&self) -> ServerVersion {
         self.version
     }
 
     /// Whether the connection is known to be gone.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// A handle that cancels what this connection is doing.
-    pub fn canceller(&self) -> Canceller {
+    pub(crate) fn canceller(&self) -> Canceller {
         self.canceller.clone()
     }
 
     /// Reads rows. One round trip.
-    pub async fn fetch(&self, query: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>> {
+    pub(crate) async fn fetch(&self, query: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>> {
         let typed: Vec<_> = params.iter().map(Param::typed).collect();
         let rows = self
             .traffic
@@ -246,19 +242,19 @@ impl Connection {
     }
 
     /// Reads the first row, if there is one.
-    pub async fn fetch_optional(&self, query: &'static str, params: &[Param<'_>]) -> Result<Option<Row>> {
+    pub(crate) async fn fetch_optional(&self, query: &'static str, params: &[Param<'_>]) -> Result<Option<Row>> {
         Ok(self.fetch(query, params).await?.into_iter().next())
     }
 
     /// Reads the one row that must be there.
-    pub async fn fetch_one(&self, query: &'static str, params: &[Param<'_>]) -> Result<Row> {
+    pub(crate) async fn fetch_one(&self, query: &'static str, params: &[Param<'_>]) -> Result<Row> {
         let row = self.fetch_optional(query, params).await?;
         row.ok_or_else(|| Error::new(Kind::Decode, "a catalogue query returned no row"))
     }
 
     /// Runs statements in their order, in one round trip and with the role's own search path; stops at the first that fails, for this is in
     /// a transaction. Returns what the server had to say meanwhile.
-    pub async fn run(&self, statements: &[Statement]) -> Result<Vec<Notice>> {
+    pub(crate) async fn run(&self, statements: &[Statement]) -> Result<Vec<Notice>> {
         self.take_notices();
         if !statements.is_empty() {
             self.run_then(statements, NO_PATH).await?;
@@ -298,7 +294,8 @@ impl Connection {
     }
 
     /// Messages sent so far, and round trips that had to be waited for.
-    pub fn traffic(&self) -> (u64, u64) {
+    #[cfg(test)]
+    pub(crate) fn traffic(&self) -> (u64, u64) {
         (self.traffic.messages.load(Ordering::Relaxed), self.traffic.round_trips.load(Ordering::Relaxed))
     }
 
@@ -320,25 +317,44 @@ impl std::fmt::Debug for Connection {
     }
 }
 
+/// A socket without TLS: the driver watches nothing itself, so it is opened here.
+pub(super) async fn connect_plainly(host: &str, port: u16) -> Result<TcpStream> {
+    let lost = |error: std::io::Error| Error::new(Kind::ConnectionLost, format!("error connecting to server: {error}"));
+    let socket = TcpStream::connect((host, port)).await.map_err(lost)?;
+    socket.set_nodelay(true).map_err(lost)?;
+    Ok(socket)
+}
+
+/// How a cancel request gets to the server.
+#[derive(Clone)]
+enum Route {
+    Plain(String, u16),
+    Tls(MakeRustlsConnect),
+}
+
 /// Cancels the statement that a connection is running, over a connection of its own that no pool counts.
 #[derive(Clone)]
-pub struct Canceller {
+pub(crate) struct Canceller {
     token: CancelToken,
-    tls: Option<MakeRustlsConnect>,
+    route: Route,
 }
 
 impl Canceller {
     /// Sends the request; the statement then fails with `QueryCancelled`, or has ended before. Waits 5 s at most.
-    pub async fn cancel(&self) {
+    pub(crate) async fn cancel(&self) {
         let request = async {
-            match &self.tls {
-                Some(tls) => self.token.cancel_query(tls.clone()).await,
-                None => self.token.cancel_query(NoTls).await,
-            }
+            let sent = match &self.route {
+                Route::Tls(connector) => self.token.cancel_query(connector.clone()).await,
+                Route::Plain(host, port) => {
+                    let socket = connect_plainly(host, *port).await?;
+                    self.token.cancel_query_raw(socket, NoTls).await
+                }
+            };
+            sent.map_err(|e| Error::of_driver(&e))
         };
         match timeout(Duration::from_secs(5), request).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(error = %Error::of_driver(&error), "cancel request failed"),
+            Ok(Err(error)) => tracing::debug!(%error, "cancel request failed"),
             Err(_) => tracing::debug!("cancel request was not answered"),
         }
     }

@@ -9,14 +9,14 @@ use std::fmt;
 use std::io;
 
 use super::authentication::WeakRequest;
-pub use super::error_kind::Kind;
+pub(crate) use super::error_kind::Kind;
 use super::names::TableName;
 use super::neon_proxy::{self, Remedy};
 use super::sql::Statement;
 
 impl Kind {
     /// The kind of an SQLSTATE with its primary message.
-    pub fn of(sqlstate: &str, message: &str) -> Self {
+    pub(crate) fn of(sqlstate: &str, message: &str) -> Self {
         if let Some((kind, _)) = neon_proxy::cause(sqlstate, message) {
             return kind;
         }
@@ -51,7 +51,7 @@ impl Kind {
 
 /// An error of a server, or on the way to it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Error(Box<Parts>);
+pub(crate) struct Error(Box<Parts>);
 
 #[derive(Clone, PartialEq, Eq)]
 struct Parts {
@@ -77,11 +77,11 @@ fn bounded(text: &str, longest: usize) -> String {
 }
 
 /// How a value or query of this layer ends.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of our own making.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             kind,
             sqlstate: None,
@@ -95,7 +95,7 @@ impl Error {
     }
 
     /// An error as a server reports it.
-    pub(super) fn of_server(sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
+    pub(crate) fn of_server(sqlstate: &str, message: &str, detail: Option<&str>, hint: Option<&str>) -> Self {
         Self(Box::new(Parts {
             kind: Kind::of(sqlstate, message),
             sqlstate: Some(sqlstate.to_owned()),
@@ -168,7 +168,7 @@ impl Error {
     }
 
     /// What to branch on.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.0.kind
     }
 
@@ -179,7 +179,7 @@ impl Error {
     }
 
     /// Whether the user has interrupted the run: no server has answered.
-    pub fn is_interruption(&self) -> bool {
+    pub(crate) fn is_interruption(&self) -> bool {
         self.kind() == Kind::QueryCancelled && self.sqlstate().is_none()
     }
 
@@ -189,32 +189,32 @@ impl Error {
     }
 
     /// What cures it, if it is one of Neon's proxy that does not go away by itself.
-    pub fn remedy(&self) -> Option<Remedy> {
+    pub(crate) fn remedy(&self) -> Option<Remedy> {
         self.0.remedy
     }
 
     /// The five characters, if a server has answered.
-    pub fn sqlstate(&self) -> Option<&str> {
+    pub(crate) fn sqlstate(&self) -> Option<&str> {
         self.0.sqlstate.as_deref()
     }
 
     /// The server's primary message, or ours.
-    pub fn message(&self) -> &str {
+    pub(crate) fn message(&self) -> &str {
         &self.0.message
     }
 
     /// The server's DETAIL.
-    pub fn detail(&self) -> Option<&str> {
+    pub(crate) fn detail(&self) -> Option<&str> {
         self.0.detail.as_deref()
     }
 
     /// The server's HINT.
-    pub fn hint(&self) -> Option<&str> {
+    pub(crate) fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
     /// The statement, with stars for secrets.
-    pub fn statement(&self) -> Option<&str> {
+    pub(crate) fn statement(&self) -> Option<&str> {
         self.0.statement.as_deref()
     }
 }

@@ -2,7 +2,7 @@
 
 /// What to do about an error depends on this. By SQLSTATE (manual, appendix A) unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// 42710, 42P06, 42P07: an object of that name is there.
     AlreadyExists,
     /// 42704: a role, publication, slot … that is not there.
@@ -37,6 +37,8 @@ pub enum Kind {
     NotUnderstood,
     /// 08xxx, 57P01 to 57P05, an IO error: the connection is gone or could not be made; another try may succeed.
     ConnectionLost,
+    /// 08xxx, said by a subscriber of its publisher: it is unreachable, or refused a command.
+    Publisher,
     /// 53300: the server, the role or the database has all the connections that it may have.
     TooManyConnections,
     /// The connection was lost after COMMIT was sent: only reading tells whether it took effect.

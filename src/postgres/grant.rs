@@ -10,15 +10,17 @@ use super::privilege::{Grantors, Holdings, TablePrivilege};
 use super::table::Tables;
 
 /// Neon's own owner of things; its default privileges are left alone.
-pub const CLOUD_ADMIN: &str = "cloud_admin";
+pub(crate) const CLOUD_ADMIN: &str = "cloud_admin";
 
 /// One privilege on one thing. In the order in which they are given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// CONNECT on the database.
     Connect(DatabaseName),
     /// USAGE of a schema.
     Usage(SchemaName),
+    /// CREATE in a schema: never wanted, but a surplus.
+    Create(SchemaName),
     /// A privilege on a table.
     Table(TableName, TablePrivilege),
     /// A privilege on the tables that a role will make in a schema.
@@ -38,6 +40,7 @@ impl fmt::Display for Entry {
         match self {
             Self::Connect(database) => write!(f, "CONNECT ON DATABASE {database}"),
             Self::Usage(schema) => write!(f, "USAGE ON SCHEMA {schema}"),
+            Self::Create(schema) => write!(f, "CREATE ON SCHEMA {schema}"),
             Self::Table(table, privilege) => write!(f, "{privilege} ON TABLE {table}"),
             Self::Future { owner, schema, privilege } => {
                 write!(f, "{privilege} ON FUTURE TABLES OF {owner} IN SCHEMA {schema}")
@@ -48,41 +51,41 @@ impl fmt::Display for Entry {
 
 /// What a role is to hold. CONNECT and the schemas' USAGE follow from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// The role.
-    pub role: RoleName,
+    pub(crate) role: RoleName,
     /// The database.
-    pub database: DatabaseName,
+    pub(crate) database: DatabaseName,
     /// Each table of these schemas that belongs to no extension.
-    pub schemas: BTreeSet<SchemaName>,
+    pub(crate) schemas: BTreeSet<SchemaName>,
     /// These tables.
-    pub tables: BTreeSet<TableName>,
+    pub(crate) tables: BTreeSet<TableName>,
     /// On each of them.
-    pub privileges: BTreeSet<TablePrivilege>,
+    pub(crate) privileges: BTreeSet<TablePrivilege>,
     /// On tables of `schemas` that these roles will make; see [`Wanted::found_owners`]. Empty: none.
-    pub future_owners: BTreeSet<RoleName>,
+    pub(crate) future_owners: BTreeSet<RoleName>,
 }
 
 impl Wanted {
     /// Tables in scope: the listed ones, there or not, and those found in the schemas.
-    pub fn tables_in_scope(&self, tables: &Tables) -> BTreeSet<TableName> {
+    pub(crate) fn tables_in_scope(&self, tables: &Tables) -> BTreeSet<TableName> {
         let found = self.schemas.iter().flat_map(|schema| tables.of_schema(schema)).map(|it| it.name.clone());
         self.tables.iter().cloned().chain(found).collect()
     }
 
     /// Owners of tables found in the schemas, but Neon's own.
-    pub fn found_owners(&self, tables: &Tables) -> BTreeSet<RoleName> {
+    pub(crate) fn found_owners(&self, tables: &Tables) -> BTreeSet<RoleName> {
         let owners = self.schemas.iter().flat_map(|schema| tables.of_schema(schema)).map(|it| it.owner.clone());
         owners.filter(|it| it.as_str() != CLOUD_ADMIN).collect()
     }
 
     /// Schemas whose USAGE belongs to it.
-    pub fn schemas_in_scope(&self) -> BTreeSet<SchemaName> {
+    pub(crate) fn schemas_in_scope(&self) -> BTreeSet<SchemaName> {
         self.schemas.iter().chain(self.tables.iter().map(|it| &it.schema)).cloned().collect()
     }
 
     /// All that the role is to hold.
-    pub fn entries(&self, tables: &Tables) -> BTreeSet<Entry> {
+    pub(crate) fn entries(&self, tables: &Tables) -> BTreeSet<Entry> {
         let mut entries: BTreeSet<Entry> = [Entry::Connect(self.database.clone())].into();
         entries.extend(self.schemas_in_scope().into_iter().map(Entry::Usage));
         for table in self.tables_in_scope(tables) {
@@ -101,18 +104,19 @@ impl Wanted {
     }
 
     /// What it is to hold and does not.
-    pub fn missing(&self, tables: &Tables, held: &Holdings) -> BTreeSet<Entry> {
+    pub(crate) fn missing(&self, tables: &Tables, held: &Holdings) -> BTreeSet<Entry> {
         self.entries(tables).into_iter().filter(|it| !holds(held, it)).collect()
     }
 }
 
 /// Whether a role holds that by an entry of its own. An owner's default without a schema counts for every schema.
-pub fn holds(held: &Holdings, entry: &Entry) -> bool {
+pub(crate) fn holds(held: &Holdings, entry: &Entry) -> bool {
     let future =
         |key: &(RoleName, Option<SchemaName>), privilege| held.future.get(key).is_some_and(|it| it.contains(privilege));
     match entry {
         Entry::Connect(_) => !held.connect.is_empty(),
         Entry::Usage(schema) => held.usage.contains_key(schema),
+        Entry::Create(schema) => held.create.contains_key(schema),
         Entry::Table(table, privilege) => held.tables.get(table).is_some_and(|it| it.contains_key(privilege)),
         Entry::Future { owner, schema, privilege } => {
             future(&(owner.clone(), Some(schema.clone())), privilege) || future(&(owner.clone(), None), privilege)
@@ -121,10 +125,11 @@ pub fn holds(held: &Holdings, entry: &Entry) -> bool {
 }
 
 /// Who granted that to the role. Empty for default privileges: only their owner can.
-pub fn grantors(held: &Holdings, entry: &Entry) -> Grantors {
+pub(crate) fn grantors(held: &Holdings, entry: &Entry) -> Grantors {
     let found = match entry {
         Entry::Connect(_) => Some(&held.connect),
         Entry::Usage(schema) => held.usage.get(schema),
+        Entry::Create(schema) => held.create.get(schema),
         Entry::Table(table, privilege) => held.tables.get(table).and_then(|it| it.get(privilege)),
         Entry::Future { .. } => None,
     };
@@ -133,8 +138,9 @@ pub fn grantors(held: &Holdings, entry: &Entry) -> Grantors {
 
 impl Holdings {
     /// What is held, except CONNECT and default privileges that belong to no schema.
-    pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
-        let usage = self.usage.keys().cloned().map(Entry::Usage);
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        let schemas =
+            self.usage.keys().cloned().map(Entry::Usage).chain(self.create.keys().cloned().map(Entry::Create));
         let tables = self
             .tables
             .iter()
@@ -148,11 +154,11 @@ impl Holdings {
                 })
             })
         });
-        usage.chain(tables).chain(future)
+        schemas.chain(tables).chain(future)
     }
 }
 
-pub use super::advisory_lock::take as lock;
+pub(crate) use super::advisory_lock::take as lock;
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use super::version::ServerVersion;
 
 /// How the value of a generated column is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Generated {
+pub(crate) enum Generated {
     /// On disk.
     Stored,
     /// Not at all: computed when it is read (18+).
@@ -20,7 +20,7 @@ pub enum Generated {
 
 /// What identifies a row in the change that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Identity {
+pub(crate) enum Identity {
     /// Nothing.
     Nothing,
     /// All columns.
@@ -31,29 +31,30 @@ pub enum Identity {
 
 /// What counts of a table that holds rows: an ordinary table or a leaf partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableFacts {
+pub(crate) struct TableFacts {
     /// What identifies its rows.
-    pub identity: Identity,
+    pub(crate) identity: Identity,
     /// Its generated columns.
-    pub generated: BTreeMap<ColumnName, Generated>,
+    pub(crate) generated: BTreeMap<ColumnName, Generated>,
 }
 
 /// How a publication sends the changes of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublishedAs {
+pub(crate) struct PublishedAs {
     /// Which changes.
-    pub publish: BTreeSet<Operation>,
+    pub(crate) publish: BTreeSet<Operation>,
     /// The column list that applies; none means all columns. Of the topmost published ancestor with `publish_via_partition_root`.
-    pub columns: Option<BTreeSet<ColumnName>>,
+    pub(crate) columns: Option<BTreeSet<ColumnName>>,
     /// Columns that the row filter reads; empty without one.
-    pub filter_columns: BTreeSet<ColumnName>,
+    pub(crate) filter_columns: BTreeSet<ColumnName>,
     /// Whether generated columns are sent.
-    pub generated_columns: GeneratedColumns,
+    pub(crate) generated_columns: GeneratedColumns,
 }
 
 impl PublishedAs {
     /// All columns and all rows.
-    pub fn whole(publish: impl IntoIterator<Item = Operation>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn whole(publish: impl IntoIterator<Item = Operation>) -> Self {
         Self {
             publish: publish.into_iter().collect(),
             columns: None,
@@ -65,7 +66,7 @@ impl PublishedAs {
 
 /// Why UPDATE and DELETE of the table fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Problem {
+pub(crate) enum Problem {
     /// 55000: there is no identity.
     NoIdentity,
     /// 42P10: the row filter reads these columns, which are not part of the identity (15+).
@@ -80,7 +81,7 @@ pub enum Problem {
 
 impl Problem {
     /// What is wrong, after the name of a publication: a clause without a period.
-    pub const fn reason(&self) -> &'static str {
+    pub(crate) const fn reason(&self) -> &'static str {
         match self {
             Self::NoIdentity => "it publishes updates or deletes, which then fail without a replica identity",
             Self::FilterOutsideIdentity(_) => "its row filter uses columns that are not part of the replica identity",
@@ -93,7 +94,7 @@ impl Problem {
     }
 
     /// The columns that it is about.
-    pub fn columns(&self) -> Option<&BTreeSet<ColumnName>> {
+    pub(crate) fn columns(&self) -> Option<&BTreeSet<ColumnName>> {
         match self {
             Self::NoIdentity | Self::ColumnsWithFull => None,
             Self::FilterOutsideIdentity(columns)
@@ -104,7 +105,7 @@ impl Problem {
 }
 
 /// Why UPDATE and DELETE of the table fail while it is published so; `None` if they do not, or are not published.
-pub fn problem(version: ServerVersion, table: &TableFacts, published: &PublishedAs) -> Option<Problem> {
+pub(crate) fn problem(version: ServerVersion, table: &TableFacts, published: &PublishedAs) -> Option<Problem> {
     if !published.publish.iter().any(|it| it.needs_identity()) {
         return None;
     }

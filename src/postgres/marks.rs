@@ -14,13 +14,13 @@ use super::error::{Error, Kind, Result};
 /// A number that nobody can guess, as 32 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Nonce(String);
+pub(crate) struct Nonce(String);
 
 impl Nonce {
     const DIGITS: usize = 32;
 
     /// A new one. Error: `Other`, if the system has no random numbers.
-    pub fn random() -> Result<Self> {
+    pub(crate) fn random() -> Result<Self> {
         let mut bytes = [0_u8; Self::DIGITS / 2];
         aws_lc_rs::default_provider()
             .secure_random
@@ -30,7 +30,7 @@ impl Nonce {
     }
 
     /// From its digits.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
         (text.len() == Self::DIGITS && text.chars().all(is_digit)).then(|| Self(text.to_owned()))
     }
@@ -58,11 +58,11 @@ impl From<Nonce> for String {
 
 /// What we write into a publication's COMMENT, on lines of their own below the user's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
+pub(crate) struct Marks {
     /// Oids of the publications that this one continues: `neonrep: continues 16390 <nonce>`; `neonrep: continues 16390, 16401` before.
-    pub continues: BTreeSet<(u32, Option<Nonce>)>,
+    pub(crate) continues: BTreeSet<(u32, Option<Nonce>)>,
     /// It existed before and was adopted, so it is never dropped: `neonrep: adopted <nonce>`; `neonrep: adopted` before.
-    pub adopted: BTreeSet<Option<Nonce>>,
+    pub(crate) adopted: BTreeSet<Option<Nonce>>,
 }
 
 impl Marks {
@@ -70,7 +70,7 @@ impl Marks {
     pub(super) const PREFIX: &'static str = "neonrep: ";
 
     /// Marks of these lines; what is no mark is left out.
-    pub fn of_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn of_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
         let mut marks = Self::default();
         for line in lines {
             marks.read(line);
@@ -79,23 +79,39 @@ impl Marks {
     }
 
     /// Whether it is marked as adopted, by whomever.
-    pub fn is_adopted(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_adopted(&self) -> bool {
         !self.adopted.is_empty()
     }
 
+    /// Whether there are marks of the first version, which have no nonce.
+    pub(crate) fn has_some_without_nonce(&self) -> bool {
+        self.adopted.contains(&None) || self.continues.iter().any(|(_, nonce)| nonce.is_none())
+    }
+
+    /// Whether one of the marks has that nonce.
+    pub(crate) fn has(&self, nonce: &Nonce) -> bool {
+        self.is_adopted_by(nonce) || self.continues.iter().any(|(_, it)| it.as_ref() == Some(nonce))
+    }
+
+    /// Whether somebody who has none of these nonces, but one all the same, has marked it as adopted.
+    pub(crate) fn is_adopted_by_another(&self, than: Option<&Nonce>) -> bool {
+        self.adopted.iter().flatten().any(|it| Some(it) != than)
+    }
+
     /// Whether it is marked as adopted by the owner of that nonce.
-    pub fn is_adopted_by(&self, nonce: &Nonce) -> bool {
+    pub(crate) fn is_adopted_by(&self, nonce: &Nonce) -> bool {
         self.adopted.contains(&Some(nonce.clone()))
     }
 
     /// Whether it is marked to continue the publication of that oid, by whomever.
-    pub fn continues(&self, oid: u32) -> bool {
+    pub(crate) fn continues(&self, oid: u32) -> bool {
         self.continues.iter().any(|(continued, _)| *continued == oid)
     }
 
     /// Whether the owner of one of these nonces has marked it to continue the publication of that oid. An oid that is continued by a
     /// publication which is itself continued has a mark of its own.
-    pub fn is_proved_to_continue<'a>(&self, oid: u32, nonces: impl IntoIterator<Item = &'a Nonce>) -> bool {
+    pub(crate) fn is_proved_to_continue<'a>(&self, oid: u32, nonces: impl IntoIterator<Item = &'a Nonce>) -> bool {
         nonces.into_iter().any(|nonce| self.continues.contains(&(oid, Some(nonce.clone()))))
     }
 
@@ -145,23 +161,23 @@ fn blank_and(nonce: Option<&Nonce>) -> String {
 
 /// A comment: the user's text, and below it our marks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Comment {
+pub(crate) struct Comment {
     /// The user's text.
-    pub text: String,
+    pub(crate) text: String,
     /// Our marks.
-    pub marks: Marks,
+    pub(crate) marks: Marks,
 }
 
 impl Comment {
     /// Tells marks and text apart; a line that only looks like a mark is text.
-    pub fn parse(comment: &str) -> Self {
+    pub(crate) fn parse(comment: &str) -> Self {
         let mut marks = Marks::default();
         let text: Vec<&str> = comment.split('\n').filter(|line| !marks.read(line)).collect();
         Self { text: text.join("\n"), marks }
     }
 
     /// The whole comment; `None` if it is empty.
-    pub fn render(&self) -> Option<String> {
+    pub(crate) fn render(&self) -> Option<String> {
         let mut lines = Vec::new();
         if !self.text.is_empty() {
             lines.push(self.text.clone());
@@ -170,16 +186,30 @@ impl Comment {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
+    /// The same with a new nonce in all marks that have the known one, and in those of the first version where they count.
+    /// Marks of others stay.
+    #[must_use]
+    pub(crate) fn renewed(mut self, known: Option<&Nonce>, of_first_version: bool, new: &Nonce) -> Self {
+        let renewed = |nonce: Option<Nonce>| match nonce {
+            None if of_first_version => Some(new.clone()),
+            Some(nonce) if Some(&nonce) == known => Some(new.clone()),
+            other => other,
+        };
+        self.marks.adopted = self.marks.adopted.into_iter().map(renewed).collect();
+        self.marks.continues = self.marks.continues.into_iter().map(|(oid, nonce)| (oid, renewed(nonce))).collect();
+        self
+    }
+
     /// The same with one more mark of adoption.
     #[must_use]
-    pub fn adopted(mut self, nonce: Option<Nonce>) -> Self {
+    pub(crate) fn adopted(mut self, nonce: Option<Nonce>) -> Self {
         self.marks.adopted.insert(nonce);
         self
     }
 
     /// The same for a publication that now continues the one of that oid.
     #[must_use]
-    pub fn continuing(mut self, oid: u32, nonce: Option<Nonce>) -> Self {
+    pub(crate) fn continuing(mut self, oid: u32, nonce: Option<Nonce>) -> Self {
         self.marks.continues.insert((oid, nonce));
         self
     }
@@ -223,6 +253,21 @@ mod tests {
         let comment = comment.continuing(5, Some(nonce())).adopted(Some(nonce()));
         assert!(comment.marks.is_adopted_by(&nonce()) && comment.marks.is_proved_to_continue(5, [&nonce()]));
         assert!(!comment.marks.is_proved_to_continue(6, [&nonce()]));
+    }
+
+    #[test]
+    fn marks_are_renewed_with_what_proves_them() {
+        let new = Nonce::parse(&"f".repeat(32)).unwrap();
+        let comment = || Comment::default().continuing(5, None).continuing(6, Some(nonce())).adopted(Some(nonce()));
+        let renewed = comment().renewed(Some(&nonce()), false, &new).marks;
+        assert!(renewed.is_adopted_by(&new) && renewed.has(&new) && !renewed.has(&nonce()));
+        assert!(renewed.is_proved_to_continue(6, [&new]) && !renewed.is_proved_to_continue(5, [&new]));
+        assert!(renewed.continues(5) && renewed.has_some_without_nonce());
+        let of_first_version = comment().renewed(Some(&nonce()), true, &new).marks;
+        assert!(of_first_version.is_proved_to_continue(5, [&new]) && !of_first_version.has_some_without_nonce());
+        let of_others = comment().renewed(None, false, &new).marks;
+        assert!(of_others.is_adopted_by_another(None) && !of_others.is_adopted_by_another(Some(&nonce())));
+        assert_eq!(of_others, comment().marks);
     }
 
     #[test]

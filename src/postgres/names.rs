@@ -7,11 +7,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Longest identifier, in bytes.
-pub const LONGEST: usize = 63;
+pub(crate) const LONGEST: usize = 63;
 
 /// Why a text is not a name. Its `Display` is a sentence without a final period.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidName {
+pub(crate) enum InvalidName {
     /// The empty text.
     #[error("name of a {what} must not be empty")]
     Empty {
@@ -73,17 +73,17 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
+        pub(crate) struct $type(String);
 
         impl $type {
             /// Checks the text; the error is a sentence.
-            pub fn parse(text: &str) -> Result<Self, InvalidName> {
+            pub(crate) fn parse(text: &str) -> Result<Self, InvalidName> {
                 $check($what, text)?;
                 Ok(Self(text.to_owned()))
             }
 
             /// The bare name, not quoted.
-            pub fn as_str(&self) -> &str {
+            pub(crate) fn as_str(&self) -> &str {
                 &self.0
             }
         }
@@ -136,6 +136,10 @@ name!(
     PublicationName, "publication", identifier
 );
 name!(
+    /// Name of a subscription, unique within its database.
+    SubscriptionName, "subscription", identifier
+);
+name!(
     /// Name of an index; its schema is that of its table.
     IndexName, "index", identifier
 );
@@ -150,9 +154,9 @@ name!(
 
 /// Name of a table, view, materialized view, partitioned or foreign table, with its schema.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TableName {
+pub(crate) struct TableName {
     /// The schema.
-    pub schema: SchemaName,
+    pub(crate) schema: SchemaName,
     /// The bare name.
     name: Relation,
 }
@@ -164,22 +168,22 @@ name!(
 
 impl TableName {
     /// The table of a schema.
-    pub fn new(schema: SchemaName, name: Relation) -> Self {
+    pub(crate) fn new(schema: SchemaName, name: Relation) -> Self {
         Self { schema, name }
     }
 
     /// Checks both parts.
-    pub fn parse(schema: &str, name: &str) -> Result<Self, InvalidName> {
+    pub(crate) fn parse(schema: &str, name: &str) -> Result<Self, InvalidName> {
         Ok(Self { schema: SchemaName::parse(schema)?, name: Relation::parse(name)? })
     }
 
     /// The bare name, not quoted.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.name.as_str()
     }
 
     /// The bare name as a type.
-    pub fn relation(&self) -> &Relation {
+    pub(crate) fn relation(&self) -> &Relation {
         &self.name
     }
 }

@@ -8,18 +8,20 @@ use std::time::Duration;
 use super::error_kind::Kind;
 
 /// For how long the proxy may repeat an answer of the control plane after the endpoint has changed: it keeps them for 30 s.
-pub const ENDPOINT_CACHE: Duration = Duration::from_secs(35);
+pub(crate) const ENDPOINT_CACHE: Duration = Duration::from_secs(35);
 
 /// For how long the proxy may know an old password: it keeps them for 4 minutes, unless it is told of the change.
-pub const PASSWORD_CACHE: Duration = Duration::from_mins(4);
+pub(crate) const PASSWORD_CACHE: Duration = Duration::from_mins(4);
 
 /// What cures an error that does not go away by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Remedy {
+pub(crate) enum Remedy {
     /// Enable the endpoint by the API or in the console.
     EnableEndpoint,
     /// The endpoint was deleted, or the branch is another one.
     CheckEndpoint,
+    /// The compute itself refused the password, so the endpoint is there: the password was changed.
+    ResetPassword,
     /// The password was changed, or the endpoint was deleted: the proxy says the same of both.
     CheckPasswordOrEndpoint,
     /// Add the address to the project's IP Allow list.
@@ -82,6 +84,8 @@ const CAUSES: &[(Text, Kind, Option<Remedy>)] = &[
         Kind::AuthFailed,
         Some(Remedy::CheckPasswordOrEndpoint),
     ),
+    // The compute writes the name in double quotes.
+    (Text::Starts("password authentication failed for user \""), Kind::AuthFailed, Some(Remedy::ResetPassword)),
     (Text::Starts("password authentication failed"), Kind::AuthFailed, Some(Remedy::CheckPasswordOrEndpoint)),
     (Text::Starts("This IP address"), Kind::IpNotAllowed, Some(Remedy::AllowAddress)),
     (
@@ -154,6 +158,7 @@ mod tests {
         ),
         ("password authentication failed for user 'x'", Kind::AuthFailed),
         ("password authentication failed for user \"x\"", Kind::AuthFailed),
+        ("password authentication failed", Kind::AuthFailed),
         ("This IP address 192.0.2.1 is not allowed to connect to this endpoint.", Kind::IpNotAllowed),
         ("This connection is trying to access this endpoint from a blocked network.", Kind::BlockedNetwork),
         ("Endpoint ID is not specified. Either please upgrade", Kind::EndpointNotNamed),

@@ -12,28 +12,28 @@ use rustls::ClientConfig;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::connecting::{self, Changes};
-use super::connection::{Address, Connection, Passwords};
+use super::authentication::Passwords;
+use super::connecting;
+use super::connection::{Address, Connection};
 use super::error::{Error, Kind, Result};
-use super::names::RoleName;
 use super::replication;
 use super::sql::Statement;
 use super::tls::Tls;
 
 /// Limits of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolSettings {
+pub(crate) struct PoolSettings {
     /// Connections in all, at least 1. Cancel requests are not counted.
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// How long to try to connect: covers a compute that wakes up.
-    pub connect_timeout: Duration,
-    /// How servers may ask for the password.
-    pub passwords: Passwords,
+    pub(crate) connect_timeout: Duration,
+    /// How servers may ask for the password, beside SCRAM.
+    pub(crate) passwords: Passwords,
 }
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usage {
+pub(crate) enum Usage {
     /// Reads: one at a time for each database and role.
     Read,
     /// Changes that are done at once: beside others as long as connections are left.
@@ -45,20 +45,19 @@ pub enum Usage {
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { max_connections: 4, connect_timeout: Duration::from_mins(1), passwords: Passwords::Scram }
+        Self { max_connections: 4, connect_timeout: Duration::from_mins(1), passwords: Passwords::default() }
     }
 }
 
 /// Hands out sessions. Clones share the connections.
 #[derive(Clone, Debug)]
-pub struct Pool(Arc<Shared>);
+pub(crate) struct Pool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     settings: PoolSettings,
     state: Mutex<State>,
     tls: Mutex<BTreeMap<Tls, Option<Arc<ClientConfig>>>>,
-    changes: Changes,
 }
 
 #[derive(Debug, Default)]
@@ -112,21 +111,9 @@ pub(super) struct Permit {
 
 impl Pool {
     /// An empty pool; connects when the first session is asked for.
-    pub fn new(settings: PoolSettings) -> Self {
+    pub(crate) fn new(settings: PoolSettings) -> Self {
         let settings = PoolSettings { max_connections: settings.max_connections.max(1), ..settings };
-        Self(Arc::new(Shared { settings, state: Mutex::default(), tls: Mutex::default(), changes: Changes::default() }))
-    }
-
-    /// Notes that this process has changed the endpoint of that host, such as enabled it: for 35 s Neon's proxy may still answer as before,
-    /// and connections are tried again meanwhile.
-    pub fn note_endpoint_change(&self, host: &str) {
-        self.0.changes.of_endpoint(host);
-    }
-
-    /// Notes that this process has created that role or changed its password: for 4 minutes Neon's proxy may still know the old one, and a
-    /// refused password is tried again meanwhile.
-    pub fn note_password_change(&self, host: &str, user: &RoleName) {
-        self.0.changes.of_password(host, user);
+        Self(Arc::new(Shared { settings, state: Mutex::default(), tls: Mutex::default() }))
     }
 
     /// Waits for a connection of that database and role. `purpose` is shown to those who wait in vain. Errors: `SessionsBusy` at the
@@ -279,13 +266,13 @@ impl Permit {
             tracing::debug!(closed = closed.len(), "the server has no more connections");
         };
         // Boxed: a TLS handshake is a future of 18 KiB, which each caller's future would hold.
-        Box::pin(connecting::connect(&self.address, &shared.changes, until, deadline, open, reuse, make_room)).await
+        Box::pin(connecting::connect(&self.address, until, deadline, open, reuse, make_room)).await
     }
 
     /// Runs one command of the replication protocol in a session of its own.
     pub(super) async fn replicate(&self, command: &Statement, deadline: Instant) -> Result<()> {
         let tls = self.shared.tls(&self.address.tls)?;
-        Box::pin(replication::run(&self.address, tls, command, deadline)).await
+        Box::pin(replication::run(&self.address, tls, self.shared.settings.passwords, command, deadline)).await
     }
 
     pub(super) fn keep(&mut self, connection: Connection) {

@@ -13,7 +13,7 @@ use super::sql::{Fragment, Keyword};
 
 /// A privilege on a table (manual, 5.8). The aliases are words of private state that versions before 0.2 wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum TablePrivilege {
+pub(crate) enum TablePrivilege {
     /// SELECT
     #[serde(rename = "SELECT", alias = "Select")]
     Select,
@@ -42,7 +42,7 @@ pub enum TablePrivilege {
 
 impl TablePrivilege {
     /// All of them, in the order of the manual.
-    pub const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Select,
         Self::Insert,
         Self::Update,
@@ -54,7 +54,7 @@ impl TablePrivilege {
     ];
 
     /// The word of the grammar.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Select => "SELECT",
             Self::Insert => "INSERT",
@@ -68,7 +68,7 @@ impl TablePrivilege {
     }
 
     /// From that word, in capitals.
-    pub fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == word)
     }
 }
@@ -86,21 +86,23 @@ impl Fragment for TablePrivilege {
 }
 
 /// Who gave a privilege; only that role, or a member of it, can take it back.
-pub type Grantors = BTreeSet<RoleName>;
+pub(crate) type Grantors = BTreeSet<RoleName>;
 
 /// What a role holds in the connected database, by its own ACL entries. An owner whose object has no ACL yet holds the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Holdings {
+pub(crate) struct Holdings {
     /// CONNECT on the database.
-    pub connect: Grantors,
+    pub(crate) connect: Grantors,
     /// USAGE of schemas.
-    pub usage: BTreeMap<SchemaName, Grantors>,
+    pub(crate) usage: BTreeMap<SchemaName, Grantors>,
+    /// CREATE in schemas.
+    pub(crate) create: BTreeMap<SchemaName, Grantors>,
     /// Privileges on tables and what is like them.
-    pub tables: BTreeMap<TableName, BTreeMap<TablePrivilege, Grantors>>,
+    pub(crate) tables: BTreeMap<TableName, BTreeMap<TablePrivilege, Grantors>>,
     /// Privileges on tables that an owner will make; without a schema: in any.
-    pub future: BTreeMap<(RoleName, Option<SchemaName>), BTreeSet<TablePrivilege>>,
+    pub(crate) future: BTreeMap<(RoleName, Option<SchemaName>), BTreeSet<TablePrivilege>>,
     /// How many other objects name it in their ACL: sequences, functions, types, columns …; by schema, `None` for those in no schema.
-    pub others: BTreeMap<Option<SchemaName>, u64>,
+    pub(crate) others: BTreeMap<Option<SchemaName>, u64>,
 }
 
 // Texts of ACLs are never parsed: names may hold whatever they use as punctuation. The first branch tells roles that hold nothing from
@@ -148,13 +150,13 @@ WHERE s.deptype = 'a' AND s.classid <> 'pg_namespace'::regclass
 GROUP BY r.rolname, n.nspname";
 
 /// What one role holds; `None` if there is no such role.
-pub async fn read(connection: &Connection, role: &RoleName) -> Result<Option<Holdings>> {
+pub(crate) async fn read(connection: &Connection, role: &RoleName) -> Result<Option<Holdings>> {
     let roles = [role.as_str()];
     Ok(from_rows(&connection.fetch(READ, &[Param::Texts(&roles)]).await?)?.remove(role))
 }
 
 /// What each role holds.
-pub async fn read_all(connection: &Connection) -> Result<BTreeMap<RoleName, Holdings>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<BTreeMap<RoleName, Holdings>> {
     from_rows(&connection.fetch(READ, &[Param::NoTexts]).await?)
 }
 
@@ -167,8 +169,12 @@ fn from_rows(rows: &[Row]) -> Result<BTreeMap<RoleName, Holdings>> {
         let schema = row.parse_optional("schema", SchemaName::parse)?;
         match (row.get::<&str>("kind")?, schema) {
             ("database", _) if privileges.iter().any(|it| it == "CONNECT") => held.connect.extend(grantor),
-            ("schema", Some(schema)) if privileges.iter().any(|it| it == "USAGE") => {
-                held.usage.entry(schema).or_default().extend(grantor);
+            ("schema", Some(schema)) => {
+                for (word, by_schema) in [("USAGE", &mut held.usage), ("CREATE", &mut held.create)] {
+                    if privileges.iter().any(|it| it == word) {
+                        by_schema.entry(schema.clone()).or_default().extend(grantor.clone());
+                    }
+                }
             }
             ("table", Some(schema)) => {
                 let table = row.parse("object", |name| TableName::parse(schema.as_str(), name))?;
@@ -194,7 +200,7 @@ fn from_rows(rows: &[Row]) -> Result<BTreeMap<RoleName, Holdings>> {
 
 /// Tables on which `who`, or else the connected role, may give privileges that others own: by a grant option, its own or
 /// that of a role whose privileges it has (on Neon, `neon_superuser` has one on what `cloud_admin` makes).
-pub async fn grant_options(
+pub(crate) async fn grant_options(
     connection: &Connection,
     who: Option<&RoleName>,
 ) -> Result<BTreeMap<TableName, BTreeSet<TablePrivilege>>> {
@@ -218,7 +224,7 @@ GROUP BY 1, 2";
 
 /// The roles for which `who`, or else the connected role, may set default privileges and act as the owner: 14 and 15 ask for
 /// membership, 16 and newer for their privileges (SQLSTATE 42501 otherwise).
-pub async fn may_act_for(connection: &Connection, who: Option<&RoleName>) -> Result<BTreeSet<RoleName>> {
+pub(crate) async fn may_act_for(connection: &Connection, who: Option<&RoleName>) -> Result<BTreeSet<RoleName>> {
     const MAY: &str = "
 SELECT o.rolname::text AS owner FROM pg_roles o JOIN pg_roles w ON w.rolname = coalesce($1::text, current_user)
 WHERE pg_has_role(w.oid, o.oid, $2)";

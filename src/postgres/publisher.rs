@@ -11,17 +11,17 @@ use super::row::{Param, Row};
 
 /// A publication that sends changes of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publisher {
+pub(crate) struct Publisher {
     /// Its name.
-    pub name: PublicationName,
+    pub(crate) name: PublicationName,
     /// Its `pg_publication.oid`.
-    pub oid: u32,
+    pub(crate) oid: u32,
     /// Its owner.
-    pub owner: RoleName,
+    pub(crate) owner: RoleName,
     /// Its changes, columns and filter for this table.
-    pub published_as: PublishedAs,
+    pub(crate) published_as: PublishedAs,
     /// The row filter as the server prints it.
-    pub filter: Option<String>,
+    pub(crate) filter: Option<String>,
 }
 
 // A partition is published with what it is a partition of. With `pubviaroot` the list and filter of the topmost published ancestor apply,
@@ -78,7 +78,7 @@ const READ_18: &str = publishers!("p.pubgencols::text");
 
 /// Publications that send changes of the tables of these oids: listed, by schema, as partitions, or with all tables. A table that no
 /// publication sends has no entry. `only` looks at one publication.
-pub async fn read(
+pub(crate) async fn read(
     connection: &Connection,
     tables: &BTreeSet<u32>,
     only: Option<&PublicationName>,
@@ -87,7 +87,7 @@ pub async fn read(
 }
 
 /// The same for one ordinary table by its name, so that its oid need not be read first.
-pub async fn read_named(connection: &Connection, table: &TableName) -> Result<Vec<Publisher>> {
+pub(crate) async fn read_named(connection: &Connection, table: &TableName) -> Result<Vec<Publisher>> {
     Ok(fetch(connection, &BTreeSet::new(), Some(table), None).await?.into_values().flatten().collect())
 }
 

@@ -8,44 +8,45 @@ use super::row::{Param, Row};
 
 /// The server and its settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Server {
+pub(crate) struct Server {
     /// `wal_level`
-    pub wal_level: String,
+    pub(crate) wal_level: String,
     /// It replays another server's WAL.
-    pub standby: bool,
+    pub(crate) standby: bool,
     /// `server_version_num`, such as 170004.
-    pub version: i32,
+    pub(crate) version: i32,
     /// The connected database.
-    pub database: String,
+    pub(crate) database: String,
     /// `max_replication_slots`
-    pub max_slots: i32,
+    pub(crate) max_slots: i32,
     /// Slots of both kinds.
-    pub used_slots: i32,
+    pub(crate) used_slots: i32,
     /// `max_wal_senders`
-    pub max_wal_senders: i32,
+    pub(crate) max_wal_senders: i32,
     /// Walsenders that run.
-    pub used_wal_senders: i32,
+    pub(crate) used_wal_senders: i32,
     /// `wal_sender_timeout` in milliseconds, as it holds for the consumer's role in this database; 0 is none.
-    pub wal_sender_timeout: i64,
+    pub(crate) wal_sender_timeout: i64,
     /// `idle_replication_slot_timeout` in seconds (18+); 0 is none.
-    pub idle_slot_timeout: Option<i64>,
+    pub(crate) idle_slot_timeout: Option<i64>,
     /// `max_slot_wal_keep_size` in megabytes; -1 is no limit.
-    pub max_slot_wal: i64,
+    pub(crate) max_slot_wal: i64,
     /// `max_logical_replication_workers`
-    pub max_workers: i32,
+    pub(crate) max_workers: i32,
     /// Sequences outside the system schemas.
-    pub sequences: i64,
+    pub(crate) sequences: i64,
     /// Roles of [`MARKS`] that exist.
-    pub marks: Vec<String>,
+    pub(crate) marks: Vec<String>,
     /// Transactions that have written and are older than a minute, prepared ones too, in words.
-    pub long_transactions: Vec<String>,
+    pub(crate) long_transactions: Vec<String>,
 }
 
 /// Roles by which platforms are recognized.
-pub const MARKS: &[&str] = &["rdsadmin", "cloudsqlsuperuser", "alloydbsuperuser", "azure_pg_admin", "supabase_admin"];
+pub(crate) const MARKS: &[&str] =
+    &["rdsadmin", "cloudsqlsuperuser", "alloydbsuperuser", "azure_pg_admin", "supabase_admin"];
 
 /// Reads the server. `role` is the consumer's, for settings that hold for it.
-pub async fn server(connection: &Connection, role: Option<&str>) -> Result<Server> {
+pub(crate) async fn server(connection: &Connection, role: Option<&str>) -> Result<Server> {
     const SERVER: &str = "
 SELECT current_setting('wal_level') AS wal_level, pg_is_in_recovery() AS standby,
        current_setting('server_version_num')::int4 AS version, current_database()::text AS database,
@@ -110,23 +111,23 @@ fn milliseconds(text: &str) -> Option<i64> {
 /// The consumer's role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are attributes and memberships that Postgres has")]
-pub struct Role {
+pub(crate) struct Role {
     /// LOGIN
-    pub login: bool,
+    pub(crate) login: bool,
     /// REPLICATION, or SUPERUSER, which implies it.
-    pub replication: bool,
+    pub(crate) replication: bool,
     /// BYPASSRLS, or SUPERUSER.
-    pub bypass_rls: bool,
+    pub(crate) bypass_rls: bool,
     /// `pg_read_all_data`: it reads every table, also those created later.
-    pub reads_all: bool,
+    pub(crate) reads_all: bool,
     /// The server has a role `rds_replication`: membership stands for the attribute there.
-    pub replicates_by_membership: bool,
+    pub(crate) replicates_by_membership: bool,
     /// It is a member of `rds_replication`.
-    pub is_replication_member: bool,
+    pub(crate) is_replication_member: bool,
 }
 
 /// Reads the role; `None` if there is none of that name.
-pub async fn role(connection: &Connection, name: &str) -> Result<Option<Role>> {
+pub(crate) async fn role(connection: &Connection, name: &str) -> Result<Option<Role>> {
     const ROLE: &str = "
 SELECT r.rolcanlogin AS login, r.rolreplication OR r.rolsuper AS replication, r.rolbypassrls OR r.rolsuper AS bypass_rls,
        coalesce(pg_has_role(r.oid, a.oid, 'USAGE'), false) AS reads_all, g.oid IS NOT NULL AS replicates_by_membership,
@@ -152,25 +153,25 @@ WHERE r.rolname = $1";
 /// A publication.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the options that Postgres has")]
-pub struct Publication {
+pub(crate) struct Publication {
     /// Its owner.
-    pub owner: String,
+    pub(crate) owner: String,
     /// FOR ALL TABLES
-    pub all_tables: bool,
+    pub(crate) all_tables: bool,
     /// `publish` has `insert`.
-    pub insert: bool,
+    pub(crate) insert: bool,
     /// `publish` has `update`.
-    pub update: bool,
+    pub(crate) update: bool,
     /// `publish` has `delete`.
-    pub delete: bool,
+    pub(crate) delete: bool,
     /// `publish_via_partition_root`
-    pub via_root: bool,
+    pub(crate) via_root: bool,
     /// `publish_generated_columns = stored` (18+).
-    pub generated_columns: bool,
+    pub(crate) generated_columns: bool,
 }
 
 /// Reads the publication; `None` if there is none of that name.
-pub async fn publication(connection: &Connection, name: &str) -> Result<Option<Publication>> {
+pub(crate) async fn publication(connection: &Connection, name: &str) -> Result<Option<Publication>> {
     const PUBLICATION: &str = "
 SELECT pg_get_userbyid(p.pubowner)::text AS owner, p.puballtables AS all_tables, p.pubinsert, p.pubupdate, p.pubdelete, p.pubviaroot,
        coalesce(to_jsonb(p) ->> 'pubgencols', 'n') = 's' AS generated_columns
@@ -193,66 +194,66 @@ FROM pg_publication p WHERE p.pubname = $1";
 /// A relation that is published, is a partition of one that is, or was named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question that a check asks")]
-pub struct Relation {
+pub(crate) struct Relation {
     /// Its schema.
-    pub schema: String,
+    pub(crate) schema: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// `pg_class.relkind`: `r`, `p`, `v`, `m`, `f`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Neither unlogged nor temporary.
-    pub permanent: bool,
+    pub(crate) permanent: bool,
     /// Its own changes are published, under its name.
-    pub published: bool,
+    pub(crate) published: bool,
     /// It is a partition of a table that is published via its root.
-    pub published_by_root: bool,
+    pub(crate) published_by_root: bool,
     /// It is a partition.
-    pub is_partition: bool,
+    pub(crate) is_partition: bool,
     /// `pg_class.relreplident`: `d`, `n`, `f`, `i`.
-    pub identity: String,
+    pub(crate) identity: String,
     /// It has a primary key that can serve as identity.
-    pub has_primary_key: bool,
+    pub(crate) has_primary_key: bool,
     /// The index of its identity is there and valid.
-    pub identity_index_valid: bool,
+    pub(crate) identity_index_valid: bool,
     /// The publication has a column list for it.
-    pub has_column_list: bool,
+    pub(crate) has_column_list: bool,
     /// It has a column whose unchanged large values are not sent.
-    pub has_large_columns: bool,
+    pub(crate) has_large_columns: bool,
     /// Its generated columns.
-    pub generated_columns: Vec<String>,
+    pub(crate) generated_columns: Vec<String>,
     /// Its columns of types outside `pg_catalog`.
-    pub foreign_types: Vec<String>,
+    pub(crate) foreign_types: Vec<String>,
     /// Its columns.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// Columns of its primary key.
-    pub key: Vec<String>,
+    pub(crate) key: Vec<String>,
     /// Row security is on.
-    pub row_security: bool,
+    pub(crate) row_security: bool,
     /// Row security holds for its owner too.
-    pub forces_row_security: bool,
+    pub(crate) forces_row_security: bool,
     /// The role has the rights of its owner.
-    pub is_owned: bool,
+    pub(crate) is_owned: bool,
     /// The role has USAGE on its schema.
-    pub usage: bool,
+    pub(crate) usage: bool,
     /// The role may SELECT.
-    pub select: bool,
+    pub(crate) select: bool,
     /// The role may INSERT.
-    pub insert: bool,
+    pub(crate) insert: bool,
     /// The role may UPDATE.
-    pub update: bool,
+    pub(crate) update: bool,
     /// Default privileges of its owner give the role SELECT on tables created later in its schema.
-    pub future: bool,
+    pub(crate) future: bool,
 }
 
 impl Relation {
     /// `schema.name`
-    pub fn full_name(&self) -> String {
+    pub(crate) fn full_name(&self) -> String {
         format!("{}.{}", self.schema, self.name)
     }
 }
 
 /// Reads the relations of a publication, their partitions, and those named; with what `role` may do there.
-pub async fn relations(
+pub(crate) async fn relations(
     connection: &Connection,
     publication: Option<&str>,
     named: &[(String, String)],
@@ -338,27 +339,27 @@ fn relation(row: &Row) -> Result<Relation> {
 
 /// A slot, as a consumer meets it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// Output plugin; only logical ones have it.
-    pub plugin: Option<String>,
+    pub(crate) plugin: Option<String>,
     /// Its database; only logical ones have it.
-    pub database: Option<String>,
+    pub(crate) database: Option<String>,
     /// `reserved`, `extended`, `unreserved` or `lost`.
-    pub wal_status: Option<String>,
+    pub(crate) wal_status: Option<String>,
     /// Why it was invalidated (17+).
-    pub invalidation_reason: Option<String>,
+    pub(crate) invalidation_reason: Option<String>,
     /// It keeps WAL; a slot that does not was never finished, or was invalidated.
-    pub keeps_wal: bool,
+    pub(crate) keeps_wal: bool,
     /// Who uses it, as application, role and process; none if nobody does.
-    pub consumer: Option<String>,
+    pub(crate) consumer: Option<String>,
     /// The role of that consumer.
-    pub consumer_role: Option<String>,
+    pub(crate) consumer_role: Option<String>,
     /// The publication is proved to be older. `false` proves nothing.
-    pub publication_proved_older: bool,
+    pub(crate) publication_proved_older: bool,
 }
 
 /// Reads the slot, of whatever database; `None` if there is none of that name.
-pub async fn slot(connection: &Connection, name: &str, publication: Option<&str>) -> Result<Option<Slot>> {
+pub(crate) async fn slot(connection: &Connection, name: &str, publication: Option<&str>) -> Result<Option<Slot>> {
     const SLOT: &str = "
 SELECT s.plugin::text AS plugin, s.database::text AS database, s.wal_status, to_jsonb(s) ->> 'invalidation_reason' AS invalidation_reason,
        s.restart_lsn IS NOT NULL AS keeps_wal,
@@ -386,34 +387,34 @@ WHERE s.slot_name = $1";
 
 /// The server that subscribes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subscriber {
+pub(crate) struct Subscriber {
     /// `server_version_num`
-    pub version: i32,
+    pub(crate) version: i32,
     /// The connected role may CREATE SUBSCRIPTION.
-    pub may_subscribe: bool,
+    pub(crate) may_subscribe: bool,
     /// `max_logical_replication_workers`
-    pub max_workers: i32,
+    pub(crate) max_workers: i32,
     /// Subscriptions of all databases.
-    pub subscriptions: i64,
+    pub(crate) subscriptions: i64,
     /// Those of the named tables that are there.
-    pub tables: Vec<Target>,
+    pub(crate) tables: Vec<Target>,
 }
 
 /// A table of the subscriber.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// Its schema.
-    pub schema: String,
+    pub(crate) schema: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its columns.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// It, or one of its partitions, has pages on disk: it holds rows, or held some.
-    pub has_pages: bool,
+    pub(crate) has_pages: bool,
 }
 
 /// Reads the subscriber's side.
-pub async fn subscriber(connection: &Connection, named: &[(String, String)]) -> Result<Subscriber> {
+pub(crate) async fn subscriber(connection: &Connection, named: &[(String, String)]) -> Result<Subscriber> {
     // Before 16 only superusers subscribe. Neon's own roles may do so on every version, by membership of neon_superuser.
     const SUBSCRIBER: &str = "
 SELECT current_setting('server_version_num')::int4 AS version,

@@ -12,7 +12,7 @@ use crate::sql;
 
 /// The four modes (`pg_class.relreplident`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// The primary key; without one the same as `Nothing`.
     Default,
     /// The whole old row.
@@ -35,7 +35,7 @@ impl Mode {
     }
 
     /// `default`, `full`, `nothing` or `index`.
-    pub const fn as_str(&self) -> &'static str {
+    pub(crate) const fn as_str(&self) -> &'static str {
         match self {
             Self::Default => "default",
             Self::Full => "full",
@@ -47,7 +47,7 @@ impl Mode {
 
 /// Leads from one mode to another; empty if that is the same. Takes a short exclusive lock and only changes the named table, not
 /// its partitions.
-pub fn alter(table: &TableName, have: &Mode, want: &Mode) -> Vec<Statement> {
+pub(crate) fn alter(table: &TableName, have: &Mode, want: &Mode) -> Vec<Statement> {
     if have == want {
         return Vec::new();
     }
@@ -64,26 +64,26 @@ pub fn alter(table: &TableName, have: &Mode, want: &Mode) -> Vec<Statement> {
 /// An index of a table, as far as it may serve as identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are facts of the catalog")]
-pub struct Index {
+pub(crate) struct Index {
     /// UNIQUE
-    pub unique: bool,
+    pub(crate) unique: bool,
     /// Not deferrable.
-    pub immediate: bool,
+    pub(crate) immediate: bool,
     /// Has a WHERE clause.
-    pub partial: bool,
+    pub(crate) partial: bool,
     /// Built, and not being dropped.
-    pub valid: bool,
+    pub(crate) valid: bool,
     /// Has expressions among its keys.
-    pub expressions: bool,
+    pub(crate) expressions: bool,
     /// Each key column is NOT NULL.
-    pub not_null: bool,
+    pub(crate) not_null: bool,
     /// Its key columns; none for expressions.
-    pub columns: BTreeSet<ColumnName>,
+    pub(crate) columns: BTreeSet<ColumnName>,
 }
 
 impl Index {
     /// Why it cannot be a replica identity; `None` if it can (`ATExecReplicaIdentity`, SQLSTATE 42809).
-    pub const fn why_unsuitable(&self) -> Option<&'static str> {
+    pub(crate) const fn why_unsuitable(&self) -> Option<&'static str> {
         if !self.unique {
             Some("it is not unique")
         } else if !self.immediate {
@@ -116,7 +116,7 @@ ORDER BY ic.relname"
 );
 
 /// Indexes of a table.
-pub async fn indexes(connection: &Connection, table: &TableName) -> Result<BTreeMap<IndexName, Index>> {
+pub(crate) async fn indexes(connection: &Connection, table: &TableName) -> Result<BTreeMap<IndexName, Index>> {
     let rows = connection.fetch(INDEXES, &[Param::Text(table.schema.as_str()), Param::Text(table.name())]).await?;
     rows.iter()
         .map(|row| {

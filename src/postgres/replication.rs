@@ -25,7 +25,8 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::{APPLICATION_NAME, Address};
+use super::authentication::{Passwords, Watched, Watching};
+use super::connection::{APPLICATION_NAME, Address, connect_plainly};
 use super::error::{Error, Kind, Result};
 use super::sql::Statement;
 
@@ -40,6 +41,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) async fn run(
     address: &Address,
     tls: Option<Arc<ClientConfig>>,
+    passwords: Passwords,
     command: &Statement,
     until: Instant,
 ) -> Result<()> {
@@ -56,14 +58,12 @@ pub(super) async fn run(
     }
     tracing::debug!(%command, "run in a walsender session");
     let work = async {
-        let socket = TcpStream::connect((address.host.as_str(), address.port))
-            .await
-            .map_err(|error| Error::new(Kind::ConnectionLost, error.to_string()))?;
+        let socket = connect_plainly(&address.host, address.port).await?;
         match tls {
             None => {
                 config.ssl_mode(SslMode::Disable);
-                let (client, wire) =
-                    config.connect_raw(Announcing::new(socket), NoTls).await.map_err(|e| Error::of_driver(&e))?;
+                let stream = Announcing::new(Watched::new(socket, passwords));
+                let (client, wire) = config.connect_raw(stream, NoTls).await.map_err(|e| Error::of_driver(&e))?;
                 once(&client, wire, command).await
             }
             Some(tls) => {
@@ -71,8 +71,10 @@ pub(super) async fn run(
                 let mut connector = MakeRustlsConnect::new((*tls).clone());
                 let connector = MakeTlsConnect::<TcpStream>::make_tls_connect(&mut connector, &address.host)
                     .map_err(|error| Error::new(Kind::Tls, error.to_string()))?;
-                let (client, wire) =
-                    config.connect_raw(socket, Walsender(connector)).await.map_err(|e| Error::of_driver(&e))?;
+                let (client, wire) = config
+                    .connect_raw(socket, Walsender(Watching(connector, passwords)))
+                    .await
+                    .map_err(|e| Error::of_driver(&e))?;
                 once(&client, wire, command).await
             }
         }

@@ -5,30 +5,37 @@ use std::collections::BTreeMap;
 use super::connection::Connection;
 use super::error::Result;
 use super::names::{DatabaseName, RoleName};
+use super::role_settings::{self, Settings};
 use super::row::{Param, Row};
 
 /// A role and its attributes (`pg_roles`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "they are the attributes that Postgres has")]
-pub struct Role {
+#[expect(
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
+    reason = "they are the attributes that Postgres has"
+)]
+pub(crate) struct Role {
     /// Its oid.
-    pub oid: u32,
+    pub(crate) oid: u32,
     /// Its name.
-    pub name: RoleName,
+    pub(crate) name: RoleName,
     /// SUPERUSER.
-    pub superuser: bool,
+    pub(crate) superuser: bool,
     /// LOGIN.
-    pub login: bool,
+    pub(crate) login: bool,
     /// REPLICATION: not inherited through membership.
-    pub replication: bool,
+    pub(crate) replication: bool,
     /// BYPASSRLS.
-    pub bypass_rls: bool,
+    pub(crate) bypass_rls: bool,
     /// CREATEROLE.
-    pub create_role: bool,
+    pub(crate) create_role: bool,
     /// CREATEDB.
-    pub create_db: bool,
+    pub(crate) create_db: bool,
     /// Roles it is a direct member of, sorted.
-    pub member_of: Vec<RoleName>,
+    pub(crate) member_of: Vec<RoleName>,
+    /// Its settings for all databases.
+    pub(crate) settings: Settings,
 }
 
 macro_rules! select_roles {
@@ -37,7 +44,8 @@ macro_rules! select_roles {
             "
 SELECT r.oid, r.rolname::text AS name, r.rolsuper, r.rolcanlogin, r.rolreplication, r.rolbypassrls, r.rolcreaterole, r.rolcreatedb,
        ARRAY(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-             WHERE m.member = r.oid ORDER BY 1) AS member_of
+             WHERE m.member = r.oid ORDER BY 1) AS member_of,
+       coalesce(r.rolconfig, '{}') AS settings
 FROM pg_roles r
 WHERE ",
             $which
@@ -50,12 +58,12 @@ const READ: &str = select_roles!("r.rolname = $1");
 const READ_ALL: &str = select_roles!("r.rolname !~ '^pg_'");
 
 /// Reads one; `None` if there is no such role.
-pub async fn read(connection: &Connection, name: &RoleName) -> Result<Option<Role>> {
+pub(crate) async fn read(connection: &Connection, name: &RoleName) -> Result<Option<Role>> {
     connection.fetch_optional(READ, &[Param::Text(name.as_str())]).await?.as_ref().map(from_row).transpose()
 }
 
 /// Reads all of the cluster by name, except predefined ones.
-pub async fn read_all(connection: &Connection) -> Result<BTreeMap<RoleName, Role>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<BTreeMap<RoleName, Role>> {
     let rows = connection.fetch(READ_ALL, &[]).await?;
     rows.iter().map(|row| from_row(row).map(|role| (role.name.clone(), role))).collect()
 }
@@ -75,12 +83,13 @@ fn from_row(row: &Row) -> Result<Role> {
         create_role: row.get("rolcreaterole")?,
         create_db: row.get("rolcreatedb")?,
         member_of,
+        settings: role_settings::from_texts(&row.get::<Vec<String>>("settings")?),
     })
 }
 
 /// How a role is tied to an object (`pg_shdepend.deptype`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tie {
+pub(crate) enum Tie {
     /// It owns the object: stands in the way of a drop.
     Owner,
     /// It is named in the object's ACL, default privileges included.
@@ -91,15 +100,15 @@ pub enum Tie {
 
 /// Objects of one database that are tied to a role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Dependants {
+pub(crate) struct Dependants {
     /// The database; `None` for objects of the whole cluster, such as databases.
-    pub database: Option<DatabaseName>,
+    pub(crate) database: Option<DatabaseName>,
     /// How they are tied.
-    pub tie: Tie,
+    pub(crate) tie: Tie,
     /// How many there are.
-    pub count: u64,
+    pub(crate) count: u64,
     /// The first ten, as `table public.t`; only for the connected database and the cluster, others cannot be looked into from here.
-    pub first: Vec<String>,
+    pub(crate) first: Vec<String>,
 }
 
 // Not tied to the connected database: `pg_shdepend` is shared, and one connection sees the rows of all databases.
@@ -116,7 +125,7 @@ GROUP BY 1, 2
 ORDER BY 1 NULLS FIRST, 2";
 
 /// What depends on a role, in all databases.
-pub async fn dependants(connection: &Connection, name: &RoleName) -> Result<Vec<Dependants>> {
+pub(crate) async fn dependants(connection: &Connection, name: &RoleName) -> Result<Vec<Dependants>> {
     let rows = connection.fetch(DEPENDANTS, &[Param::Text(name.as_str())]).await?;
     rows.iter()
         .map(|row| {
@@ -137,12 +146,12 @@ pub async fn dependants(connection: &Connection, name: &RoleName) -> Result<Vec<
 /// Privileges that prevent dropping a role: `DROP OWNED` revokes what the owner of an object granted, and leaves what
 /// another role granted by its grant option.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ForeignGrant {
+pub(crate) struct ForeignGrant {
     /// As in `TABLE s.t`, quoted.
-    pub object: String,
-    pub grantor: RoleName,
+    pub(crate) object: String,
+    pub(crate) grantor: RoleName,
     /// The statement that revokes it, for the grantor to run.
-    pub revoke: String,
+    pub(crate) revoke: String,
 }
 
 // Tables of `public` are left out: Neon revokes there as each grantor (`pre_drop_role_revoke_privileges.sql` in
@@ -172,7 +181,7 @@ GROUP BY h.kind, h.object, a.grantor, r.rolname
 ORDER BY 1, 2";
 
 /// Privileges of the role in the connected database that another role than the owner granted.
-pub async fn foreign_grants(connection: &Connection, name: &RoleName) -> Result<Vec<ForeignGrant>> {
+pub(crate) async fn foreign_grants(connection: &Connection, name: &RoleName) -> Result<Vec<ForeignGrant>> {
     let rows = connection.fetch(FOREIGN_GRANTS, &[Param::Text(name.as_str())]).await?;
     rows.iter()
         .map(|row| {

@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::error::Result;
 use super::names::RoleName;
 use super::role::Role;
+use super::role_settings::{self, SettingName, Settings};
 use super::row::Param;
 use super::sql::{Fragment, Keyword, SecretLiteral, Statement};
 use crate::secret::Secret;
@@ -13,16 +14,18 @@ use crate::sql;
 
 /// What a role should have. It may always log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    pub replication: bool,
-    pub bypass_rls: bool,
+pub(crate) struct Wanted {
+    pub(crate) replication: bool,
+    pub(crate) bypass_rls: bool,
     /// Groups it should be a member of. Other memberships are left alone.
-    pub member_of: BTreeSet<RoleName>,
+    pub(crate) member_of: BTreeSet<RoleName>,
+    /// Settings it should have. Others are left alone.
+    pub(crate) settings: Settings,
 }
 
 /// How a server gives the right to replicate to roles that are no superusers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplicationBy {
+pub(crate) enum ReplicationBy {
     /// The attribute REPLICATION.
     Attribute,
     /// Membership of `rds_replication`: Amazon RDS and Aurora let nobody set the attribute (Amazon RDS User Guide, "Performing
@@ -34,7 +37,7 @@ const RDS_REPLICATION: &str = "rds_replication";
 const NEON_SUPERUSER: &str = "neon_superuser";
 
 /// How the connected role may give the right to replicate. A superuser can always set the attribute.
-pub async fn replication_by(connection: &Connection) -> Result<ReplicationBy> {
+pub(crate) async fn replication_by(connection: &Connection) -> Result<ReplicationBy> {
     const READ: &str = "
 SELECT NOT r.rolsuper AND EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS by_membership
 FROM pg_roles r WHERE r.rolname = current_user";
@@ -44,7 +47,7 @@ FROM pg_roles r WHERE r.rolname = current_user";
 
 impl Role {
     /// Whether it may replicate.
-    pub fn replicates(&self, by: ReplicationBy) -> bool {
+    pub(crate) fn replicates(&self, by: ReplicationBy) -> bool {
         self.replication || (by == ReplicationBy::Membership && self.is_member(RDS_REPLICATION))
     }
 
@@ -53,7 +56,7 @@ impl Role {
     }
 
     /// What it has that is not wanted, in the words of `ALTER ROLE`. LOGIN that it lacks is among them.
-    pub fn surplus(&self, wanted: &Wanted, by: ReplicationBy) -> BTreeSet<String> {
+    pub(crate) fn surplus(&self, wanted: &Wanted, by: ReplicationBy) -> BTreeSet<String> {
         let attributes = self.differing(wanted, by).into_iter().filter(|it| it.is_surplus).map(|it| it.has.to_owned());
         let groups =
             [(NEON_SUPERUSER, true), (RDS_REPLICATION, !wanted.replication && by == ReplicationBy::Membership)];
@@ -92,7 +95,7 @@ struct Differing {
 }
 
 /// Creates the role.
-pub fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, password: Option<&Secret>) -> Vec<Statement> {
+pub(crate) fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, password: Option<&Secret>) -> Vec<Statement> {
     let by_attribute = wanted.replication && by == ReplicationBy::Attribute;
     let replication = Keyword(if by_attribute { " REPLICATION" } else { "" });
     let bypass_rls = Keyword(if wanted.bypass_rls { " BYPASSRLS" } else { "" });
@@ -103,17 +106,24 @@ pub fn create(name: &RoleName, wanted: &Wanted, by: ReplicationBy, password: Opt
     };
     let mut statements = vec![created];
     statements.extend(groups(wanted, by).iter().map(|group| sql!("GRANT {} TO {}", group, name)));
+    statements.extend(role_settings::alter(name, &Settings::new(), &wanted.settings, &BTreeSet::new()));
     statements
 }
 
-/// Sets right what differs, and nothing else: Postgres checks the right to change each attribute that is named. `left` are
-/// the groups that were wanted before.
-pub fn alter(
+/// What was declared before, and is taken from the role where it no longer is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Former {
+    pub(crate) groups: BTreeSet<RoleName>,
+    pub(crate) settings: BTreeSet<SettingName>,
+}
+
+/// Sets right what differs, and nothing else: Postgres checks the right to change each attribute that is named.
+pub(crate) fn alter(
     found: &Role,
     wanted: &Wanted,
     by: ReplicationBy,
     password: Option<&Secret>,
-    left: &BTreeSet<RoleName>,
+    former: &Former,
 ) -> Vec<Statement> {
     let name = &found.name;
     let mut statements = Vec::new();
@@ -126,12 +136,19 @@ pub fn alter(
     let wanted_groups = groups(wanted, by);
     let joins = wanted_groups.iter().filter(|group| !found.is_member(group.as_str()));
     statements.extend(joins.map(|group| sql!("GRANT {} TO {}", group, name)));
-    statements.extend(leaves(found, wanted, by, left).iter().map(|group| sql!("REVOKE {} FROM {}", group, name)));
+    let leaves = leaves(found, wanted, by, &former.groups);
+    statements.extend(leaves.iter().map(|group| sql!("REVOKE {} FROM {}", group, name)));
+    statements.extend(role_settings::alter(name, &found.settings, &wanted.settings, &former.settings));
     statements
 }
 
 /// The groups that the role should leave.
-pub fn leaves(found: &Role, wanted: &Wanted, by: ReplicationBy, left: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+pub(crate) fn leaves(
+    found: &Role,
+    wanted: &Wanted,
+    by: ReplicationBy,
+    left: &BTreeSet<RoleName>,
+) -> BTreeSet<RoleName> {
     let wanted_groups = groups(wanted, by);
     let unwanted = |group: &&RoleName| {
         left.contains(*group)
@@ -143,7 +160,7 @@ pub fn leaves(found: &Role, wanted: &Wanted, by: ReplicationBy, left: &BTreeSet<
 
 /// Memberships of the role, each with who granted it. From Postgres 16 on `REVOKE` takes away only what the connected role
 /// granted, and warns (01006) where that is nothing.
-pub async fn memberships(connection: &Connection, name: &RoleName) -> Result<Vec<(RoleName, RoleName)>> {
+pub(crate) async fn memberships(connection: &Connection, name: &RoleName) -> Result<Vec<(RoleName, RoleName)>> {
     const READ: &str = "
 SELECT g.rolname::text AS joined, pg_get_userbyid(m.grantor)::text AS grantor
 FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
@@ -153,7 +170,7 @@ WHERE r.rolname = $1 ORDER BY 1, 2";
 }
 
 /// Drops the role, which must not own or hold anything.
-pub fn drop(name: &RoleName) -> Statement {
+pub(crate) fn drop(name: &RoleName) -> Statement {
     sql!("DROP ROLE {}", name)
 }
 
@@ -203,7 +220,7 @@ ORDER BY 1, 2";
 
 /// Revokes one by one what the role holds in the connected database, default privileges included. Who created a role with
 /// SQL has only ADMIN on it from Postgres 16 on, and `DROP OWNED BY` asks for its privileges (42501).
-pub async fn revoke_all(connection: &Connection, name: &RoleName) -> Result<Vec<Statement>> {
+pub(crate) async fn revoke_all(connection: &Connection, name: &RoleName) -> Result<Vec<Statement>> {
     let rows = connection.fetch(HELD, &[Param::Text(name.as_str())]).await?;
     rows.iter()
         .map(|row| {
@@ -232,11 +249,13 @@ mod tests {
             create_role: false,
             create_db: false,
             member_of: member_of.iter().map(|it| name(it)).collect(),
+            settings: Settings::new(),
         }
     }
 
     fn wanted(replication: bool, member_of: &[&str]) -> Wanted {
-        Wanted { replication, bypass_rls: false, member_of: member_of.iter().map(|it| name(it)).collect() }
+        let member_of = member_of.iter().map(|it| name(it)).collect();
+        Wanted { replication, bypass_rls: false, member_of, settings: Settings::new() }
     }
 
     fn texts(statements: &[Statement]) -> Vec<&str> {
@@ -259,10 +278,10 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_altered() {
-        let none = BTreeSet::new();
+        let none = Former::default();
         assert!(alter(&role(&["others"]), &wanted(true, &[]), Attribute, None, &none).is_empty());
         let found = Role { superuser: true, create_db: true, login: false, ..role(&["g", "neon_superuser", "others"]) };
-        let left = BTreeSet::from([name("g")]);
+        let left = Former { groups: BTreeSet::from([name("g")]), ..Former::default() };
         assert_eq!(
             texts(&alter(&found, &wanted(false, &["h"]), Attribute, None, &left)),
             [
@@ -283,7 +302,7 @@ mod tests {
     #[test]
     fn replication_is_a_membership_on_rds() {
         let without = Role { replication: false, ..role(&[]) };
-        let none = BTreeSet::new();
+        let none = Former::default();
         assert!(!without.replicates(Membership));
         assert_eq!(
             texts(&alter(&without, &wanted(true, &[]), Membership, None, &none)),

@@ -9,7 +9,7 @@ use super::error::{Error, Kind, Result};
 
 /// A parameter of a read. Its type is sent along, so that a read takes one round trip.
 #[derive(Clone, Copy, Debug)]
-pub enum Param<'a> {
+pub(crate) enum Param<'a> {
     /// `text`
     Text(&'a str),
     /// `text`, or NULL
@@ -24,8 +24,6 @@ pub enum Param<'a> {
     OptionalOid(Option<u32>),
     /// `oid[]`
     Oids(&'a [u32]),
-    /// `int4`
-    Int(i32),
     /// `bool`
     Bool(bool),
 }
@@ -40,7 +38,6 @@ impl Param<'_> {
             Self::Oid(it) => (it, Type::OID),
             Self::OptionalOid(it) => (it, Type::OID),
             Self::Oids(it) => (it, Type::OID_ARRAY),
-            Self::Int(it) => (it, Type::INT4),
             Self::Bool(it) => (it, Type::BOOL),
         }
     }
@@ -48,7 +45,7 @@ impl Param<'_> {
 
 /// A row of a read.
 #[derive(Debug)]
-pub struct Row {
+pub(crate) struct Row {
     row: tokio_postgres::Row,
     /// Columns whose text is not UTF-8, with what is shown in its place.
     mended: BTreeMap<usize, Vec<u8>>,
@@ -77,7 +74,7 @@ impl Row {
     }
 
     /// The value of a column; an error of kind `Decode` if it is not there or of another type.
-    pub fn get<'a, T: FromSql<'a>>(&'a self, column: &str) -> Result<T> {
+    pub(crate) fn get<'a, T: FromSql<'a>>(&'a self, column: &str) -> Result<T> {
         let at = self.row.columns().iter().position(|it| it.name() == column);
         let mended = at.and_then(|at| Some((self.row.columns()[at].type_(), self.mended.get(&at)?)));
         let value = match mended {
@@ -91,13 +88,17 @@ impl Row {
     }
 
     /// A text column through a parser, such as that of a name.
-    pub fn parse<T, E: std::fmt::Display>(&self, column: &str, parser: impl Fn(&str) -> Result<T, E>) -> Result<T> {
+    pub(crate) fn parse<T, E: std::fmt::Display>(
+        &self,
+        column: &str,
+        parser: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<T> {
         let text: &str = self.get(column)?;
         parser(text).map_err(|e| unreadable(column, &e.to_string()))
     }
 
     /// The same for a column that may be NULL.
-    pub fn parse_optional<T, E: std::fmt::Display>(
+    pub(crate) fn parse_optional<T, E: std::fmt::Display>(
         &self,
         column: &str,
         parser: impl Fn(&str) -> Result<T, E>,
@@ -109,7 +110,7 @@ impl Row {
     }
 
     /// The same for each element of a `text[]` column, duplicates removed. NULL is empty.
-    pub fn parse_set<T: Ord, E: std::fmt::Display>(
+    pub(crate) fn parse_set<T: Ord, E: std::fmt::Display>(
         &self,
         column: &str,
         parser: impl Fn(&str) -> Result<T, E>,

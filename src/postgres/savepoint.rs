@@ -8,7 +8,7 @@ use super::sql::Statement;
 
 /// Runs statements behind a savepoint and then a read, in one round trip. What failed is undone, and returned as the inner error, if
 /// `is_tolerable`; the transaction goes on as it was before.
-pub async fn run_and<T>(
+pub(crate) async fn run_and<T>(
     connection: &Connection,
     statements: &[Statement],
     is_tolerable: impl Fn(&Error) -> bool,
@@ -39,7 +39,7 @@ pub async fn run_and<T>(
 impl Error {
     /// Whether an object went away between the read that found it and the statement that names it: 42P01 and 3F000, and
     /// what the server says of a catalogue row that is gone under its hands, which all is XX000.
-    pub fn is_of_vanished(&self) -> bool {
+    pub(crate) fn is_of_vanished(&self) -> bool {
         let is_internal = || {
             let message = self.message();
             message == "tuple concurrently deleted"

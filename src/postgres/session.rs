@@ -3,13 +3,15 @@
 //! Sessions drop (57P01) whenever a Neon compute is reconfigured, while other work is going on. So work is given as a function
 //! that may run again: a read always, a transaction as long as COMMIT was not sent.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::advisory_lock;
 use super::attempt::{Attempt, passed};
-use super::blocker;
+use super::blocker::{self, Wanted};
 use super::connection::{Address, Canceller, Connection};
 use super::error::{Error, Kind, Result};
 use super::pool::{Permit, Pool, Usage};
@@ -18,9 +20,12 @@ use super::sql::Statement;
 /// How long to look for who holds a lock.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Open transactions that a message names.
+const SHOWN: usize = 10;
+
 /// A session, until it is dropped. Hold one at a time: a second one may wait for the first until its deadline.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     permit: Permit,
     connection: Option<Arc<Connection>>,
     deadline: Instant,
@@ -29,7 +34,13 @@ pub struct Session {
 impl Pool {
     /// A session of that database and role. `purpose` is shown to those who wait in vain, such as ``reading publications``. Errors:
     /// `SessionsBusy` at the deadline, and those of connecting.
-    pub async fn open(&self, address: &Address, deadline: Instant, purpose: &str, usage: Usage) -> Result<Session> {
+    pub(crate) async fn open(
+        &self,
+        address: &Address,
+        deadline: Instant,
+        purpose: &str,
+        usage: Usage,
+    ) -> Result<Session> {
         let permit = self.acquire(address, deadline, purpose, usage).await?;
         let mut session = Session { permit, connection: None, deadline };
         let idle = session.permit.take_idle().filter(|it| !it.is_closed());
@@ -42,19 +53,29 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// Opens a connection and closes it again: whether one can be opened now. One that is open already proves nothing. Errors: those of
+    /// [`open`](Self::open).
+    pub(crate) async fn try_to_connect(&self, address: &Address, deadline: Instant, purpose: &str) -> Result<()> {
+        let mut permit = self.acquire(address, deadline, purpose, Usage::Write).await?;
+        drop(permit.take_idle());
+        permit.connect(deadline).await.map(drop)
+    }
+}
+
 impl Session {
     /// When this session's work must be done.
-    pub fn deadline(&self) -> Instant {
+    pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// Puts the deadline off, so that at least this much time is left: for finding out what has become of work that ran into it.
-    pub fn allow(&mut self, time: Duration) {
+    pub(crate) fn allow(&mut self, time: Duration) {
         self.deadline = Instant::now().checked_add(time).map_or(self.deadline, |later| later.max(self.deadline));
     }
 
     /// Runs reads, again if the connection is lost. Each statement sees the state of its own moment.
-    pub async fn read<T, W, F>(&mut self, reads: W) -> Result<T>
+    pub(crate) async fn read<T, W, F>(&mut self, reads: W) -> Result<T>
     where
         W: Fn(Arc<Connection>) -> F,
         F: Future<Output = Result<T>>,
@@ -70,7 +91,7 @@ impl Session {
     }
 
     /// The bare connection, for what cannot run in a transaction. Nothing is run again.
-    pub async fn bare<T, W, F>(&mut self, work: W) -> Result<T>
+    pub(crate) async fn bare<T, W, F>(&mut self, work: W) -> Result<T>
     where
         W: FnOnce(Arc<Connection>) -> F,
         F: Future<Output = Result<T>>,
@@ -87,7 +108,7 @@ impl Session {
 
     /// Runs a command of the replication protocol, such as `ALTER_REPLICATION_SLOT`, in a walsender session that takes the
     /// place of this one's connection: both together would be one more than the pool may open.
-    pub async fn replicate(&mut self, command: &Statement) -> Result<()> {
+    pub(crate) async fn replicate(&mut self, command: &Statement) -> Result<()> {
         self.connection = None;
         self.permit.replicate(command, self.deadline).await
     }
@@ -135,19 +156,39 @@ impl Session {
         Ok(None)
     }
 
-    /// Who holds the locks that could not be had.
+    /// Who holds the locks that could not be had. A row of the catalogue, such as the one that a GRANT writes, has no lock that others
+    /// can see: then all transactions that have written are named.
     async fn with_blockers(&self, error: Error) -> Error {
         let (Kind::LockNotAvailable, Some(connection)) = (error.kind(), &self.connection) else { return error };
-        let holders = timeout(LOOK, blocker::holders(connection, error.tables())).await;
-        connection.take_error();
-        match holders {
-            Ok(Ok(holders)) if !holders.is_empty() => {
-                let lines: Vec<String> = holders.iter().map(|it| format!("- {it}")).collect();
-                error.with_detail(format!("Locks are held by:\n{}", lines.join("\n")))
+        let look = async {
+            let holders = blocker::holders(connection, wanted(&error)).await?;
+            if !holders.is_empty() {
+                return Ok(("Locks are held by", lines(&holders)));
             }
+            let mut blockers = blocker::read_all(connection).await?;
+            blockers.truncate(SHOWN);
+            Ok::<_, Error>(("One of these open transactions holds the lock", lines(&blockers)))
+        };
+        let found = timeout(LOOK, look).await;
+        connection.take_error();
+        match found {
+            Ok(Ok((what, lines))) if !lines.is_empty() => error.with_detail(format!("{what}:\n{lines}")),
             _ => error,
         }
     }
+}
+
+/// What the failed statement waited for.
+fn wanted(error: &Error) -> Wanted<'_> {
+    match error.statement() {
+        Some(statement) if advisory_lock::is_taken_by(statement) => Wanted::Advisory,
+        _ if error.tables().is_empty() => Wanted::Publication,
+        _ => Wanted::Tables(error.tables()),
+    }
+}
+
+fn lines<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(|it| format!("- {it}")).collect::<Vec<_>>().join("\n")
 }
 
 /// How often it was tried.
@@ -244,7 +285,7 @@ mod tests {
             it
         }
         let both = async {
-            let rows = session.transaction(async |tx| {
+            let rows = session.settled(async |tx| {
                 let rows = tx.fetch("SELECT 1", &[Param::Text(name), Param::Text(&names[0])]).await?;
                 tx.run(&[]).await?;
                 Ok::<_, Stop<()>>(rows.len())

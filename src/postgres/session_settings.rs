@@ -8,15 +8,15 @@ use super::version::ServerVersion;
 
 /// A setting and why it must not be inherited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// Its name in `pg_settings`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The value, as `SET name = '…'` takes it.
-    pub value: &'static str,
+    pub(crate) value: &'static str,
     /// The first major version that has it.
-    pub since: u32,
+    pub(crate) since: u32,
     /// What another value would do.
-    pub why: &'static str,
+    pub(crate) why: &'static str,
 }
 
 const fn always(name: &'static str, value: &'static str, why: &'static str) -> Setting {
@@ -24,11 +24,11 @@ const fn always(name: &'static str, value: &'static str, why: &'static str) -> S
 }
 
 /// Set before anything else, in a message of its own: a limit of a few milliseconds would cancel a longer one.
-pub const STATEMENT_TIMEOUT: Setting =
+pub(crate) const STATEMENT_TIMEOUT: Setting =
     always("statement_timeout", "10min", "ends every statement that runs longer; transactions set their own limit");
 
 /// All others.
-pub const SETTINGS: &[Setting] = &[
+pub(crate) const SETTINGS: &[Setting] = &[
     always("search_path", "", "an object of the same name could shadow one of the catalogue; names are read qualified"),
     always("lock_timeout", "0", "ends a statement that waits for a lock; transactions set their own limit"),
     always("idle_in_transaction_session_timeout", "5min", "ends the session between two statements of a transaction"),

@@ -6,26 +6,26 @@ use super::names::{DatabaseName, RoleName};
 
 /// Settings that logical replication depends on, and who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `wal_level`: `minimal`, `replica` or `logical`.
-    pub wal_level: String,
+    pub(crate) wal_level: String,
     /// `max_replication_slots`, of which physical slots take some too.
-    pub max_replication_slots: usize,
+    pub(crate) max_replication_slots: usize,
     /// `max_wal_senders`.
-    pub max_wal_senders: usize,
+    pub(crate) max_wal_senders: usize,
     /// A standby: it can run no DDL.
-    pub in_recovery: bool,
+    pub(crate) in_recovery: bool,
     /// The database of this connection.
-    pub database: DatabaseName,
+    pub(crate) database: DatabaseName,
     /// Its `pg_database.oid`, which a rename keeps.
-    pub database_oid: u32,
+    pub(crate) database_oid: u32,
     /// The role of this connection.
-    pub current_user: RoleName,
+    pub(crate) current_user: RoleName,
 }
 
 impl Settings {
     /// Whether logical slots can be made.
-    pub fn is_logical(&self) -> bool {
+    pub(crate) fn is_logical(&self) -> bool {
         self.wal_level == "logical"
     }
 }
@@ -40,7 +40,7 @@ SELECT current_setting('wal_level') AS wal_level,
        current_user::text AS current_user";
 
 /// Reads them.
-pub async fn read(connection: &Connection) -> Result<Settings> {
+pub(crate) async fn read(connection: &Connection) -> Result<Settings> {
     let row = connection.fetch_one(READ, &[]).await?;
     let count = |column| Ok(usize::try_from(row.get::<i32>(column)?).unwrap_or_default());
     Ok(Settings {

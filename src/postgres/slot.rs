@@ -11,7 +11,7 @@ use crate::sql;
 
 /// What a slot keeps changes as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Decoded by a plugin, of one database.
     Logical,
     /// Raw WAL of the cluster, such as Neon's own slot.
@@ -20,75 +20,67 @@ pub enum Kind {
 
 /// A slot as the server has it (`pg_replication_slots`). Figures that only some versions have are `None` on the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub(crate) struct Slot {
     /// Its name.
-    pub name: SlotName,
+    pub(crate) name: SlotName,
     /// Logical or physical.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Output plugin; only logical ones have it.
-    pub plugin: Option<String>,
+    pub(crate) plugin: Option<String>,
     /// Its database, as it is called now; only logical ones have it.
-    pub database: Option<DatabaseName>,
+    pub(crate) database: Option<DatabaseName>,
     /// OID of that database: it stays when the database is renamed.
-    pub database_oid: Option<u32>,
+    pub(crate) database_oid: Option<u32>,
     /// Dropped with the session that made it.
-    pub temporary: bool,
+    pub(crate) temporary: bool,
     /// A consumer is connected, or it is being made.
-    pub active: bool,
+    pub(crate) active: bool,
     /// Process of that consumer.
-    pub active_pid: Option<i32>,
+    pub(crate) active_pid: Option<i32>,
     /// Oldest transaction whose catalog rows it keeps; none while it is being made.
-    pub catalog_xmin: Option<String>,
+    pub(crate) catalog_xmin: Option<String>,
     /// WAL is kept from here on.
-    pub restart_lsn: Option<String>,
+    pub(crate) restart_lsn: Option<String>,
     /// The consumer has confirmed all before; none while it is being made.
-    pub confirmed_flush_lsn: Option<String>,
+    pub(crate) confirmed_flush_lsn: Option<String>,
     /// `reserved`, `extended`, `unreserved` or `lost`.
-    pub wal_status: Option<String>,
+    pub(crate) wal_status: Option<String>,
     /// Bytes of WAL that may still be written before it is lost; none if there is no limit.
-    pub safe_wal_size: Option<i64>,
+    pub(crate) safe_wal_size: Option<i64>,
     /// Bytes of WAL that it keeps.
-    pub retained_wal_bytes: Option<i64>,
+    pub(crate) retained_wal_bytes: Option<i64>,
     /// Prepared transactions are decoded when they are prepared.
-    pub two_phase: bool,
+    pub(crate) two_phase: bool,
     /// From where on they are (18+), if they are.
-    pub two_phase_at: Option<String>,
+    pub(crate) two_phase_at: Option<String>,
     /// Invalidated by a conflict with recovery (16+).
-    pub conflicting: Option<bool>,
+    pub(crate) conflicting: Option<bool>,
     /// Why it was invalidated (17+).
-    pub invalidation_reason: Option<String>,
+    pub(crate) invalidation_reason: Option<String>,
     /// Since when no consumer is connected (17+), as the server prints it.
-    pub inactive_since: Option<String>,
+    pub(crate) inactive_since: Option<String>,
     /// Copied to standbys (17+).
-    pub failover: Option<bool>,
+    pub(crate) failover: Option<bool>,
     /// A copy on a standby (17+).
-    pub synced: Option<bool>,
+    pub(crate) synced: Option<bool>,
 }
 
 impl Slot {
     /// Whether what the consumer had not received is gone, so that it needs a new initial sync. `wal_status` may go back from `lost` for a while,
     /// so the reason counts too.
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.wal_status.as_deref() == Some("lost")
             || self.invalidation_reason.is_some()
             || self.conflicting == Some(true)
     }
 
     /// Whether it is still being made: it waits for open transactions and vanishes if that ends.
-    pub fn is_unfinished(&self) -> bool {
+    pub(crate) fn is_unfinished(&self) -> bool {
         self.kind == Kind::Logical && self.confirmed_flush_lsn.is_none()
     }
 
-    /// The same by the oid of the database, whatever it is called now.
-    pub fn is_of(&self, database: u32, plugin: &str) -> bool {
-        self.kind == Kind::Logical
-            && !self.temporary
-            && self.database_oid == Some(database)
-            && self.plugin.as_deref() == Some(plugin)
-    }
-
     /// Whether it is a lasting logical slot of that database and plugin; another of the same name is somebody else's.
-    pub fn is(&self, database: &DatabaseName, plugin: &str) -> bool {
+    pub(crate) fn is(&self, database: &DatabaseName, plugin: &str) -> bool {
         self.kind == Kind::Logical
             && !self.temporary
             && self.database.as_ref() == Some(database)
@@ -98,11 +90,11 @@ impl Slot {
 
 /// Which slot of a name is meant: another of the same name is somebody else's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identified<'a> {
+pub(crate) struct Identified<'a> {
     /// Its plugin.
-    pub plugin: &'a str,
+    pub(crate) plugin: &'a str,
     /// Oid of its database; `None` for the connected one. A slot can be seen, and dropped, from every database.
-    pub database: Option<u32>,
+    pub(crate) database: Option<u32>,
 }
 
 // Columns came with the versions; of a row as JSON one may ask for any.
@@ -133,12 +125,12 @@ const READ: &str = select_slots!("s.slot_name = $1");
 const READ_ALL: &str = select_slots!("s.slot_type = 'logical'");
 
 /// Reads one of whatever kind and database, since they share one space of names; `None` if the cluster has none of that name.
-pub async fn read(connection: &Connection, name: &SlotName) -> Result<Option<Slot>> {
+pub(crate) async fn read(connection: &Connection, name: &SlotName) -> Result<Option<Slot>> {
     connection.fetch_optional(READ, &[Param::Text(name.as_str())]).await?.as_ref().map(from_row).transpose()
 }
 
 /// Reads all logical ones of the cluster.
-pub async fn read_all(connection: &Connection) -> Result<BTreeMap<SlotName, Slot>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<BTreeMap<SlotName, Slot>> {
     let rows = connection.fetch(READ_ALL, &[]).await?;
     rows.iter().map(|row| from_row(row).map(|slot| (slot.name.clone(), slot))).collect()
 }
@@ -171,15 +163,15 @@ fn from_row(row: &Row) -> Result<Slot> {
 
 /// Slots in use and how many there may be; physical ones count, so on Neon one is always taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capacity {
+pub(crate) struct Capacity {
     /// In use, of both kinds.
-    pub used: usize,
+    pub(crate) used: usize,
     /// `max_replication_slots`
-    pub max: usize,
+    pub(crate) max: usize,
 }
 
 /// Reads it.
-pub async fn capacity(connection: &Connection) -> Result<Capacity> {
+pub(crate) async fn capacity(connection: &Connection) -> Result<Capacity> {
     const CAPACITY: &str = "
 SELECT count(*)::int4 AS used, current_setting('max_replication_slots')::int4 AS max FROM pg_replication_slots";
     let row = connection.fetch_one(CAPACITY, &[]).await?;
@@ -189,7 +181,11 @@ SELECT count(*)::int4 AS used, current_setting('max_replication_slots')::int4 AS
 
 /// Whether the publication of that oid is proved to be older than the slot, so that nothing the slot keeps precedes it. `false` proves
 /// nothing: it is wrong after another slot, an open writer or ALTER PUBLICATION (tried). Also `false` if one of both is not there.
-pub async fn is_publication_proved_older(connection: &Connection, publication: u32, slot: &SlotName) -> Result<bool> {
+pub(crate) async fn is_publication_proved_older(
+    connection: &Connection,
+    publication: u32,
+    slot: &SlotName,
+) -> Result<bool> {
     const PROVED: &str = "
 SELECT age(p.xmin) > age(s.catalog_xmin) AS proved
 FROM pg_publication p, pg_replication_slots s
@@ -200,15 +196,15 @@ WHERE p.oid = $1 AND s.slot_name = $2 AND s.database = current_database()";
 
 /// Who uses a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consumer {
+pub(crate) struct Consumer {
     /// Its process on the server.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// Its role, if it is still there.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// What it calls itself.
-    pub application: Option<String>,
+    pub(crate) application: Option<String>,
     /// Its address, where it can be read.
-    pub client: Option<String>,
+    pub(crate) client: Option<String>,
 }
 
 impl std::fmt::Display for Consumer {
@@ -228,7 +224,7 @@ impl std::fmt::Display for Consumer {
 }
 
 /// Reads who uses that slot; `None` if nobody does.
-pub async fn consumer(connection: &Connection, name: &SlotName) -> Result<Option<Consumer>> {
+pub(crate) async fn consumer(connection: &Connection, name: &SlotName) -> Result<Option<Consumer>> {
     const CONSUMER: &str = "
 SELECT s.active_pid AS pid, a.usename::text AS owner, a.application_name AS application, host(a.client_addr) AS client
 FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid
@@ -238,7 +234,7 @@ WHERE s.slot_name = $1 AND s.active_pid IS NOT NULL";
 }
 
 /// Reads who uses the logical slots of the cluster; slots without a consumer are left out.
-pub async fn consumers(connection: &Connection) -> Result<BTreeMap<SlotName, Consumer>> {
+pub(crate) async fn consumers(connection: &Connection) -> Result<BTreeMap<SlotName, Consumer>> {
     const CONSUMERS: &str = "
 SELECT s.slot_name::text AS name, s.active_pid AS pid, a.usename::text AS owner, a.application_name AS application,
        host(a.client_addr) AS client
@@ -258,7 +254,7 @@ fn consumer_of(row: &Row) -> Result<Consumer> {
 }
 
 /// Ends the process that uses the slot, if there is one. Error: `InsufficientPrivilege`, if it is of a role that this one may not end.
-pub async fn terminate_consumer(connection: &Connection, name: &SlotName) -> Result<bool> {
+pub(crate) async fn terminate_consumer(connection: &Connection, name: &SlotName) -> Result<bool> {
     // By the slot, not by a pid read before, which may be another process by now.
     const TERMINATE: &str = "
 SELECT pg_terminate_backend(s.active_pid) AS done FROM pg_replication_slots s WHERE s.slot_name = $1 AND s.active_pid IS NOT NULL";
@@ -267,7 +263,7 @@ SELECT pg_terminate_backend(s.active_pid) AS done FROM pg_replication_slots s WH
 }
 
 /// Drops the slot if it is the one that is meant; `false` if there is none. Error: `ObjectInUse` while a consumer is connected.
-pub async fn drop(connection: &Connection, name: &SlotName, which: Identified<'_>) -> Result<bool> {
+pub(crate) async fn drop(connection: &Connection, name: &SlotName, which: Identified<'_>) -> Result<bool> {
     const DROP: &str = "
 SELECT pg_drop_replication_slot(s.slot_name)
 FROM pg_replication_slots s
@@ -283,10 +279,10 @@ WHERE s.slot_name = $1 AND s.slot_type = 'logical' AND NOT s.temporary AND s.plu
 }
 
 /// The major version that brought `failover`.
-pub const FAILOVER_SINCE: u32 = 17;
+pub(crate) const FAILOVER_SINCE: u32 = 17;
 
 /// The command that changes `failover` (17+). It waits while the slot has a consumer.
-pub fn set_failover(name: &SlotName, failover: bool) -> Statement {
+pub(crate) fn set_failover(name: &SlotName, failover: bool) -> Statement {
     if failover {
         sql!("ALTER_REPLICATION_SLOT {} (FAILOVER true)", name)
     } else {
@@ -296,15 +292,15 @@ pub fn set_failover(name: &SlotName, failover: bool) -> Statement {
 
 /// A slot to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewSlot {
+pub(crate) struct NewSlot {
     /// Its name.
-    pub name: SlotName,
+    pub(crate) name: SlotName,
     /// Output plugin, such as `pgoutput`.
-    pub plugin: String,
+    pub(crate) plugin: String,
     /// Decode prepared transactions when they are prepared.
-    pub two_phase: bool,
+    pub(crate) two_phase: bool,
     /// Copy it to standbys (17+).
-    pub failover: bool,
+    pub(crate) failover: bool,
 }
 
 /// Runs the function that makes it. Waits for every open write transaction; no transaction around it takes it back. Used by
@@ -371,8 +367,6 @@ mod tests {
         assert!(!slot().is(&DatabaseName::parse("e").unwrap(), "pgoutput"));
         assert!(!Slot { kind: Kind::Physical, ..slot() }.is(&database, "pgoutput"));
         assert!(!Slot { temporary: true, ..slot() }.is(&database, "pgoutput"));
-        let renamed = Slot { database: Some(DatabaseName::parse("renamed").unwrap()), ..slot() };
-        assert!(renamed.is_of(16_384, "pgoutput") && !renamed.is_of(16_385, "pgoutput"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::blocker::{self, Blocker};
@@ -18,20 +19,24 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a slot was not made, or is not known to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The error. `QueryCancelled` and `Timeout`: it took too long, or was cancelled.
-    pub error: Error,
+    pub(crate) error: Error,
     /// The slot that is there all the same, made by this call: it is to be kept and reported.
-    pub found: Option<Slot>,
+    pub(crate) found: Option<Slot>,
     /// What it waited for.
-    pub blockers: Vec<Blocker>,
+    pub(crate) blockers: Vec<Blocker>,
 }
 
 /// Makes a slot until the session's deadline or until `cancelled` ends.
 ///
 /// The server ends it too: by `statement_timeout`, and where it can, by `client_connection_check_interval`; else the slot would appear
 /// after its client has gone (tried). If the connection is lost on the way and no slot is there, it is tried again.
-pub async fn create(session: &mut Session, new: &NewSlot, cancelled: impl Future<Output = ()>) -> Result<(), Failure> {
+pub(crate) async fn create(
+    session: &mut Session,
+    new: &NewSlot,
+    cancelled: impl Future<Output = ()>,
+) -> Result<(), Failure> {
     let mut cancelled = pin!(cancelled);
     let deadline = session.deadline();
     loop {
@@ -66,26 +71,30 @@ async fn try_once(
     let left = deadline.saturating_duration_since(Instant::now());
     let limit = left.saturating_sub(GRACE.min(left / 4)).as_millis().max(1);
     // Under a lock it waits for open transactions, so no lock_timeout.
-    connection.command(&format!("SET statement_timeout = {limit}; SET lock_timeout = 0")).await?;
-    if let Err(error) = connection.command("SET client_connection_check_interval = '2s'").await {
-        if error.kind() == Kind::ConnectionLost {
-            return Err(error);
-        }
-        tracing::debug!(%error, "this server cannot watch its client");
-    }
-    let done = {
-        let mut call = pin!(slot::call(&connection, new));
+    let limits = format!("SET statement_timeout = {limit}; SET lock_timeout = 0");
+    let (done, restored) = {
+        // All sent at once, in one round trip: each is on its own, so that what fails before the call does not stop it.
+        let mut all = pin!(async {
+            let begin =
+                join(connection.command(&limits), connection.command("SET client_connection_check_interval = '2s'"));
+            let ((limited, watched), (done, restored)) =
+                join(begin, join(slot::call(&connection, new), restore(&connection))).await;
+            if let Err(error) = watched {
+                tracing::debug!(%error, "this server cannot watch its client");
+            }
+            (limited.and(done), restored)
+        });
         tokio::select! {
             biased;
-            done = timeout_at(deadline, &mut call) => match done {
+            done = timeout_at(deadline, &mut all) => match done {
                 Ok(done) => done,
-                Err(_) => Err(Error::new(Kind::Timeout, "the server did not answer in time")),
+                Err(_) => (Err(Error::new(Kind::Timeout, "the server did not answer in time")), Ok(())),
             },
             () = cancelled => {
                 connection.canceller().cancel().await;
-                match timeout(GRACE, &mut call).await {
+                match timeout(GRACE, &mut all).await {
                     Ok(done) => done,
-                    Err(_) => Err(Error::new(Kind::Timeout, "the server did not react to a cancel request")),
+                    Err(_) => (Err(Error::new(Kind::Timeout, "the server did not react to a cancel request")), Ok(())),
                 }
             }
         }
@@ -93,13 +102,19 @@ async fn try_once(
     if done.as_ref().is_err_and(|it| it.kind().leaves_it_unknown()) {
         return done;
     }
-    // Back to what other users of the session expect; if that fails the session is closed and nothing is lost.
-    let reset = "RESET client_connection_check_interval";
-    if connection.command("SET statement_timeout = '10min'").await.is_err() || connection.command(reset).await.is_err()
-    {
+    // A cancel request that came late may have hit these instead of the call.
+    if restored.is_err() && restore(&connection).await.is_err() {
         tracing::debug!("session settings not restored");
     }
     done
+}
+
+/// Back to what other users of the session expect; if that fails the session is closed and nothing is lost.
+async fn restore(connection: &Connection) -> Result<()> {
+    let reset = "RESET client_connection_check_interval";
+    let (limited, watched) =
+        join(connection.command("SET statement_timeout = '10min'"), connection.command(reset)).await;
+    limited.and(watched)
 }
 
 /// The finished slot that is there, if it is the one that was to be made, and what stands in the way if not.
@@ -124,16 +139,16 @@ async fn settle(session: &mut Session, new: &NewSlot) -> Result<(Option<Slot>, V
 
 /// Why a slot was not dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Busy {
+pub(crate) struct Busy {
     /// The error; `ObjectInUse` if it has a consumer.
-    pub error: Error,
+    pub(crate) error: Error,
     /// Who uses it.
-    pub consumer: Option<Consumer>,
+    pub(crate) consumer: Option<Consumer>,
 }
 
 /// Drops the slot that is meant; waits for its consumer to go until the session's deadline, or ends it if
 /// `terminate` says so. `false`: there was none.
-pub async fn drop(
+pub(crate) async fn drop(
     session: &mut Session,
     name: &SlotName,
     which: Identified<'_>,

@@ -15,14 +15,16 @@ use std::fmt;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use zeroize::Zeroizing;
 
-use super::names::{ColumnName, DatabaseName, IndexName, PublicationName, RoleName, SchemaName, SlotName, TableName};
+use super::names::{
+    ColumnName, DatabaseName, IndexName, PublicationName, RoleName, SchemaName, SlotName, SubscriptionName, TableName,
+};
 use crate::secret::Secret;
 
 /// One statement in its two renderings: the one for the server, and the one for people, in which secrets are stars.
 ///
 /// `Display` and `Debug` give the second.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Statement {
+pub(crate) struct Statement {
     text: Zeroizing<String>,
     redacted: String,
     tables: BTreeSet<TableName>,
@@ -31,7 +33,7 @@ pub struct Statement {
 impl Statement {
     /// Used by [`sql!`](crate::sql), which has counted the placeholders.
     #[doc(hidden)]
-    pub fn assemble(template: &'static str, fragments: &[&dyn Fragment]) -> Self {
+    pub(crate) fn assemble(template: &'static str, fragments: &[&dyn Fragment]) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(template.len() + 16 * fragments.len()));
         let mut redacted = String::with_capacity(template.len() + 16 * fragments.len());
         let mut tables = BTreeSet::new();
@@ -66,12 +68,12 @@ impl Statement {
     }
 
     /// What people get.
-    pub fn redacted(&self) -> &str {
+    pub(crate) fn redacted(&self) -> &str {
         &self.redacted
     }
 
     /// Whether the two differ: then the server's DETAIL, HINT and CONTEXT are kept out of errors, since they may repeat the statement.
-    pub fn has_secret(&self) -> bool {
+    pub(crate) fn has_secret(&self) -> bool {
         self.text.as_str() != self.redacted
     }
 }
@@ -90,7 +92,7 @@ impl fmt::Debug for Statement {
 
 /// Number of `{}` in a template.
 #[doc(hidden)]
-pub const fn placeholders(template: &str) -> usize {
+pub(crate) const fn placeholders(template: &str) -> usize {
     let bytes = template.as_bytes();
     let (mut at, mut count) = (0, 0);
     while at + 1 < bytes.len() {
@@ -117,7 +119,7 @@ macro_rules! sql {
 }
 
 /// A part of a statement that knows how to quote itself. There is none for `str` and `String`.
-pub trait Fragment {
+pub(crate) trait Fragment {
     /// Appends the quoted form.
     fn write_sql(&self, out: &mut String);
 
@@ -146,7 +148,7 @@ impl<T: Fragment + ?Sized> Fragment for &T {
 
 /// A quoted identifier of whatever kind.
 #[derive(Clone, Copy, Debug)]
-pub struct Ident<'a>(pub &'a str);
+pub(crate) struct Ident<'a>(pub &'a str);
 
 impl Fragment for Ident<'_> {
     fn write_sql(&self, out: &mut String) {
@@ -156,11 +158,11 @@ impl Fragment for Ident<'_> {
 
 /// `"schema"."name"`.
 #[derive(Clone, Copy, Debug)]
-pub struct QualifiedName<'a> {
+pub(crate) struct QualifiedName<'a> {
     /// The schema.
-    pub schema: &'a str,
+    pub(crate) schema: &'a str,
     /// The name in it.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl Fragment for QualifiedName<'_> {
@@ -173,7 +175,7 @@ impl Fragment for QualifiedName<'_> {
 
 /// A quoted string constant.
 #[derive(Clone, Copy, Debug)]
-pub struct Literal<'a>(pub &'a str);
+pub(crate) struct Literal<'a>(pub &'a str);
 
 impl Fragment for Literal<'_> {
     fn write_sql(&self, out: &mut String) {
@@ -184,7 +186,7 @@ impl Fragment for Literal<'_> {
 
 /// A quoted string constant that people see as stars.
 #[derive(Clone, Copy, Debug)]
-pub struct SecretLiteral<'a>(pub &'a Secret);
+pub(crate) struct SecretLiteral<'a>(pub &'a Secret);
 
 impl Fragment for SecretLiteral<'_> {
     fn write_sql(&self, out: &mut String) {
@@ -199,7 +201,7 @@ impl Fragment for SecretLiteral<'_> {
 
 /// A word of the grammar. Only enums of this layer make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keyword(pub(super) &'static str);
+pub(crate) struct Keyword(pub(super) &'static str);
 
 impl Fragment for Keyword {
     fn write_sql(&self, out: &mut String) {
@@ -221,7 +223,7 @@ impl Fragment for u64 {
 
 /// Fragments with commas between them.
 #[derive(Clone, Debug)]
-pub struct List<T>(pub Vec<T>);
+pub(crate) struct List<T>(pub(crate) Vec<T>);
 
 impl<T: Fragment> Fragment for List<T> {
     fn tables(&self, found: &mut BTreeSet<TableName>) {
@@ -253,7 +255,7 @@ macro_rules! identifier {
     )*};
 }
 
-identifier!(RoleName, DatabaseName, SchemaName, PublicationName, IndexName, ColumnName, SlotName);
+identifier!(RoleName, DatabaseName, SchemaName, PublicationName, SubscriptionName, IndexName, ColumnName, SlotName);
 
 impl Fragment for TableName {
     fn tables(&self, found: &mut BTreeSet<TableName>) {

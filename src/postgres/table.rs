@@ -12,7 +12,7 @@ use super::row::{Param, Row};
 
 /// What a relation is (`pg_class.relkind`), as far as table privileges apply to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// An ordinary table.
     Table,
     /// A partitioned table.
@@ -27,7 +27,7 @@ pub enum Kind {
 
 impl Kind {
     /// In words.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Table => "table",
             Self::Partitioned => "partitioned table",
@@ -52,42 +52,42 @@ impl Kind {
 /// A relation as the server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are facts of the catalog")]
-pub struct Table {
+pub(crate) struct Table {
     /// `pg_class.oid`.
-    pub oid: u32,
+    pub(crate) oid: u32,
     /// Its name.
-    pub name: TableName,
+    pub(crate) name: TableName,
     /// What it is.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Its owner.
-    pub owner: RoleName,
+    pub(crate) owner: RoleName,
     /// Neither temporary nor unlogged.
-    pub is_permanent: bool,
+    pub(crate) is_permanent: bool,
     /// It has a primary key that can serve as identity: valid and not deferrable.
-    pub has_primary_key: bool,
+    pub(crate) has_primary_key: bool,
     /// Replica identity; an index that was dropped reads as `Index(None)`.
-    pub identity: Mode,
+    pub(crate) identity: Mode,
     /// Key columns of that primary key.
-    pub key_columns: BTreeSet<ColumnName>,
+    pub(crate) key_columns: BTreeSet<ColumnName>,
     /// With an index as identity: whether it exists and is valid.
-    pub identity_index_valid: bool,
+    pub(crate) identity_index_valid: bool,
     /// Key columns of that index.
-    pub identity_index_columns: BTreeSet<ColumnName>,
+    pub(crate) identity_index_columns: BTreeSet<ColumnName>,
     /// Its generated columns.
-    pub generated: BTreeMap<ColumnName, Generated>,
+    pub(crate) generated: BTreeMap<ColumnName, Generated>,
     /// Tables that inherit from it, partitions left out. They are not published with it.
-    pub inherited_by: BTreeSet<TableName>,
+    pub(crate) inherited_by: BTreeSet<TableName>,
     /// For a partition: oid of the table that it is a direct part of.
-    pub partition_of: Option<u32>,
+    pub(crate) partition_of: Option<u32>,
     /// Row security is on.
-    pub row_security: bool,
+    pub(crate) row_security: bool,
     /// Made by an extension.
-    pub of_extension: bool,
+    pub(crate) of_extension: bool,
 }
 
 impl Table {
     /// Whether UPDATE and DELETE of this very table can be published. Partitions answer each for itself.
-    pub fn has_usable_identity(&self) -> bool {
+    pub(crate) fn has_usable_identity(&self) -> bool {
         match self.identity {
             Mode::Default => self.has_primary_key,
             Mode::Full => true,
@@ -97,12 +97,12 @@ impl Table {
     }
 
     /// What counts for publishing its updates and deletes as it is.
-    pub fn facts(&self) -> TableFacts {
+    pub(crate) fn facts(&self) -> TableFacts {
         self.facts_as(&self.identity, &self.identity_index_columns)
     }
 
     /// The same in another mode; `index_columns` are the key columns of its index, none if that index cannot serve.
-    pub fn facts_as(&self, mode: &Mode, index_columns: &BTreeSet<ColumnName>) -> TableFacts {
+    pub(crate) fn facts_as(&self, mode: &Mode, index_columns: &BTreeSet<ColumnName>) -> TableFacts {
         let key = |columns: &BTreeSet<ColumnName>| Identity::Columns(columns.clone());
         let identity = match mode {
             Mode::Default if self.has_primary_key => key(&self.key_columns),
@@ -114,7 +114,7 @@ impl Table {
     }
 
     /// Why it cannot be listed in a publication; `None` if it can (`is_publishable_class`, SQLSTATE 22023).
-    pub fn why_not_publishable(&self) -> Option<&'static str> {
+    pub(crate) fn why_not_publishable(&self) -> Option<&'static str> {
         match self.kind {
             Kind::View => Some("views cannot be published"),
             Kind::MaterializedView => Some("materialized views cannot be published"),
@@ -133,48 +133,49 @@ const FIRST_NORMAL_OID: u32 = 16_384;
 
 /// Relations by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tables {
+pub(crate) struct Tables {
     by_name: BTreeMap<TableName, Table>,
     by_oid: BTreeMap<u32, TableName>,
 }
 
 impl Tables {
     /// The one of that name.
-    pub fn get(&self, name: &TableName) -> Option<&Table> {
+    pub(crate) fn get(&self, name: &TableName) -> Option<&Table> {
         self.by_name.get(name)
     }
 
     /// The one of that oid.
-    pub fn get_by_oid(&self, oid: u32) -> Option<&Table> {
+    pub(crate) fn get_by_oid(&self, oid: u32) -> Option<&Table> {
         self.by_oid.get(&oid).and_then(|name| self.by_name.get(name))
     }
 
     /// All, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Table> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Table> {
         self.by_name.values()
     }
 
     /// Those of a schema that belong to no extension: what a schema-wide grant means.
-    pub fn of_schema<'a>(&'a self, schema: &'a SchemaName) -> impl Iterator<Item = &'a Table> {
+    pub(crate) fn of_schema<'a>(&'a self, schema: &'a SchemaName) -> impl Iterator<Item = &'a Table> {
         self.iter().filter(move |it| it.name.schema == *schema && !it.of_extension)
     }
 
     /// Tables that hold the rows: the table itself, or for a partitioned one its leaves, at whatever depth.
-    pub fn leaves(&self, table: &Table) -> Vec<&Table> {
+    pub(crate) fn leaves<'a>(&'a self, table: &'a Table) -> Vec<&'a Table> {
+        if table.kind != Kind::Partitioned {
+            return vec![table];
+        }
         self.iter().filter(|it| it.kind != Kind::Partitioned && self.is_part_of(it, table.oid)).collect()
     }
 
-    fn is_part_of(&self, table: &Table, root: u32) -> bool {
-        let mut at = Some(table);
+    /// The table, and what it is a part of: its own parent first.
+    pub(crate) fn lineage<'a>(&'a self, table: &'a Table) -> Vec<&'a Table> {
+        let parent = |it: &&'a Table| it.partition_of.and_then(|oid| self.get_by_oid(oid));
         // A chain longer than the number of tables would be a circle.
-        for _ in 0..=self.by_name.len() {
-            match at {
-                Some(it) if it.oid == root => return true,
-                Some(it) => at = it.partition_of.and_then(|parent| self.get_by_oid(parent)),
-                None => return false,
-            }
-        }
-        false
+        std::iter::successors(Some(table), parent).take(self.by_name.len() + 1).collect()
+    }
+
+    fn is_part_of(&self, table: &Table, root: u32) -> bool {
+        self.lineage(table).iter().any(|it| it.oid == root)
     }
 }
 
@@ -236,12 +237,12 @@ WITH named AS (SELECT c.oid FROM unnest($1::text[], $2::text[]) AS u(schema, nam
 );
 
 /// Reads all of the connected database, but system schemas.
-pub async fn read_all(connection: &Connection) -> Result<Tables> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<Tables> {
     from_rows(&connection.fetch(READ_ALL, &[]).await?)
 }
 
 /// Reads those of the names that are there, with their partitions and what they are partitions of.
-pub async fn read(connection: &Connection, names: &BTreeSet<TableName>) -> Result<Tables> {
+pub(crate) async fn read(connection: &Connection, names: &BTreeSet<TableName>) -> Result<Tables> {
     let schemas: Vec<&str> = names.iter().map(|it| it.schema.as_str()).collect();
     let relations: Vec<&str> = names.iter().map(TableName::name).collect();
     from_rows(&connection.fetch(READ, &[Param::Texts(&schemas), Param::Texts(&relations)]).await?)
@@ -288,7 +289,7 @@ fn inherited_by(row: &Row) -> Result<BTreeSet<TableName>> {
 }
 
 /// Schemas of the connected database, but system ones, with their owners.
-pub async fn schemas(connection: &Connection) -> Result<BTreeMap<SchemaName, RoleName>> {
+pub(crate) async fn schemas(connection: &Connection) -> Result<BTreeMap<SchemaName, RoleName>> {
     const SCHEMAS: &str = "
 SELECT n.nspname::text AS name, pg_get_userbyid(n.nspowner)::text AS owner
 FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'

@@ -19,7 +19,7 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// Which certificates are the roots of trust.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Roots {
+pub(crate) enum Roots {
     /// Those of the operating system (libpq's `sslrootcert=system`).
     #[default]
     System,
@@ -29,11 +29,11 @@ pub enum Roots {
 
 /// Certificates of a file, as they were parsed. Nothing else of the file is kept.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RootCertificates(Arc<Vec<Vec<u8>>>);
+pub(crate) struct RootCertificates(Arc<Vec<Vec<u8>>>);
 
 impl RootCertificates {
     /// Parses PEM text; what is no CERTIFICATE block is left out. Error: `Config`, if a block is broken or there is none.
-    pub fn parse(pem: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(pem: &[u8]) -> Result<Self> {
         let bad = |why: String| Error::new(Kind::Config, why);
         let mut certificates = Vec::new();
         let mut store = RootCertStore::empty();
@@ -49,7 +49,7 @@ impl RootCertificates {
     }
 
     /// The certificates as PEM text, encoded again from what was parsed.
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         let mut pem = String::new();
         for certificate in self.0.iter() {
             pem.push_str("-----BEGIN CERTIFICATE-----\n");
@@ -69,7 +69,7 @@ impl RootCertificates {
 
 /// Reads root certificates from a PEM file of the user's. Error: `Config`, if it is no regular file, larger than 4 MiB, or holds no
 /// certificate; the content is never part of the message.
-pub fn read_root_certificates(path: &Path) -> Result<RootCertificates> {
+pub(crate) fn read_root_certificates(path: &Path) -> Result<RootCertificates> {
     let bad = |why: String| {
         Error::new(Kind::Config, format!("cannot read root certificates from `{}`: {why}", path.display()))
     };
@@ -89,7 +89,7 @@ pub fn read_root_certificates(path: &Path) -> Result<RootCertificates> {
 
 impl Roots {
     /// What `sslrootcert` says: the word `system`, or the path of a PEM file. Errors as of [`read_root_certificates`].
-    pub fn read(sslrootcert: &str) -> Result<Self> {
+    pub(crate) fn read(sslrootcert: &str) -> Result<Self> {
         if sslrootcert == "system" {
             return Ok(Self::System);
         }
@@ -97,7 +97,7 @@ impl Roots {
     }
 
     /// The certificates as PEM text; `None` for those of the operating system.
-    pub fn pem(&self) -> Option<String> {
+    pub(crate) fn pem(&self) -> Option<String> {
         match self {
             Self::System => None,
             Self::Certificates(certificates) => Some(certificates.pem()),
@@ -107,7 +107,7 @@ impl Roots {
 
 /// libpq's `sslmode`, the three that make sense here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tls {
+pub(crate) enum Tls {
     /// Encrypted; certificate and host name are verified.
     VerifyFull(Roots),
     /// Encrypted; the certificate is not looked at.

@@ -2,25 +2,25 @@
 //!
 //! 1. BEGIN together with the first reads of the work;
 //! 2. the statements together with what reads their effect ([`Tx::run_and`]);
-//! 3. COMMIT. Statements given to [`Tx::at_commit`] go with it, so that a delete needs no second trip of its own.
+//! 3. COMMIT. Statements given to [`Tx::at_commit`] go with it, so that a delete needs no second trip of its own; with
+//!    [`Tx::commit`] a read goes with it too.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::join;
 use tokio::time::{Instant, timeout_at};
 
-use super::attempt::{Attempt, Locks, begin, finish, passed, roll_back};
-use super::connection::{Connection, Notice};
+use super::attempt::{Attempt, begin, finish, passed, roll_back};
+use super::connection::{Connection, Notice, OWN_PATH};
 use super::error::{Error, Kind, Result};
 use super::session::{Attempts, Session};
 use super::sql::Statement;
 
 /// Why the work of a transaction ends without COMMIT.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop<D> {
+pub(crate) enum Stop<D> {
     /// The server, or the way to it. `?` makes it of an [`Error`].
     Server(Error),
     /// The work found that it must not be done. The transaction is rolled back and not run again.
@@ -33,34 +33,24 @@ impl<D> From<Error> for Stop<D> {
     }
 }
 
-impl<D> Stop<D> {
-    /// The refusal; what the server said is explained by `explain`.
-    pub fn into_refusal(self, explain: impl FnOnce(Error) -> D) -> D {
-        match self {
-            Self::Server(error) => explain(error),
-            Self::Refused(refusal) => refusal,
-        }
-    }
-}
-
-impl Stop<Infallible> {
-    /// The error of work that refuses nothing.
-    pub fn into_error(self) -> Error {
-        match self {
-            Self::Server(error) => error,
-            Self::Refused(never) => match never {},
-        }
-    }
-}
-
 /// An open transaction, for the work in it. Reads go through it as through a [`Connection`].
 #[derive(Clone)]
-pub struct Tx(Arc<Inner>);
+pub(crate) struct Tx(Arc<Inner>);
 
 struct Inner {
     connection: Arc<Connection>,
     at_commit: Mutex<Vec<Statement>>,
     commit_was_lost: bool,
+    commit: Mutex<Commit>,
+}
+
+/// What became of a COMMIT that the work sent itself.
+#[derive(Clone, Debug)]
+enum Commit {
+    NotSent,
+    /// Its answer is not there.
+    Sent,
+    Answered(Result<()>),
 }
 
 impl Deref for Tx {
@@ -79,11 +69,16 @@ impl fmt::Debug for Tx {
 
 impl Tx {
     fn new(connection: &Arc<Connection>, commit_was_lost: bool) -> Self {
-        Self(Arc::new(Inner { connection: Arc::clone(connection), at_commit: Mutex::default(), commit_was_lost }))
+        Self(Arc::new(Inner {
+            connection: Arc::clone(connection),
+            at_commit: Mutex::default(),
+            commit_was_lost,
+            commit: Mutex::new(Commit::NotSent),
+        }))
     }
 
     /// Runs statements and then a read, in one round trip. If a statement fails, its error is the answer.
-    pub async fn run_and<T>(
+    pub(crate) async fn run_and<T>(
         &self,
         statements: &[Statement],
         read: impl Future<Output = Result<T>>,
@@ -92,42 +87,47 @@ impl Tx {
         Ok((ran?, read?))
     }
 
+    /// Runs statements, then a read, then COMMIT, in one round trip: for work that only tells what it reads, and decides nothing by it. If a
+    /// statement fails, nothing is committed and its error is the answer. Nothing may be run or refused afterwards.
+    pub(crate) async fn commit<T>(&self, statements: &[Statement], read: impl Future<Output = Result<T>>) -> Result<T> {
+        *self.commit_state() = Commit::Sent;
+        // Deferred triggers run at COMMIT, with the path that their authors expect.
+        let end = join(self.command(OWN_PATH), self.command("COMMIT"));
+        let (ran, (read, (own_path, committed))) = join(self.run(statements), join(read, end)).await;
+        // The server makes a ROLLBACK of a COMMIT behind something that failed; what it sent may still be unreadable for us.
+        let failed_there = read.as_ref().err().filter(|it| it.kind() != Kind::Decode).cloned();
+        let outcome = ran.map(drop).and(failed_there.map_or(Ok(()), Err)).and(own_path).and(committed);
+        *self.commit_state() = Commit::Answered(outcome.clone());
+        outcome.and(read)
+    }
+
+    fn commit_state(&self) -> MutexGuard<'_, Commit> {
+        self.0.commit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Leaves statements to be sent together with COMMIT, after all others. If one fails, nothing is committed and its error is that of the
     /// transaction.
-    pub fn at_commit(&self, statements: Vec<Statement>) {
+    pub(crate) fn at_commit(&self, statements: Vec<Statement>) {
         self.0.at_commit.lock().unwrap_or_else(PoisonError::into_inner).extend(statements);
     }
 
     /// Whether the answer to a COMMIT of the same work was lost before: what it finds may be its own.
-    pub fn commit_was_lost(&self) -> bool {
+    pub(crate) fn commit_was_lost(&self) -> bool {
         self.0.commit_was_lost
     }
 }
 
 impl Session {
-    /// Runs a transaction with [`Locks::Short`].
-    ///
-    /// It runs again, from its start, when the connection was lost before COMMIT was sent, on serialization errors and when a lock could not
-    /// be had: so `work` must read what it changes in the transaction itself. `CommitUnknown` says that the connection was lost
-    /// after COMMIT was sent: then only reading settles it, see [`Session::settled`].
-    pub async fn transaction<T, D, W, F>(&mut self, work: W) -> Result<T, Stop<D>>
-    where
-        W: Fn(Tx) -> F,
-        F: Future<Output = Result<T, Stop<D>>>,
-    {
-        self.begin(Locks::Short, false, &work).await
-    }
-
     /// A transaction whose COMMIT may be lost: it runs again then, for its work reads what exists first and so finds that it is done;
     /// [`Tx::commit_was_lost`] tells it so.
-    pub async fn settled<T, D, W, F>(&mut self, locks: Locks, work: W) -> Result<T, Stop<D>>
+    pub(crate) async fn settled<T, D, W, F>(&mut self, work: W) -> Result<T, Stop<D>>
     where
         W: Fn(Tx) -> F,
         F: Future<Output = Result<T, Stop<D>>>,
     {
         let mut lost = false;
         loop {
-            match self.begin(locks, lost, &work).await {
+            match self.begin(lost, &work).await {
                 Err(Stop::Server(error)) if error.kind() == Kind::CommitUnknown && Instant::now() < self.deadline() => {
                     tracing::debug!(%error, "looking whether it was done");
                     lost = true;
@@ -137,21 +137,17 @@ impl Session {
         }
     }
 
-    async fn begin<T, D, W, F>(&mut self, locks: Locks, lost: bool, work: &W) -> Result<T, Stop<D>>
+    async fn begin<T, D, W, F>(&mut self, lost: bool, work: &W) -> Result<T, Stop<D>>
     where
         W: Fn(Tx) -> F,
         F: Future<Output = Result<T, Stop<D>>>,
     {
         let deadline = self.deadline();
-        let again = |kind| match kind {
-            Kind::ConnectionLost | Kind::Serialization => true,
-            Kind::LockNotAvailable => locks == Locks::Short,
-            _ => false,
-        };
+        let again = |kind| matches!(kind, Kind::ConnectionLost | Kind::Serialization | Kind::LockNotAvailable);
         let mut attempts = Attempts::default();
         loop {
             let taken = self.take().await?;
-            let outcome = Box::pin(transact(&taken.0, deadline, locks, lost, work)).await;
+            let outcome = Box::pin(transact(&taken.0, deadline, lost, work)).await;
             if let Some(done) = self.after(taken, outcome, &mut attempts, again).await? {
                 return done.map_err(Stop::Refused);
             }
@@ -166,7 +162,6 @@ impl Session {
 async fn transact<T, D, W, F>(
     connection: &Arc<Connection>,
     deadline: Instant,
-    locks: Locks,
     lost: bool,
     work: &W,
 ) -> Attempt<Result<T, D>>
@@ -174,7 +169,7 @@ where
     W: Fn(Tx) -> F,
     F: Future<Output = Result<T, Stop<D>>>,
 {
-    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", deadline, locks);
+    let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", deadline);
     let tx = Tx::new(connection, lost);
     let both = async {
         let (begun, done) = join(connection.command(&opening), work(tx.clone())).await;
@@ -182,6 +177,22 @@ where
         done
     };
     let done = timeout_at(deadline, both).await.unwrap_or_else(|_| Err(passed("transaction").into()));
+    let commit = tx.commit_state().clone();
+    match commit {
+        Commit::NotSent => {}
+        Commit::Sent => return Attempt::CommitUnknown(passed("COMMIT")),
+        Commit::Answered(committed) => {
+            connection.take_error();
+            return match committed {
+                Err(error) => not_committed(error),
+                Ok(()) => match done {
+                    Ok(value) => Attempt::Done(Ok(value)),
+                    Err(Stop::Refused(refusal)) => Attempt::Done(Err(refusal)),
+                    Err(Stop::Server(error)) => Attempt::Failed(error),
+                },
+            };
+        }
+    }
     let value = match (done, connection.take_error()) {
         (Err(Stop::Refused(refusal)), _) => {
             // Whether it is done or not, nothing is committed.
@@ -209,23 +220,15 @@ where
     };
     match timeout_at(deadline, commit).await {
         Ok(Ok(())) => Attempt::Done(Ok(value)),
-        Ok(Err(error)) if error.is_end_of_session() => Attempt::Failed(error),
-        Ok(Err(error)) if error.kind().leaves_it_unknown() => Attempt::CommitUnknown(error),
-        Ok(Err(error)) => Attempt::Failed(error),
+        Ok(Err(error)) => not_committed(error),
         Err(_) => Attempt::CommitUnknown(passed("COMMIT")),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_told_from_an_error() {
-        let error = || Error::new(Kind::Other, "e");
-        let refusal = |stop: Stop<String>| stop.into_refusal(|error| error.message().to_owned());
-        assert_eq!(refusal(error().into()), "e");
-        assert_eq!(refusal(Stop::Refused("no".to_owned())), "no");
-        assert_eq!(Stop::<Infallible>::from(error()).into_error(), error());
+/// What an error in answer to COMMIT, or to what was sent with it, says.
+fn not_committed<T>(error: Error) -> Attempt<T> {
+    if error.kind().leaves_it_unknown() && !error.is_end_of_session() {
+        return Attempt::CommitUnknown(error);
     }
+    Attempt::Failed(error)
 }

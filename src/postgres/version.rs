@@ -2,17 +2,17 @@
 
 /// Version of a Postgres server, as `server_version_num` gives it: `170005` is 17.5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ServerVersion(u32);
+pub(crate) struct ServerVersion(u32);
 
 impl ServerVersion {
     /// From `server_version_num`.
-    pub const fn from_num(num: u32) -> Self {
+    pub(crate) const fn from_num(num: u32) -> Self {
         Self(num)
     }
 
     /// From the parameter `server_version` that each server sends at the start of a session, such as `17.5 (Debian 17.5-1)` or
     /// `18beta1`. `None` if it does not start with a number.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits = |s: &str| s.chars().take_while(char::is_ascii_digit).collect::<String>();
         let major = digits(text);
         let minor = text[major.len()..].strip_prefix('.').map(digits).unwrap_or_default();
@@ -21,37 +21,32 @@ impl ServerVersion {
     }
 
     /// 17 of 17.5.
-    pub const fn major(self) -> u32 {
+    pub(crate) const fn major(self) -> u32 {
         self.0 / 10_000
     }
 
     /// Row filters, column lists and `FOR TABLES IN SCHEMA` of publications (15).
-    pub const fn has_publication_filters(self) -> bool {
+    pub(crate) const fn has_publication_filters(self) -> bool {
         self.major() >= 15
     }
 
     /// `publish_generated_columns` of publications (18).
-    pub const fn has_published_generated_columns(self) -> bool {
+    pub(crate) const fn has_published_generated_columns(self) -> bool {
         self.major() >= 18
     }
 
     /// Argument `failover` of the slot function (17).
-    pub const fn has_slot_failover(self) -> bool {
+    pub(crate) const fn has_slot_failover(self) -> bool {
         self.major() >= 17
     }
 
-    /// A role that is no superuser may hand on REPLICATION (16).
-    pub const fn createrole_hands_on_replication(self) -> bool {
-        self.major() >= 16
-    }
-
     /// `ALTER DEFAULT PRIVILEGES FOR ROLE x` asks for the privileges of x, not for membership alone (16).
-    pub const fn defaults_need_privileges_of_owner(self) -> bool {
+    pub(crate) const fn defaults_need_privileges_of_owner(self) -> bool {
         self.major() >= 16
     }
 
     /// Privilege MAINTAIN on tables (17).
-    pub const fn has_maintain(self) -> bool {
+    pub(crate) const fn has_maintain(self) -> bool {
         self.major() >= 17
     }
 }
@@ -83,7 +78,6 @@ mod tests {
     fn features_begin_where_the_manual_says() {
         let at = |major: u32| ServerVersion::from_num(major * 10_000);
         assert!(!at(14).has_publication_filters() && at(15).has_publication_filters());
-        assert!(!at(15).createrole_hands_on_replication() && at(16).createrole_hands_on_replication());
         assert!(!at(16).has_slot_failover() && at(17).has_slot_failover());
         assert!(!at(16).has_maintain() && at(17).has_maintain());
         assert!(!at(17).has_published_generated_columns() && at(18).has_published_generated_columns());

@@ -9,7 +9,7 @@ use super::names::{PublicationName, SlotName};
 
 /// Which publications a consumer receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub(crate) enum Stream {
     /// These.
     Publications(BTreeSet<PublicationName>),
     /// It does not stream by publications: another plugin, or nothing yet.
@@ -20,22 +20,22 @@ pub enum Stream {
 
 /// A consumer: a process of the server that sends changes to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Walsender {
+pub(crate) struct Walsender {
     /// Its process.
-    pub pid: i32,
+    pub(crate) pid: i32,
     /// The role that the consumer uses.
-    pub user: String,
+    pub(crate) user: String,
     /// What the consumer calls itself.
-    pub application: String,
+    pub(crate) application: String,
     /// Its slot.
-    pub slot: Option<SlotName>,
+    pub(crate) slot: Option<SlotName>,
     /// What it receives.
-    pub stream: Stream,
+    pub(crate) stream: Stream,
 }
 
 impl Walsender {
     /// Whether it receives, or may receive, that publication.
-    pub fn may_stream(&self, publication: &PublicationName) -> bool {
+    pub(crate) fn may_stream(&self, publication: &PublicationName) -> bool {
         match &self.stream {
             Stream::Publications(names) => names.contains(publication),
             Stream::Other => false,
@@ -68,7 +68,7 @@ WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
 ORDER BY a.pid";
 
 /// Reads those of the connected database.
-pub async fn read_all(connection: &Connection) -> Result<Vec<Walsender>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<Vec<Walsender>> {
     let rows = connection.fetch(READ, &[]).await?;
     rows.iter()
         .map(|row| {

@@ -4,8 +4,10 @@
 //! deposed object, which the next run destroys: under the living one. Nothing on the server tells the two apart. The plan
 //! sees both read, and so the destroy can be planned as a mere removal from the state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value as Json;
 
 use super::natural_keys::NaturalKey;
 use crate::postgres::marks::Nonce;
@@ -13,42 +15,35 @@ use crate::postgres::marks::Nonce;
 #[derive(Debug, Default)]
 pub(crate) struct Addresses(Mutex<BTreeMap<NaturalKey, Instances>>);
 
+/// Instances of one object, each with what of it it holds: null for an object that cannot be shared.
 #[derive(Debug, Default)]
 struct Instances {
-    alive: BTreeSet<Nonce>,
-    /// Planned to be destroyed for good.
-    leaving: BTreeSet<Nonce>,
-}
-
-/// What a planned destroy does with the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// No other instance was read so far.
-    Destroyed,
-    /// Another instance holds it: it is only removed from the state.
-    Forgotten,
+    alive: BTreeMap<Nonce, Json>,
+    /// Planned to be destroyed while no other instance held the same.
+    leaving: BTreeMap<Nonce, Json>,
 }
 
 impl Addresses {
-    /// Notes that an instance was read. False if the destroy of another instance was planned before, which would take the
-    /// object away under this one.
-    pub(crate) fn read(&self, key: &NaturalKey, instance: &Nonce) -> bool {
+    /// Notes that an instance was read, and what it holds. Returns what the other instances hold whose destroy was planned
+    /// before, which would take the object away under this one.
+    pub(crate) fn read(&self, key: &NaturalKey, instance: &Nonce, holds: Json) -> Vec<Json> {
         let mut all = self.all();
         let instances = all.entry(key.clone()).or_default();
-        instances.alive.insert(instance.clone());
-        instances.leaving.iter().all(|leaving| leaving == instance)
+        instances.alive.insert(instance.clone(), holds);
+        let others = instances.leaving.iter().filter(|(leaving, _)| *leaving != instance);
+        others.map(|(_, holds)| holds.clone()).collect()
     }
 
-    /// Notes that the destroy of an instance is planned.
-    pub(crate) fn plan_destroy(&self, key: &NaturalKey, instance: &Nonce) -> Fate {
+    /// Notes that the destroy of an instance is planned. Returns what the other instances hold that were read before.
+    pub(crate) fn plan_destroy(&self, key: &NaturalKey, instance: &Nonce, holds: Json) -> Vec<Json> {
         let mut all = self.all();
         let instances = all.entry(key.clone()).or_default();
         instances.alive.remove(instance);
-        if instances.alive.is_empty() {
-            instances.leaving.insert(instance.clone());
-            return Fate::Destroyed;
+        let others: Vec<Json> = instances.alive.values().cloned().collect();
+        if !others.contains(&holds) {
+            instances.leaving.insert(instance.clone(), holds);
         }
-        Fate::Forgotten
+        others
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<NaturalKey, Instances>> {
@@ -58,6 +53,8 @@ impl Addresses {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn started() -> (Addresses, NaturalKey, Nonce, Nonce) {
@@ -66,19 +63,30 @@ mod tests {
     }
 
     #[test]
-    fn what_another_instance_holds_is_forgotten_and_the_last_one_destroyed() {
+    fn what_another_instance_holds_is_told_and_the_last_one_destroyed() {
         let (addresses, key, old, new) = started();
-        assert!(addresses.read(&key, &old) && addresses.read(&key, &new));
-        assert_eq!(addresses.plan_destroy(&key, &old), Fate::Forgotten);
-        assert_eq!(addresses.plan_destroy(&key, &new), Fate::Destroyed);
+        assert!(addresses.read(&key, &old, Json::Null).is_empty());
+        assert!(addresses.read(&key, &new, Json::Null).is_empty());
+        assert_eq!(addresses.plan_destroy(&key, &old, Json::Null), [Json::Null]);
+        assert!(addresses.read(&key, &new, Json::Null).is_empty(), "the destroy of the old one takes nothing away");
+        assert!(addresses.plan_destroy(&key, &new, Json::Null).is_empty());
     }
 
     #[test]
     fn a_destroy_that_was_planned_first_is_found_by_the_read_of_the_other() {
         let (addresses, key, old, new) = started();
-        assert!(addresses.read(&key, &old));
-        assert_eq!(addresses.plan_destroy(&key, &old), Fate::Destroyed);
-        assert!(addresses.read(&key, &old), "its own");
-        assert!(!addresses.read(&key, &new));
+        assert!(addresses.read(&key, &old, json!("a")).is_empty());
+        assert!(addresses.plan_destroy(&key, &old, json!("a")).is_empty());
+        assert!(addresses.read(&key, &old, json!("a")).is_empty(), "its own");
+        assert_eq!(addresses.read(&key, &new, json!("b")), [json!("a")]);
+    }
+
+    #[test]
+    fn who_holds_something_else_does_not_hide_a_destroy() {
+        let (addresses, key, old, new) = started();
+        addresses.read(&key, &new, json!("b"));
+        assert_eq!(addresses.plan_destroy(&key, &old, json!("a")), [json!("b")]);
+        let third = Nonce::random().unwrap();
+        assert_eq!(addresses.read(&key, &third, json!("a")), [json!("a")]);
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong on the way into a database, beside what the API and the server say themselves.
 
-use super::database::Branch;
+use super::database::{Branch, Database};
 use crate::neon::{self, ProjectId};
 use crate::postgres;
 
@@ -23,6 +23,8 @@ pub(crate) enum Error {
         container: Container,
         /// Its name, as in "branch `br-a` of project `p`".
         what: String,
+        /// Databases that are there, where one was named that is not and the others are known.
+        instead: Vec<String>,
     },
     /// The API answers 404 for the project: it is gone, or the key may not see it. No object's state may be dropped for it.
     #[error("{source}")]
@@ -45,7 +47,10 @@ pub(crate) enum Error {
         /// A clause: the project does not store passwords, the role has none, or what the API answered.
         why: String,
     },
-    /// The read-write endpoint is missing or disabled: no connection can wake it.
+    /// The branch has no database to run SQL in.
+    #[error("{0} has no database to run SQL in")]
+    NoDatabase(Branch),
+    /// The read-write endpoint is missing: no connection can wake it.
     #[error("{what}")]
     NoCompute {
         /// A sentence without its period.
@@ -82,7 +87,18 @@ impl Error {
 
     /// The branch is gone; the project answers.
     pub(crate) fn branch_gone(branch: &Branch) -> Self {
-        Self::Gone { container: Container::Branch, what: format!("{branch} of project `{}`", branch.project) }
+        let what = format!("{branch} of project `{}`", branch.project);
+        Self::Gone { container: Container::Branch, what, instead: Vec::new() }
+    }
+
+    /// The database is gone; its server answers.
+    pub(super) fn database_gone(database: &Database, instead: Vec<String>) -> Self {
+        Self::Gone { container: Container::Database, what: database.to_string(), instead }
+    }
+
+    /// The branch has no compute that SQL can run on.
+    pub(super) fn no_compute(branch: &Branch) -> Self {
+        Self::NoCompute { what: format!("{branch} of project `{}` has no read-write compute", branch.project) }
     }
 
     /// The API's error for a project: its absence is told apart.

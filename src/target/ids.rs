@@ -12,7 +12,7 @@ use tfplugin::identity;
 
 use super::database::{Database, Server};
 use super::natural_keys::NaturalKey;
-use crate::postgres::{DatabaseName, PublicationName, RoleName, SchemaName, SlotName, TableName};
+use crate::postgres::{DatabaseName, PublicationName, RoleName, SchemaName, SlotName, SubscriptionName, TableName};
 
 /// An id that a `neonrep_*` resource has.
 pub(crate) trait ObjectId: fmt::Display + FromStr<Err = String> {
@@ -109,6 +109,12 @@ object_id!(
     "<project_id>/<branch_id>/<database>/<slot>"
 );
 object_id!(
+    /// A subscription of a database.
+    SubscriptionId { database: Database, name: SubscriptionName },
+    "subscription",
+    "<project_id>/<branch_id>/<database>/<name>"
+);
+object_id!(
     /// What a role is granted in a database.
     GrantId { database: Database, role: RoleName },
     "grant",
@@ -118,6 +124,12 @@ object_id!(
     /// The replica identity of a table.
     ReplicaIdentityId { database: Database, table: TableName },
     "replica_identity",
+    "<project_id>/<branch_id>/<database>/<schema>/<table>"
+);
+object_id!(
+    /// A table that a consumer writes.
+    SignalTableId { database: Database, table: TableName },
+    "signal_table",
     "<project_id>/<branch_id>/<database>/<schema>/<table>"
 );
 
@@ -199,6 +211,28 @@ impl SlotId {
     fn of_parts(parts: &[&str]) -> Parsed<Self> {
         let [project, branch, database, slot] = parts else { return None };
         Some(Database::parse(project, branch, database).and_then(|database| Ok(Self { database, name: name(slot)? })))
+    }
+}
+
+impl SubscriptionId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
+    fn parts(&self) -> Vec<&str> {
+        [&self.database.parts()[..], &[self.name.as_str()]].concat()
+    }
+
+    fn key_parts(&self) -> Vec<&str> {
+        self.parts()
+    }
+
+    fn of_parts(parts: &[&str]) -> Parsed<Self> {
+        let [project, branch, database, subscription] = parts else { return None };
+        Some(
+            Database::parse(project, branch, database)
+                .and_then(|database| Ok(Self { database, name: name(subscription)? })),
+        )
     }
 }
 
@@ -285,6 +319,25 @@ impl ReplicaIdentityId {
     }
 }
 
+impl SignalTableId {
+    fn on(&self) -> &Server {
+        &self.database.server
+    }
+
+    fn parts(&self) -> Vec<&str> {
+        [&self.database.parts()[..], &[self.table.schema.as_str(), self.table.name()]].concat()
+    }
+
+    fn key_parts(&self) -> Vec<&str> {
+        self.parts()
+    }
+
+    fn of_parts(parts: &[&str]) -> Parsed<Self> {
+        ReplicaIdentityId::of_parts(parts)
+            .map(|parsed| parsed.map(|ReplicaIdentityId { database, table }| Self { database, table }))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,7 +353,9 @@ mod tests {
         there_and_back::<RoleId>("shiny-wind-028834/br-aged-salad-637688/a%2Fb");
         there_and_back::<PublicationId>("shiny-wind-028834/br-aged-salad-637688/neondb/a \"b\".c%2Fd%25");
         there_and_back::<SlotId>("sql/-/neondb/s_1");
+        there_and_back::<SubscriptionId>("sql/-/neondb/My%2Fsub \"x\"");
         there_and_back::<GrantId>("sql/-/my%2Fdb/r");
+        there_and_back::<SignalTableId>("sql/-/neondb/my%2Fschema/flow_watermarks");
         there_and_back::<ReplicaIdentityId>("shiny-wind-028834/br-aged-salad-637688/neondb/my%2Fschema/a.b");
     }
 

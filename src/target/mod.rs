@@ -9,36 +9,47 @@ mod addresses;
 mod api_names;
 mod beside;
 mod branches;
+mod changed;
 mod database;
 pub(crate) mod direct;
 mod error;
 mod gathered;
 mod ids;
+mod known_marks;
 mod natural_keys;
 mod neon;
 mod readers;
+mod renamed;
 mod snapshots;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub(crate) use addresses::Fate;
 pub(crate) use api_names::database_name;
 pub(crate) use database::{Branch, Database, DatabaseLocation, Server, ServerLocation};
 pub(crate) use error::{Container, Error};
-pub(crate) use ids::{GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SlotId};
+pub(crate) use ids::{
+    GrantId, GrantImport, ObjectId, PublicationId, ReplicaIdentityId, RoleId, SignalTableId, SlotId, SubscriptionId,
+};
 pub(crate) use natural_keys::{NaturalKey, NaturalKeys};
+pub(crate) use renamed::DatabaseKey;
+pub(crate) use turns::TurnToGrant;
 
 use crate::neon::{BranchId, Budget, Client, ProjectId};
-use crate::postgres::{self, Address, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
+use crate::postgres::{self, Address, Passwords, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
 use crate::secret::Secret;
 use addresses::Addresses;
 use branches::Branches;
+use changed::Changed;
 use gathered::Gathered;
+use known_marks::KnownMarks;
 use readers::Readers;
+use renamed::Oids;
 use snapshots::Snapshots;
+use turns::Turns;
 
 /// What the provider's configuration says of the way in.
 #[derive(Debug)]
@@ -56,7 +67,7 @@ pub(crate) struct Settings {
 #[derive(Debug)]
 pub(crate) enum Access {
     Neon { api: crate::neon::ApiSettings, role_passwords: BTreeMap<String, Secret> },
-    Direct { server: direct::Entrance, sslmode: SslMode },
+    Direct { server: direct::Entrance, sslmode: SslMode, passwords: Passwords },
 }
 
 /// libpq's `sslmode`, as far as the provider supports it (manual, 32.19).
@@ -96,6 +107,10 @@ struct Inner {
     gathered: Gathered,
     addresses: Addresses,
     branches: Branches,
+    changed: Changed,
+    turns: Turns,
+    oids: Oids,
+    known_marks: KnownMarks,
     writing: AtomicBool,
     to_be_enabled: Mutex<BTreeSet<ProjectId>>,
 }
@@ -126,24 +141,25 @@ impl Target {
             }
         };
         let root_certificates = roots.pem();
-        let (entrance, tls) = match settings.access {
+        let (entrance, tls, passwords) = match settings.access {
             Access::Neon { api, role_passwords } => {
                 let client = Client::new(&api)?;
-                (Entrance::Neon(neon::Entrance { client, role_passwords }), Tls::VerifyFull(roots))
+                let entrance = Entrance::Neon(neon::Entrance { client, role_passwords });
+                (entrance, Tls::VerifyFull(roots), Passwords::default())
             }
-            Access::Direct { server, sslmode } => {
+            Access::Direct { server, sslmode, passwords } => {
                 let tls = match sslmode {
                     SslMode::VerifyFull => Tls::VerifyFull(roots),
                     SslMode::Require => Tls::Require,
                     SslMode::Disable => Tls::Disable,
                 };
-                (Entrance::Direct(server), tls)
+                (Entrance::Direct(server), tls, passwords)
             }
         };
         let pool = Pool::new(PoolSettings {
             max_connections: usize::try_from(settings.max_connections).unwrap_or(1),
             connect_timeout: settings.connect_timeout,
-            ..PoolSettings::default()
+            passwords,
         });
         Ok(Self(Arc::new(Inner {
             entrance,
@@ -158,6 +174,10 @@ impl Target {
             gathered: Gathered::default(),
             addresses: Addresses::default(),
             branches: Branches::default(),
+            changed: Changed::default(),
+            turns: Turns::default(),
+            oids: Oids::default(),
+            known_marks: KnownMarks::default(),
             writing: AtomicBool::new(false),
             to_be_enabled: Mutex::default(),
         })))
@@ -285,6 +305,42 @@ impl Target {
         self.open(&address, database, budget, purpose, usage).await
     }
 
+    /// The same as the role itself, also with a password that the API does not show again.
+    pub(crate) async fn connect_as_itself(
+        &self,
+        database: &Database,
+        role: &RoleName,
+        password: Option<&Secret>,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<postgres::Session, Error> {
+        let Some(password) = password else {
+            return self.connect_to_write(database, Some(role), budget, purpose, Usage::Write).await;
+        };
+        self.wrote(&database.server);
+        let (host, port) = self.host(database, budget).await?;
+        let (user, password, tls) = (role.clone(), Some(password.clone()), self.0.tls.clone());
+        let (name, changes) = (database.name.clone(), self.0.changed.of(&database.server));
+        let address = Address { host, port, database: name, user, password, tls, changes };
+        self.open(&address, database, budget, purpose, Usage::Write).await
+    }
+
+    /// Whether a new connection to the database can be opened now, as its default role.
+    pub(crate) async fn try_to_connect(
+        &self,
+        database: &Database,
+        budget: &Budget,
+        purpose: &str,
+    ) -> Result<(), Error> {
+        let address = self.address(database, None, budget).await?;
+        let done = budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await;
+        let interrupted = || {
+            let message = format!("interrupted while connecting for {purpose}");
+            postgres::Error::new(postgres::Kind::Timeout, message)
+        };
+        Ok(done.unwrap_or_else(|_| Err(interrupted()))?)
+    }
+
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.
     pub(crate) fn wrote(&self, server: &Server) {
         self.0.writing.store(true, Ordering::Relaxed);
@@ -325,9 +381,18 @@ impl Target {
         &self.0.addresses
     }
 
+    /// Marks in comments of publications that are ours.
+    pub(crate) fn known_marks(&self) -> &KnownMarks {
+        &self.0.known_marks
+    }
+
     /// The branches that objects stay on.
     pub(crate) fn branches(&self) -> &Branches {
         &self.0.branches
+    }
+
+    fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     async fn address(&self, database: &Database, role: Option<&RoleName>, budget: &Budget) -> Result<Address, Error> {
@@ -346,7 +411,8 @@ impl Target {
             (Entrance::Neon(_), Server::Direct) => return Err(Error::NotDirect),
             (Entrance::Direct(_), Server::Neon(_)) => return Err(Error::NotNeon),
         };
-        Ok(Address { host, port, database: database.name.clone(), user, password, tls: self.0.tls.clone() })
+        let (name, changes) = (database.name.clone(), self.0.changed.of(&database.server));
+        Ok(Address { host, port, database: name, user, password, tls: self.0.tls.clone(), changes })
     }
 
     async fn open(
@@ -371,7 +437,7 @@ impl Target {
                     return Err(Error::LoginRejected { role: address.user.to_string(), source: error });
                 }
                 if error.kind() == postgres::Kind::UndefinedDatabase && self.is_direct() {
-                    return Err(Error::Gone { container: Container::Database, what: database.to_string() });
+                    return Err(Error::database_gone(database, Vec::new()));
                 }
                 Err(error.into())
             }

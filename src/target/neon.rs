@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::database::{Branch, Database, Server};
-use super::error::{Container, Error};
+use super::error::Error;
 use super::{Target, api_names};
-use crate::neon::{self, ApiRole, BranchId, Budget, ConnectionUri, Project, ProjectId};
+use crate::neon::{self, ApiDatabase, ApiRole, BranchId, Budget, ConnectionUri, Endpoint, Project, ProjectId};
 use crate::postgres::{DatabaseName, RoleName};
 use crate::secret::Secret;
 
@@ -46,9 +46,23 @@ impl Entrance {
 
     /// The role that owns a database. A missing database is told apart from a missing branch and a missing project.
     pub(super) async fn owner(&self, branch: &Branch, name: &DatabaseName, budget: &Budget) -> Result<RoleName, Error> {
+        api_names::role_name(&self.database(branch, name, budget).await?.owner_name)
+    }
+
+    /// The number that a database keeps when it is renamed. Errors as for [`owner`](Self::owner).
+    pub(super) async fn database_id(
+        &self,
+        branch: &Branch,
+        name: &DatabaseName,
+        budget: &Budget,
+    ) -> Result<i64, Error> {
+        Ok(self.database(branch, name, budget).await?.id)
+    }
+
+    async fn database(&self, branch: &Branch, name: &DatabaseName, budget: &Budget) -> Result<Arc<ApiDatabase>, Error> {
         let found = self.client.shared().database(&branch.project, &branch.id, name.as_str(), budget).await;
         match found {
-            Ok(database) => api_names::role_name(&database.owner_name),
+            Ok(database) => Ok(database),
             Err(error) if error.is_not_found() => Err(self.what_is_absent(branch, name, error, budget).await),
             Err(error) => Err(error.into()),
         }
@@ -100,7 +114,7 @@ impl Entrance {
             Err(error @ (Error::NoPassword { .. } | Error::Neon(_))) if error.says_no_password() => {
                 match self.client.read_write_endpoint(&branch.project, &branch.id, budget).await? {
                     Some(endpoint) => Ok((endpoint.host.clone(), 5432)),
-                    None => Err(Error::NoCompute { what: format!("{branch} has no read-write compute") }),
+                    None => Err(Error::no_compute(branch)),
                 }
             }
             Err(error) => Err(error),
@@ -115,17 +129,30 @@ impl Entrance {
         budget: &Budget,
     ) -> Result<Arc<ConnectionUri>, Error> {
         let shared = self.client.shared();
-        let uri = shared
-            .connection_uri(&branch.project, &branch.id, database.as_str(), role.as_str(), budget)
-            .await
-            .map_err(|error| match error.kind() {
-                neon::Kind::PasswordsNotStored => Error::NoPassword { role: role.to_string(), why: error.to_string() },
-                _ => error.into(),
-            })?;
+        let found = shared.connection_uri(&branch.project, &branch.id, database.as_str(), role.as_str(), budget).await;
+        let uri = match found {
+            Ok(uri) => uri,
+            Err(error) if error.kind() == neon::Kind::PasswordsNotStored => {
+                return Err(Error::NoPassword { role: role.to_string(), why: error.to_string() });
+            }
+            Err(error) if error.is_not_found() => return Err(self.without_compute(branch, error, budget).await),
+            Err(error) => return Err(error.into()),
+        };
         if neon::is_pooler_host(&uri.host) {
             return Err(Error::PooledHost { host: uri.host.clone() });
         }
         Ok(uri)
+    }
+
+    /// What a 404 for a connection URI means if the branch has no compute that could serve it: the API names neither.
+    async fn without_compute(&self, branch: &Branch, error: neon::Error, budget: &Budget) -> Error {
+        match self.client.list_endpoints(&branch.project, &branch.id, budget).await {
+            Ok(endpoints) if endpoints.is_empty() => Error::NoCompute { what: format!("{branch} has no compute") },
+            Ok(endpoints) if !endpoints.iter().any(Endpoint::is_read_write) => {
+                Error::NoCompute { what: format!("{branch} has no read-write compute, only read replicas") }
+            }
+            _ => error.into(),
+        }
     }
 
     /// Whether a branch is gone: it is absent and its project answers.
@@ -160,7 +187,9 @@ impl Entrance {
             Ok(true) => Error::branch_gone(branch),
             Ok(false) => {
                 let database = Database { server: Server::Neon(branch.clone()), name: name.clone() };
-                Error::Gone { container: Container::Database, what: database.to_string() }
+                let there = self.client.shared().all_databases(&branch.project, &branch.id, budget).await;
+                let there = there.map(|all| all.iter().map(|it| it.name.clone()).collect());
+                Error::database_gone(&database, there.unwrap_or_default())
             }
             Err(project @ Error::ProjectNotFound { .. }) => project,
             Err(_) => error.into(),

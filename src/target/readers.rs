@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::Target;
 use super::database::Database;
 use super::error::Error;
+use super::{Entrance, Target};
 use crate::neon::Budget;
 use crate::postgres::Usage;
 use crate::postgres::{self, RoleName};
@@ -49,7 +49,12 @@ impl Target {
             Err(error) if error.is_of_the_login() => error,
             done => return done,
         };
-        for role in self.0.readers.of(database) {
+        let mut others = self.0.readers.of(database);
+        if let Entrance::Neon(entrance) = &self.0.entrance {
+            // An import knows no `connect_as`: who is named in the provider block may read too.
+            others.extend(entrance.role_passwords.keys().filter_map(|role| RoleName::parse(role).ok()));
+        }
+        for role in others {
             match self.connect_as(database, Some(&role), budget, purpose).await {
                 Ok(session) => return Ok(session),
                 Err(error) => {

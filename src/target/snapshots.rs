@@ -10,12 +10,14 @@ use super::Target;
 use super::database::{Database, Server};
 use super::error::Error;
 use crate::neon::{Budget, ProjectId};
-use crate::postgres::names::{PublicationName, RoleName, SlotName};
+use crate::postgres::names::{PublicationName, RoleName, SlotName, SubscriptionName, TableName};
 use crate::postgres::privilege::{self, Holdings};
 use crate::postgres::publication::{self, EffectiveTables, Publication};
 use crate::postgres::role::{self, Role};
 use crate::postgres::settings::{self, Settings};
+use crate::postgres::signal_table::{self, SignalTable};
 use crate::postgres::slot::{self, Consumer, Slot};
+use crate::postgres::subscription::{self, Subscription};
 use crate::postgres::table::{self, Tables};
 use crate::postgres::{self, Connection};
 use crate::single_flight::{Failure, SingleFlight};
@@ -41,8 +43,10 @@ pub(super) struct Snapshots {
     effective_tables: Family<BTreeMap<PublicationName, EffectiveTables>>,
     slots: Family<BTreeMap<SlotName, Slot>>,
     consumers: Family<BTreeMap<SlotName, Consumer>>,
+    subscriptions: Family<BTreeMap<SubscriptionName, Subscription>>,
     roles: Family<BTreeMap<RoleName, Role>>,
     tables: Family<Tables>,
+    signal_tables: Family<BTreeMap<TableName, SignalTable>>,
     settings: Family<Settings>,
     /// Of servers on which logical replication is on: it takes a restart to turn that off, so no write makes this untrue.
     logical: Mutex<BTreeMap<Database, Arc<Settings>>>,
@@ -56,8 +60,10 @@ impl Snapshots {
         self.effective_tables.forget(|it| &it.server == server);
         self.slots.forget(|it| &it.server == server);
         self.consumers.forget(|it| &it.server == server);
+        self.subscriptions.forget(|it| &it.server == server);
         self.roles.forget(|it| &it.server == server);
         self.tables.forget(|it| &it.server == server);
+        self.signal_tables.forget(|it| &it.server == server);
         self.settings.forget(|it| &it.server == server);
         self.holdings.forget(|it| &it.server == server);
         self.may_act_for.forget(|it| &it.server == server);
@@ -161,10 +167,47 @@ impl Target {
         self.read(database, budget, "reading a slot", |it| async move { slot::read(&it, name).await }).await
     }
 
+    /// One subscription: out of the snapshot while this process only reads, else by its name.
+    pub(crate) async fn subscription(
+        &self,
+        database: &Database,
+        name: &SubscriptionName,
+        budget: &Budget,
+    ) -> Result<Option<Subscription>, Error> {
+        if self.is_writing() {
+            let read = |it: Arc<Connection>| async move { subscription::read(&it, name).await };
+            return self.read(database, budget, "reading a subscription", read).await;
+        }
+        let family = &self.0.snapshots.subscriptions;
+        let read = |it: Arc<Connection>| async move { subscription::read_all(&it).await };
+        let all = self.shared(family, database, budget, "reading subscriptions", read).await?;
+        Ok(all.get(name).cloned())
+    }
+
     /// All tables, views and the like of a database, without the system's own.
     pub(crate) async fn tables(&self, database: &Database, budget: &Budget) -> Result<Arc<Tables>, Error> {
         let family = &self.0.snapshots.tables;
         self.shared(family, database, budget, "reading tables", |it| async move { table::read_all(&it).await }).await
+    }
+
+    /// The relation of that name with its columns: out of a snapshot while this process only reads, which holds what looks like a table
+    /// that a consumer writes.
+    pub(crate) async fn signal_table(
+        &self,
+        database: &Database,
+        name: &TableName,
+        budget: &Budget,
+    ) -> Result<Option<SignalTable>, Error> {
+        const PURPOSE: &str = "reading the columns of a table";
+        if !self.is_writing() {
+            let family = &self.0.snapshots.signal_tables;
+            let read = |it: Arc<Connection>| async move { signal_table::read_all(&it).await };
+            let found = self.shared(family, database, budget, PURPOSE, read).await?;
+            if let Some(found) = found.get(name) {
+                return Ok(Some(found.clone()));
+            }
+        }
+        self.read(database, budget, PURPOSE, |it| async move { signal_table::read(&it, name).await }).await
     }
 
     /// The server's settings that replication depends on.

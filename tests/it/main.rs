@@ -7,10 +7,10 @@
 
 mod acceptance;
 mod architecture;
-mod catalog;
+mod contract;
 mod faults;
 mod generated;
-mod postgres;
 mod provider;
+mod publication_order;
 mod support;
 mod wire;

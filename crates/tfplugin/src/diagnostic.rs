@@ -5,7 +5,7 @@ use crate::value::path::AttributePath;
 /// Whether the operation went on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The operation failed.
+    /// The call failed: Terraform stops what depends on it.
     Error,
     /// The operation went on; the person should know.
     Warning,
@@ -58,7 +58,7 @@ impl Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// No message.
+    /// No messages: success without a warning.
     pub fn none() -> Self {
         Self::default()
     }
@@ -87,7 +87,7 @@ impl Diagnostics {
         self.0.is_empty()
     }
 
-    /// The messages.
+    /// The messages in the order in which they were added.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }

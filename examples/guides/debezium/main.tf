@@ -29,18 +29,36 @@ resource "neonrep_grant" "debezium" {
   schemas    = ["public"]
 }
 
+resource "neonrep_signal_table" "debezium" { # a row in it starts an incremental snapshot
+  project_id = neonrep_logical_replication.this.id
+  database   = var.database
+  name       = "debezium_signal"
+  shape      = "debezium_signal"
+}
+
+resource "neonrep_grant" "signals" {
+  project_id = neonrep_logical_replication.this.id
+  database   = var.database
+  role       = neonrep_grant.debezium.role
+  tables     = [neonrep_signal_table.debezium.table]
+  privileges = ["SELECT", "INSERT", "UPDATE"]
+}
+
 resource "neonrep_publication" "debezium" {
   project_id = neonrep_logical_replication.this.id
   database   = var.database
   name       = "dbz_publication"
-  tables     = [{ name = "playing_with_neon" }]
+  tables = [
+    { name = "playing_with_neon" },
+    neonrep_signal_table.debezium.table, # Debezium reads signals in the stream
+  ]
 }
 
 resource "neonrep_slot" "debezium" {
   publication_id = neonrep_publication.debezium.id
   name           = "debezium"
 
-  depends_on = [neonrep_grant.debezium] # destroy drops the slot before the role of its consumer, or nothing at all
+  depends_on = [neonrep_grant.signals] # destroy drops the slot before the role of its consumer, or nothing at all
 }
 
 data "neonrep_connection" "debezium" {
@@ -55,7 +73,7 @@ locals {
     host     = data.neonrep_connection.debezium.host
     port     = data.neonrep_connection.debezium.port
     database = var.database
-    username = neonrep_grant.debezium.role # grants come before the first read
+    username = neonrep_grant.signals.role # grants come before the first read
     password = data.neonrep_connection.debezium.password
   }
 }
@@ -92,6 +110,7 @@ output "connector" { # the body of PUT /connectors/neon/config of Kafka Connect
     "snapshot.mode"               = "initial"
     "lsn.flush.mode"              = "connector"
     "status.update.interval.ms"   = "5000" # wal_sender_timeout is 10 seconds on Neon
+    "signal.data.collection"      = "public.debezium_signal"
     "heartbeat.interval.ms"       = "10000"
     "heartbeat.action.query"      = "SELECT pg_logical_emit_message(true, 'debezium', '')"
   })

@@ -29,12 +29,19 @@ resource "neonrep_grant" "estuary" {
   schemas    = ["public"]
 }
 
+resource "neonrep_signal_table" "watermarks" { # the capture cannot create it in public
+  project_id = neonrep_logical_replication.this.id
+  database   = var.database
+  name       = "flow_watermarks"
+  shape      = "estuary_watermarks"
+}
+
 resource "neonrep_grant" "watermarks" {
   project_id = neonrep_logical_replication.this.id
   database   = var.database
   role       = neonrep_grant.estuary.role
-  tables     = [{ name = "flow_watermarks" }]
-  privileges = ["INSERT", "UPDATE"]
+  tables     = [neonrep_signal_table.watermarks.table]
+  privileges = ["SELECT", "INSERT", "UPDATE"]
 }
 
 resource "neonrep_publication" "estuary" {
@@ -43,7 +50,7 @@ resource "neonrep_publication" "estuary" {
   name       = "flow_publication"
   tables = [
     { name = "playing_with_neon" },
-    { name = "flow_watermarks" }, # Estuary writes it and reads its own writes in the stream
+    neonrep_signal_table.watermarks.table, # Estuary writes it and reads its own writes in the stream
   ]
 
   publish_via_partition_root = true # partitions arrive under the name of their table

@@ -4,29 +4,29 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::destinations::{Destination, Name};
-pub use crate::postgres::readiness::{Publication, Relation, Role, Server, Slot, Subscriber, Target};
+pub(crate) use crate::postgres::readiness::{Publication, Relation, Role, Server, Slot, Subscriber, Target};
 
 /// A schema and a name in it.
-pub type Named = (String, String);
+pub(crate) type Named = (String, String);
 
 /// What the configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// Name of the publication; `None` where it is not known, and the destination's fixed name does not say.
-    pub publication: Option<String>,
+    pub(crate) publication: Option<String>,
     /// Name of the consumer's role.
-    pub role: Option<String>,
+    pub(crate) role: Option<String>,
     /// Name of the slot.
-    pub slot: Option<String>,
+    pub(crate) slot: Option<String>,
     /// Tables that the consumer was told to read; empty for those of the publication.
-    pub tables: Vec<Named>,
+    pub(crate) tables: Vec<Named>,
     /// Options of the consumer.
-    pub options: BTreeMap<String, String>,
+    pub(crate) options: BTreeMap<String, String>,
 }
 
 impl Asked {
     /// Whether an option is `true`.
-    pub fn is_on(&self, option: &str) -> bool {
+    pub(crate) fn is_on(&self, option: &str) -> bool {
         self.options.get(option).is_some_and(|it| it == "true")
     }
 
@@ -68,22 +68,22 @@ fn named(text: &str) -> Named {
 
 /// How the server is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Host {
+pub(crate) struct Host {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its addresses, where they were looked up.
-    pub addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
     /// It is Neon's; otherwise the `sql` block reaches it.
-    pub on_neon: bool,
+    pub(crate) on_neon: bool,
     /// The endpoint is a read replica.
-    pub read_only_endpoint: bool,
+    pub(crate) read_only_endpoint: bool,
     /// Entries of the project's IP Allow list; none means that every address may connect.
-    pub allowed_ips: usize,
+    pub(crate) allowed_ips: usize,
 }
 
 /// What was read of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Seen<T> {
+pub(crate) enum Seen<T> {
     /// Nobody named it.
     #[default]
     NotAsked,
@@ -95,86 +95,86 @@ pub enum Seen<T> {
 
 impl<T> Seen<T> {
     /// The object, if it exists.
-    pub fn there(&self) -> Option<&T> {
+    pub(crate) fn there(&self) -> Option<&T> {
         if let Self::There(it) = self { Some(it) } else { None }
     }
 
     /// What was read of an object that was named.
-    pub fn of(read: Option<T>) -> Self {
+    pub(crate) fn of(read: Option<T>) -> Self {
         read.map_or(Self::Absent, Self::There)
     }
 }
 
 /// All that the checks look at. Checks say nothing on what was not asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// What the configuration says.
-    pub asked: Asked,
+    pub(crate) asked: Asked,
     /// How the server is reached.
-    pub host: Host,
+    pub(crate) host: Host,
     /// The server.
-    pub server: Server,
+    pub(crate) server: Server,
     /// The role.
-    pub role: Seen<Role>,
+    pub(crate) role: Seen<Role>,
     /// The publication, by its name or the destination's fixed one.
-    pub publication: Seen<Publication>,
+    pub(crate) publication: Seen<Publication>,
     /// Published relations, their partitions, and those named.
-    pub relations: Vec<Relation>,
+    pub(crate) relations: Vec<Relation>,
     /// The slot, by its name or the destination's fixed one.
-    pub slot: Seen<Slot>,
+    pub(crate) slot: Seen<Slot>,
     /// The subscriber, for destinations that subscribe.
-    pub subscriber: Option<Subscriber>,
+    pub(crate) subscriber: Option<Subscriber>,
     /// Subscriber and publisher are the same branch.
-    pub same_branch: bool,
+    pub(crate) same_branch: bool,
 }
 
 impl Facts {
     /// The role, if it exists.
-    pub fn the_role(&self) -> Option<&Role> {
+    pub(crate) fn the_role(&self) -> Option<&Role> {
         self.role.there()
     }
 
     /// The publication, if it exists.
-    pub fn the_publication(&self) -> Option<&Publication> {
+    pub(crate) fn the_publication(&self) -> Option<&Publication> {
         self.publication.there()
     }
 
     /// The slot, if it exists.
-    pub fn the_slot(&self) -> Option<&Slot> {
+    pub(crate) fn the_slot(&self) -> Option<&Slot> {
         self.slot.there()
     }
 
     /// Relations whose changes reach the consumer under their own name.
-    pub fn published(&self) -> impl Iterator<Item = &Relation> {
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Relation> {
         self.relations.iter().filter(|it| it.published)
     }
 
     /// Tables that hold the rows of what is published: partitions stand for a partitioned table.
-    pub fn published_rows(&self) -> impl Iterator<Item = &Relation> {
+    pub(crate) fn published_rows(&self) -> impl Iterator<Item = &Relation> {
         self.relations.iter().filter(|it| (it.published || it.published_by_root) && it.kind != "p")
     }
 
     /// One relation.
-    pub fn relation(&self, name: &Named) -> Option<&Relation> {
+    pub(crate) fn relation(&self, name: &Named) -> Option<&Relation> {
         self.relations.iter().find(|it| it.schema == name.0 && it.name == name.1)
     }
 }
 
 /// What to read for a destination: names that are empty where nothing need be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// The publication.
-    pub publication: Option<String>,
+    pub(crate) publication: Option<String>,
     /// The role.
-    pub role: Option<String>,
+    pub(crate) role: Option<String>,
     /// The slot.
-    pub slot: Option<String>,
+    pub(crate) slot: Option<String>,
     /// Tables beside those of the publication.
-    pub tables: Vec<Named>,
+    pub(crate) tables: Vec<Named>,
 }
 
 /// What to read for a destination, or `None` if no destination has this id.
-pub fn wanted(destination: &str, asked: &Asked) -> Option<Wanted> {
+pub(crate) fn wanted(destination: &str, asked: &Asked) -> Option<Wanted> {
     let destination = crate::destinations::find(destination)?;
     let extra = asked.written_table(destination).into_iter().chain(asked.heartbeat_table());
     Some(Wanted {

@@ -5,17 +5,17 @@ use crate::destinations::{Destination, Severity};
 
 /// Something that a consumer would stumble over.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What it weighs for the destination.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// The id of the check.
-    pub check: &'static str,
+    pub(crate) check: &'static str,
     /// What it is about, such as `table public.orders`.
-    pub object: String,
+    pub(crate) object: String,
     /// What was found, and what it leads to.
-    pub reason: String,
+    pub(crate) reason: String,
     /// What to do about it: the argument of neonrep, or the SQL.
-    pub remedy: String,
+    pub(crate) remedy: String,
 }
 
 /// What a check found, before the destination weighs it.

@@ -106,8 +106,8 @@ fn watermarks_published(facts: &Facts, destination: &Destination) -> Vec<Found> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{Facts, Relation, Seen};
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Relation, Seen};
 
     fn heartbeat(options: &[(&str, &str)], relation: Option<Relation>) -> Vec<&'static str> {
         let mut facts = ready();

@@ -117,8 +117,8 @@ fn column_list_full(facts: &Facts, _: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{Facts, Publication, Relation, Seen};
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Publication, Relation, Seen};
 
     fn with(change: impl FnOnce(&mut Relation)) -> Facts {
         let mut relation = table("orders");

@@ -20,13 +20,11 @@ mod subscriber;
 use std::fmt::Write as _;
 
 use crate::destinations;
-pub use crate::destinations::Severity;
-pub use facts::{
-    Asked, Facts, Host, Named, Publication, Relation, Role, Seen, Server, Slot, Subscriber, Target, Wanted, wanted,
-};
+pub(crate) use crate::destinations::Severity;
+pub(crate) use facts::{Asked, Facts, Host};
 use finding::Check;
-pub use finding::Finding;
-pub use read::{read, read_subscriber};
+pub(crate) use finding::Finding;
+pub(crate) use read::{read, read_subscriber};
 
 /// All checks, by family.
 const ALL: &[&[Check]] = &[
@@ -43,23 +41,23 @@ const ALL: &[&[Check]] = &[
 ];
 
 /// Ids and rules of all checks, by family.
-pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
     ALL.iter().copied().flatten().map(|it| (it.id, it.rule))
 }
 
 /// Ids of the destinations, sorted.
-pub fn destinations() -> Vec<&'static str> {
+pub(crate) fn destinations() -> Vec<&'static str> {
     destinations::ALL.iter().map(|it| it.id).collect()
 }
 
 /// Whether a destination is a server that subscribes, of which facts are read too.
-pub fn subscribes(destination: &str) -> bool {
+pub(crate) fn subscribes(destination: &str) -> bool {
     let found = destinations::find(destination);
     found.is_some_and(|it| it.checks().iter().any(|applies| applies.check == "target_table_missing"))
 }
 
 /// What a destination would stumble over, sorted by weight, check and object; `None` if no destination has this id.
-pub fn findings(destination: &str, facts: &Facts) -> Option<Vec<Finding>> {
+pub(crate) fn findings(destination: &str, facts: &Facts) -> Option<Vec<Finding>> {
     let destination = destinations::find(destination)?;
     let mut all = Vec::new();
     for applies in destination.checks() {
@@ -79,12 +77,12 @@ pub fn findings(destination: &str, facts: &Facts) -> Option<Vec<Finding>> {
 }
 
 /// Whether the consumer can start: nothing that weighs as an error was found.
-pub fn is_ready(findings: &[Finding]) -> bool {
+pub(crate) fn is_ready(findings: &[Finding]) -> bool {
     findings.iter().all(|it| it.severity != Severity::Error)
 }
 
 /// The findings as Markdown, for a comment or the summary of a run, with a final newline.
-pub fn report(destination: &str, findings: &[Finding]) -> String {
+pub(crate) fn report(destination: &str, findings: &[Finding]) -> String {
     let name = destinations::find(destination).map_or(destination, |it| it.name);
     let state = if is_ready(findings) { "ready" } else { "not ready" };
     let mut text = format!("### {name}: {state}\n\n");
@@ -117,3 +115,6 @@ mod samples;
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod on_servers;

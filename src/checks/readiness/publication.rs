@@ -140,8 +140,8 @@ fn duplicate_names(facts: &Facts, destination: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{Facts, Publication, Relation, Seen};
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Publication, Relation, Seen};
 
     fn with(change: impl FnOnce(&mut Publication)) -> Facts {
         let mut facts = ready();

@@ -7,7 +7,12 @@ use crate::postgres::readiness::{publication, relations, role, server, slot, sub
 use crate::postgres::{Connection, Result};
 
 /// Reads what the checks of a destination look at; `None` if no destination has this id. Nothing is changed.
-pub async fn read(connection: &Connection, destination: &str, asked: Asked, host: Host) -> Result<Option<Facts>> {
+pub(crate) async fn read(
+    connection: &Connection,
+    destination: &str,
+    asked: Asked,
+    host: Host,
+) -> Result<Option<Facts>> {
     let Some(wanted) = wanted(destination, &asked) else { return Ok(None) };
     let (the_role, the_publication) = (wanted.role.as_deref(), wanted.publication.as_deref());
     let role = async {
@@ -40,7 +45,7 @@ pub async fn read(connection: &Connection, destination: &str, asked: Asked, host
 }
 
 /// Reads the subscriber's side of these facts: its tables of the names that the publisher publishes.
-pub async fn read_subscriber(connection: &Connection, facts: &Facts) -> Result<Subscriber> {
+pub(crate) async fn read_subscriber(connection: &Connection, facts: &Facts) -> Result<Subscriber> {
     let published = facts.published().map(|it| (it.schema.clone(), it.name.clone()));
     let named: Vec<_> = published.chain(facts.asked.tables.iter().cloned()).collect();
     subscriber(connection, &named).await

@@ -123,8 +123,8 @@ fn bemi_schema(facts: &Facts, destination: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{Facts, Publication, Relation, Seen};
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Publication, Relation, Seen};
 
     fn publishing(relations: Vec<Relation>, via_root: bool, generated_columns: bool) -> Facts {
         let facts = ready();

@@ -127,8 +127,8 @@ fn future_tables(facts: &Facts, destination: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{Facts, Role, Seen};
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Role, Seen};
     use crate::destinations::Severity;
 
     fn with(change: impl FnOnce(&mut Role)) -> Facts {
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn each_broken_rule_has_its_legal_neighbour() {
         let plain = |it: &mut Role| (it.reads_all, it.bypass_rls) = (false, false);
-        let tables = |change: fn(&mut super::super::Relation)| {
+        let tables = |change: fn(&mut super::super::facts::Relation)| {
             let mut facts = with(plain);
             facts.relations[0].future = true;
             change(&mut facts.relations[0]);
@@ -180,7 +180,7 @@ mod tests {
         // What is not published need not be read.
         let mut other = with(plain);
         other.relations[0].future = true;
-        other.relations.push(super::super::Relation { published: false, select: false, ..table("other") });
+        other.relations.push(super::super::facts::Relation { published: false, select: false, ..table("other") });
         assert_eq!(ids("airbyte", &other), Vec::<&str>::new());
     }
 

@@ -1,6 +1,7 @@
 //! Facts for the tables of cases: a database that is ready for most destinations.
 
-use super::{Asked, Facts, Host, Publication, Relation, Role, Seen, Server, Slot, findings};
+use super::facts::{Asked, Facts, Host, Publication, Relation, Role, Seen, Server, Slot};
+use super::findings;
 
 /// A table of `public` with a primary key, published and readable.
 pub(super) fn table(name: &str) -> Relation {

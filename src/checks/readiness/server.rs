@@ -216,7 +216,7 @@ fn long_transaction(facts: &Facts, destination: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Seen;
+    use super::super::facts::Seen;
     use super::super::samples::{ids, ready};
     use super::*;
 

@@ -137,8 +137,9 @@ fn slot_order(facts: &Facts, destination: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{Facts, Seen, Slot};
+    use super::super::findings;
     use super::super::samples::{ids, ready};
-    use super::super::{Facts, Seen, Slot, findings};
     use crate::destinations::Severity;
 
     fn with(change: impl FnOnce(&mut Slot)) -> Facts {

@@ -122,8 +122,8 @@ fn version_gap(facts: &Facts, _: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{Facts, Relation, Role, Seen, Subscriber};
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Relation, Role, Seen, Subscriber};
 
     fn outside(marks: &[&str], change: impl FnOnce(&mut Facts)) -> Vec<&'static str> {
         let mut facts = Facts { slot: Seen::NotAsked, ..ready() };
@@ -177,8 +177,11 @@ mod tests {
     fn an_older_subscriber_is_told() {
         let gap = |version| {
             outside(&[], |it| {
-                let tables =
-                    vec![super::super::Target { schema: "public".into(), name: "orders".into(), ..Default::default() }];
+                let tables = vec![super::super::facts::Target {
+                    schema: "public".into(),
+                    name: "orders".into(),
+                    ..Default::default()
+                }];
                 it.subscriber =
                     Some(Subscriber { version, may_subscribe: true, max_workers: 4, subscriptions: 0, tables });
             })

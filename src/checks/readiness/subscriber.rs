@@ -148,8 +148,8 @@ fn sequences(facts: &Facts, _: &Destination) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::{Facts, Relation, Seen, Subscriber, Target};
     use super::super::samples::{ids, ready, table};
-    use super::super::{Facts, Relation, Seen, Subscriber, Target};
 
     fn target(columns: &[&str]) -> Target {
         let columns = columns.iter().map(|it| (*it).to_owned()).collect();

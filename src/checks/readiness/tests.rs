@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::facts::{Seen, wanted};
 use super::samples::{ids, ready, table};
 use super::*;
 

@@ -189,7 +189,7 @@ impl Model {
             allowed_ips: match publisher.server.project_id() {
                 Some(project) => {
                     let found = target.project(project, &budget).await.map_err(|error| call.failed(&error))?;
-                    found.allowed_ips().len()
+                    found.allowed_ips().ips.len()
                 }
                 None => 0,
             },

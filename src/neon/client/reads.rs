@@ -5,7 +5,7 @@ use super::super::branch::{self, Branch};
 use super::super::budget::Budget;
 use super::super::connection_uri::{self, ConnectionUri};
 use super::super::database::{self, ApiDatabase};
-use super::super::endpoint::{self, Endpoint, EndpointKind};
+use super::super::endpoint::{self, Endpoint};
 use super::super::error::{Error, Kind};
 use super::super::ids::{BranchId, ProjectId};
 use super::super::paging::each_page;
@@ -37,16 +37,26 @@ impl Client {
 
     /// The branch that calls without a branch mean. Every project has one.
     pub(crate) async fn default_branch(&self, project: &ProjectId, budget: &Budget) -> Result<Branch, Error> {
-        let mut default = None;
-        let page = |cursor: Option<&str>| branch::list(project, cursor);
-        each_page(self.transport(), budget, page, |branches| {
-            default = branches.into_iter().find(Branch::is_default);
-            default.is_some()
-        })
-        .await?;
-        default.ok_or_else(|| {
+        self.find_branch(project, Branch::is_default, budget).await?.ok_or_else(|| {
             Error::new(Kind::NotJson, format!("none of the branches of project `{project}` is its default"))
         })
+    }
+
+    /// The first branch of the list that is wanted.
+    pub(crate) async fn find_branch(
+        &self,
+        project: &ProjectId,
+        is_wanted: impl Fn(&Branch) -> bool + Send + Sync,
+        budget: &Budget,
+    ) -> Result<Option<Branch>, Error> {
+        let mut found = None;
+        let page = |cursor: Option<&str>| branch::list(project, cursor);
+        each_page(self.transport(), budget, page, |branches| {
+            found = branches.into_iter().find(&is_wanted);
+            found.is_some()
+        })
+        .await?;
+        Ok(found)
     }
 
     /// All endpoints of a branch.
@@ -67,7 +77,7 @@ impl Client {
         budget: &Budget,
     ) -> Result<Option<Endpoint>, Error> {
         let endpoints = self.list_endpoints(project, branch, budget).await?;
-        Ok(endpoints.into_iter().find(|endpoint| endpoint.kind == EndpointKind::ReadWrite))
+        Ok(endpoints.into_iter().find(Endpoint::is_read_write))
     }
 
     /// All databases of a branch, oldest first.

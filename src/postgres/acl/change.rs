@@ -14,17 +14,17 @@ const BATCH: usize = 50;
 
 /// What of a scope is to be revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// What the connected role can revoke.
-    pub revoke: Rights,
+    pub(crate) revoke: Rights,
     /// What it cannot: given by others, or held by the owner of the object. It stays, and what is above it.
-    pub left: Rights,
+    pub(crate) left: Rights,
 }
 
 impl Found {
     /// What the role holds of `rights` and is not in `keep`. USAGE and CONNECT go last: only when the role then holds nothing beneath them,
     /// in scope or elsewhere, so that two grants of one role do not undo each other. Where that cannot be seen they stay.
-    pub fn to_revoke(&self, scope: &Scope, rights: &Rights, keep: &BTreeSet<Key>) -> Difference {
+    pub(crate) fn to_revoke(&self, scope: &Scope, rights: &Rights, keep: &BTreeSet<Key>) -> Difference {
         let mut difference = Difference::default();
         let candidates = rights.iter().filter(|(key, name)| !keep.contains(*key) && self.holds(key, name));
         let (above, beneath): (Vec<_>, Vec<_>) =
@@ -47,6 +47,8 @@ impl Found {
         // Schemas before the database.
         for (key, name) in above.into_iter().rev() {
             let in_use = match name {
+                // Nothing beneath a schema needs it.
+                Name::Schema(_) if key.right == Right::Create => false,
                 Name::Schema(schema) => self.in_use(scope, Some(schema), &difference.revoke),
                 _ => self.in_use(scope, None, &difference.revoke),
             };
@@ -83,17 +85,17 @@ impl Found {
             let oid = self.schemas.get(schema).map_or(0, |it| it.oid);
             privileges.iter().any(|it| stays(Object::Future { owner: *owner, schema: oid }, Right::Table(*it)))
         });
-        let in_schemas = within.is_none()
-            && self
-                .schemas
-                .values()
-                .any(|it| it.entries.iter().any(|entry| stays(Object::Schema(it.oid), entry.right)));
+        // CREATE is of no use without USAGE.
+        let keeps_schema = |entry: &Entry| within.is_none() || entry.right == Right::Create;
+        let in_schemas = self.schemas.iter().filter(|(schema, _)| covers(schema)).any(|(_, it)| {
+            it.entries.iter().any(|entry| keeps_schema(entry) && stays(Object::Schema(it.oid), entry.right))
+        });
         elsewhere || on_tables || in_future || in_schemas
     }
 }
 
 /// Grants them: CONNECT, USAGE, tables in the order of their oids, as many as possible per statement, then default privileges.
-pub fn grant(role: &RoleName, rights: &Rights) -> Vec<Statement> {
+pub(crate) fn grant(role: &RoleName, rights: &Rights) -> Vec<Statement> {
     let mut statements = Vec::new();
     for name in rights.values() {
         match name {
@@ -119,7 +121,7 @@ pub fn grant(role: &RoleName, rights: &Rights) -> Vec<Statement> {
 
 /// Revokes them, in the reverse order. A REVOKE on a table takes the same privilege on its columns along: read again in the same
 /// transaction, and run [`lost_columns`].
-pub fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
+pub(crate) fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
     let mut statements = Vec::new();
     for (owner, schema, privileges) in futures(rights) {
         statements.push(sql!(
@@ -133,9 +135,12 @@ pub fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
     for (privileges, tables) in table_batches(rights) {
         statements.push(sql!("REVOKE {} ON TABLE {} FROM {}", privileges, tables, role));
     }
-    for name in rights.values().rev() {
+    for (key, name) in rights.iter().rev() {
         match name {
-            Name::Schema(schema) => statements.push(sql!("REVOKE USAGE ON SCHEMA {} FROM {}", schema, role)),
+            Name::Schema(schema) => {
+                let right = Keyword(key.right.as_str());
+                statements.push(sql!("REVOKE {} ON SCHEMA {} FROM {}", right, schema, role));
+            }
             Name::Database(database) => statements.push(sql!("REVOKE CONNECT ON DATABASE {} FROM {}", database, role)),
             Name::Table(_) | Name::Future { .. } => {}
         }
@@ -144,7 +149,7 @@ pub fn revoke(role: &RoleName, rights: &Rights) -> Vec<Statement> {
 }
 
 /// Grants again what was held on columns before and is not held after: entries that a REVOKE on the table took along. Empty in most cases.
-pub fn lost_columns(before: &Found, after: &Found) -> Vec<Statement> {
+pub(crate) fn lost_columns(before: &Found, after: &Found) -> Vec<Statement> {
     let mut statements = Vec::new();
     for (name, table) in &before.tables {
         let Some(now) = after.tables.iter().find(|(_, it)| it.table.oid == table.table.oid).map(|(_, it)| it) else {

@@ -10,15 +10,15 @@ use crate::postgres::table::Kind;
 
 /// What a grant is about. Nothing beside it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// The role that holds, or is to hold, privileges.
-    pub role: RoleName,
+    pub(crate) role: RoleName,
     /// Each table of these schemas that belongs to no extension.
-    pub schemas: BTreeSet<SchemaName>,
+    pub(crate) schemas: BTreeSet<SchemaName>,
     /// These tables.
-    pub tables: BTreeSet<TableName>,
+    pub(crate) tables: BTreeSet<TableName>,
     /// Tables of these oids, whatever they are called now: what was granted before a rename.
-    pub oids: BTreeSet<u32>,
+    pub(crate) oids: BTreeSet<u32>,
 }
 
 impl Scope {
@@ -30,74 +30,74 @@ impl Scope {
 
 /// The role that holds privileges.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grantee {
+pub(crate) struct Grantee {
     /// Its oid.
-    pub oid: u32,
+    pub(crate) oid: u32,
     /// Its name.
-    pub name: RoleName,
+    pub(crate) name: RoleName,
     /// One of Postgres's own, such as `pg_monitor`: the catalogue does not tell where else it holds something.
-    pub predefined: bool,
+    pub(crate) predefined: bool,
 }
 
 /// An object that privileges are given on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
+pub(crate) struct Holding {
     /// Its oid.
-    pub oid: u32,
+    pub(crate) oid: u32,
     /// Its owner.
-    pub owner: RoleName,
+    pub(crate) owner: RoleName,
     /// What the role holds. An owner whose object has no ACL yet holds the defaults.
-    pub entries: BTreeSet<Entry>,
+    pub(crate) entries: BTreeSet<Entry>,
 }
 
 /// A table in scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableHolding {
+pub(crate) struct TableHolding {
     /// The table itself.
-    pub table: Holding,
+    pub(crate) table: Holding,
     /// What it is.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Created by an extension: outside of `schemas`.
-    pub of_extension: bool,
+    pub(crate) of_extension: bool,
     /// What the role holds on single columns.
-    pub columns: BTreeMap<ColumnName, BTreeSet<Entry>>,
+    pub(crate) columns: BTreeMap<ColumnName, BTreeSet<Entry>>,
     /// Privileges that the connected role may pass on although it does not own the table.
-    pub grant_options: BTreeSet<TablePrivilege>,
+    pub(crate) grant_options: BTreeSet<TablePrivilege>,
 }
 
 /// What was read for a scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// The role.
-    pub grantee: Grantee,
+    pub(crate) grantee: Grantee,
     /// For whom the connected role can act.
-    pub membership: Membership,
+    pub(crate) membership: Membership,
     /// The connected database.
-    pub database: Holding,
+    pub(crate) database: Holding,
     /// Its name.
-    pub database_name: DatabaseName,
+    pub(crate) database_name: DatabaseName,
     /// Schemas of the scope that exist.
-    pub schemas: BTreeMap<SchemaName, Holding>,
+    pub(crate) schemas: BTreeMap<SchemaName, Holding>,
     /// Tables of the scope that exist.
-    pub tables: BTreeMap<TableName, TableHolding>,
+    pub(crate) tables: BTreeMap<TableName, TableHolding>,
     /// Default privileges in schemas of the scope: owner with oid, schema; and those without a schema, which count for each.
-    pub future: BTreeMap<(RoleName, Option<SchemaName>), (u32, BTreeSet<TablePrivilege>)>,
+    pub(crate) future: BTreeMap<(RoleName, Option<SchemaName>), (u32, BTreeSet<TablePrivilege>)>,
     /// Oids of the owners that were asked for or found.
-    pub owners: BTreeMap<RoleName, u32>,
+    pub(crate) owners: BTreeMap<RoleName, u32>,
     /// How many objects outside of the scope's tables name the role in their ACL or belong to it; by schema, `None` for those in none.
-    pub elsewhere: BTreeMap<Option<SchemaName>, u64>,
+    pub(crate) elsewhere: BTreeMap<Option<SchemaName>, u64>,
 }
 
 impl Found {
     /// Owners of tables that the scope's schemas hold.
-    pub fn owners_of_tables(&self, scope: &Scope) -> BTreeSet<RoleName> {
+    pub(crate) fn owners_of_tables(&self, scope: &Scope) -> BTreeSet<RoleName> {
         let tables = self.tables.iter().filter(|(name, it)| scope.schemas.contains(&name.schema) && !it.of_extension);
         tables.map(|(_, it)| it.table.owner.clone()).collect()
     }
 
     /// What the role is to hold: CONNECT, USAGE of the schemas, the privileges on each table in scope, and on tables that `future_owners`
     /// will create in `schemas`. Listed tables, schemas and owners that do not exist are left out.
-    pub fn wanted(
+    pub(crate) fn wanted(
         &self,
         scope: &Scope,
         privileges: &BTreeSet<TablePrivilege>,
@@ -127,8 +127,15 @@ impl Found {
         rights
     }
 
+    /// CREATE in the schemas of the scope.
+    pub(crate) fn create_of_schemas(&self, scope: &Scope) -> Rights {
+        let schemas = self.schemas.iter().filter(|(schema, _)| scope.has_schema(schema));
+        let key = |it: &Holding| Key { object: Object::Schema(it.oid), right: Right::Create };
+        schemas.map(|(schema, it)| (key(it), Name::Schema(schema.clone()))).collect()
+    }
+
     /// These privileges on the tables of `scope.oids` that still exist.
-    pub fn granted(&self, scope: &Scope, privileges: &BTreeSet<TablePrivilege>) -> Rights {
+    pub(crate) fn granted(&self, scope: &Scope, privileges: &BTreeSet<TablePrivilege>) -> Rights {
         let tables = self.tables.iter().filter(|(_, it)| scope.oids.contains(&it.table.oid));
         tables
             .flat_map(|(name, it)| {
@@ -140,13 +147,13 @@ impl Found {
     }
 
     /// Of these, what the role does not hold.
-    pub fn missing(&self, wanted: &Rights) -> Rights {
+    pub(crate) fn missing(&self, wanted: &Rights) -> Rights {
         let missing = wanted.iter().filter(|(key, name)| !self.holds(key, name));
         missing.map(|(key, name)| (*key, name.clone())).collect()
     }
 
     /// Whether the role holds it by an entry of its own, whoever gave it.
-    pub fn holds(&self, key: &Key, name: &Name) -> bool {
+    pub(crate) fn holds(&self, key: &Key, name: &Name) -> bool {
         match name {
             Name::Future { owner, schema } => [Some(schema.clone()), None].into_iter().any(|within| {
                 let privileges = self.future.get(&(owner.clone(), within)).map(|(_, privileges)| privileges);
@@ -157,14 +164,14 @@ impl Found {
     }
 
     /// Who gave it to the role; empty for default privileges, which have no grantor.
-    pub fn grantors(&self, key: &Key, name: &Name) -> BTreeSet<RoleName> {
+    pub(crate) fn grantors(&self, key: &Key, name: &Name) -> BTreeSet<RoleName> {
         let entries = self.holding(name).map(|it| &it.entries).into_iter().flatten();
         entries.filter(|it| it.right == key.right).map(|it| it.grantor.clone()).collect()
     }
 
     /// Whether a REVOKE by the connected role removes some of it: the role is not the object's owner, and the connected role acts for
     /// one that gave it, or for the owner of future tables.
-    pub fn is_revocable(&self, key: &Key, name: &Name) -> bool {
+    pub(crate) fn is_revocable(&self, key: &Key, name: &Name) -> bool {
         if let Name::Future { owner, .. } = name {
             return self.membership.may_set_defaults_for(owner);
         }

@@ -8,7 +8,9 @@ mod holding;
 mod read;
 mod right;
 
-pub use change::{Difference, grant, lost_columns, revoke};
-pub use holding::{Found, Grantee, Holding, Scope, TableHolding};
-pub use read::read;
-pub use right::{Entry, Key, Name, Object, Right, Rights, describe};
+pub(crate) use change::{Difference, grant, lost_columns, revoke};
+pub(crate) use holding::{Found, Scope};
+#[cfg(test)]
+pub(crate) use holding::{Grantee, Holding, TableHolding};
+pub(crate) use read::read;
+pub(crate) use right::{Key, Name, Object, Right, Rights, describe};

@@ -115,7 +115,7 @@ GROUP BY 1"
 );
 
 /// Reads what the role of the scope holds in it; `None` if there is no such role. `owners` are roles whose future tables matter.
-pub async fn read(connection: &Connection, scope: &Scope, owners: &BTreeSet<RoleName>) -> Result<Option<Found>> {
+pub(crate) async fn read(connection: &Connection, scope: &Scope, owners: &BTreeSet<RoleName>) -> Result<Option<Found>> {
     let role = Param::Text(scope.role.as_str());
     let schemas: Vec<&str> = scope.schemas.iter().map(SchemaName::as_str).collect();
     let usage: BTreeSet<&SchemaName> = scope.schemas.iter().chain(scope.tables.iter().map(|it| &it.schema)).collect();
@@ -219,7 +219,7 @@ fn privileges(row: &Row, column: &str) -> Result<BTreeSet<TablePrivilege>> {
     Ok(row.get::<Vec<&str>>(column)?.into_iter().filter_map(TablePrivilege::parse).collect())
 }
 
-/// Rights that this layer does not know, such as CREATE, are left out: nothing here gives or revokes them.
+/// Rights that this layer does not know, such as TEMPORARY, are left out: nothing here gives or revokes them.
 fn entries(row: &Row) -> Result<BTreeSet<Entry>> {
     let Some(rights) = row.get::<Option<Vec<&str>>>("privileges")? else { return Ok(BTreeSet::new()) };
     let (grantors, grantable): (Vec<&str>, Vec<bool>) = (row.get("grantors")?, row.get("grantable")?);

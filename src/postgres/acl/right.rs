@@ -10,7 +10,7 @@ use crate::postgres::privilege::TablePrivilege;
 /// An object by its oid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Object {
+pub(crate) enum Object {
     /// The connected database.
     Database(u32),
     /// A schema.
@@ -29,21 +29,24 @@ pub enum Object {
 /// A privilege on whatever object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Right {
+pub(crate) enum Right {
     /// CONNECT on a database.
     Connect,
     /// USAGE of a schema.
     Usage,
+    /// CREATE in a schema. It is never granted here, only revoked.
+    Create,
     /// A privilege on a table, now or in the future.
     Table(TablePrivilege),
 }
 
 impl Right {
     /// The word of the grammar.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Connect => "CONNECT",
             Self::Usage => "USAGE",
+            Self::Create => "CREATE",
             Self::Table(privilege) => privilege.as_str(),
         }
     }
@@ -52,6 +55,7 @@ impl Right {
         match word {
             "CONNECT" => Some(Self::Connect),
             "USAGE" => Some(Self::Usage),
+            "CREATE" => Some(Self::Create),
             other => TablePrivilege::parse(other).map(Self::Table),
         }
     }
@@ -59,16 +63,16 @@ impl Right {
 
 /// One right on one object, told apart by oid alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Key {
+pub(crate) struct Key {
     /// On what.
-    pub object: Object,
+    pub(crate) object: Object,
     /// Which.
-    pub right: Right,
+    pub(crate) right: Right,
 }
 
 /// What the object of a [`Key`] is called now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Name {
+pub(crate) enum Name {
     /// A database.
     Database(DatabaseName),
     /// A schema.
@@ -85,10 +89,10 @@ pub enum Name {
 }
 
 /// Rights with the names of their objects.
-pub type Rights = BTreeMap<Key, Name>;
+pub(crate) type Rights = BTreeMap<Key, Name>;
 
 /// `SELECT ON TABLE public.t3`, for messages.
-pub fn describe(key: &Key, name: &Name) -> String {
+pub(crate) fn describe(key: &Key, name: &Name) -> String {
     let right = key.right.as_str();
     match name {
         Name::Database(database) => format!("{right} ON DATABASE {database}"),
@@ -100,11 +104,11 @@ pub fn describe(key: &Key, name: &Name) -> String {
 
 /// An entry of an ACL for the role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// What it allows.
-    pub right: Right,
+    pub(crate) right: Right,
     /// Who gave it: only that role, or one that has its privileges, can revoke it.
-    pub grantor: RoleName,
+    pub(crate) grantor: RoleName,
     /// WITH GRANT OPTION.
-    pub grantable: bool,
+    pub(crate) grantable: bool,
 }

@@ -65,6 +65,7 @@ fn all_held(wanted: &Wanted) -> Holdings {
         match entry {
             Entry::Connect(_) => held.connect = by.clone(),
             Entry::Usage(schema) => drop(held.usage.insert(schema, by.clone())),
+            Entry::Create(schema) => panic!("CREATE in `{schema}` is never wanted"),
             Entry::Table(table, privilege) => drop(held.tables.entry(table).or_default().insert(privilege, by.clone())),
             Entry::Future { owner, schema, privilege } => {
                 held.future.entry((owner, Some(schema))).or_default().insert(privilege);

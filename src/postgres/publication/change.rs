@@ -13,7 +13,7 @@ use crate::postgres::sql::{Fragment, Keyword, List, Literal, Statement};
 use crate::sql;
 
 /// Creates it.
-pub fn create(name: &PublicationName, want: &Definition) -> Vec<Statement> {
+pub(crate) fn create(name: &PublicationName, want: &Definition) -> Vec<Statement> {
     create_whole(name, &Whole::of(want, None))
 }
 
@@ -22,7 +22,7 @@ pub fn create(name: &PublicationName, want: &Definition) -> Vec<Statement> {
 /// A member whose columns or filter change is dropped and added: `SET TABLE` would write all members. Within one transaction no change
 /// of the table is missed. First what leaves, then the options, then what comes: a row filter on a partitioned table needs
 /// `publish_via_partition_root`, a column list excludes whole schemas.
-pub fn alter(have: &Publication, want: &Definition) -> Vec<Statement> {
+pub(crate) fn alter(have: &Publication, want: &Definition) -> Vec<Statement> {
     let whole = Whole::of(want, Some(have));
     let name = &have.name;
     let mut statements = Vec::new();
@@ -71,7 +71,7 @@ pub fn alter(have: &Publication, want: &Definition) -> Vec<Statement> {
 /// Drops and creates it; in one transaction this loses no change (tried on 14 to 18). What `want` leaves as found is carried over, and
 /// so are the owner, where the server lets anyone but a superuser own such a publication, and the comment, which should say by a mark
 /// what it continues. `me` is the role that runs it.
-pub fn replace(have: &Publication, comment_after: &Comment, want: &Definition, me: &RoleName) -> Vec<Statement> {
+pub(crate) fn replace(have: &Publication, comment_after: &Comment, want: &Definition, me: &RoleName) -> Vec<Statement> {
     let whole = Whole::of(want, Some(have));
     let mut statements = drop(&have.name);
     statements.extend(create_whole(&have.name, &whole));
@@ -84,12 +84,12 @@ pub fn replace(have: &Publication, comment_after: &Comment, want: &Definition, m
 }
 
 /// Drops it.
-pub fn drop(name: &PublicationName) -> Vec<Statement> {
+pub(crate) fn drop(name: &PublicationName) -> Vec<Statement> {
     vec![sql!("DROP PUBLICATION {}", name)]
 }
 
 /// Sets its comment.
-pub fn comment(name: &PublicationName, comment: &Comment) -> Vec<Statement> {
+pub(crate) fn comment(name: &PublicationName, comment: &Comment) -> Vec<Statement> {
     vec![if let Some(text) = comment.render() {
         sql!("COMMENT ON PUBLICATION {} IS {}", name, Literal(&text))
     } else {
@@ -257,8 +257,9 @@ impl Fragment for PublicationOption {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Marks, WantedFilter};
+    use super::super::WantedFilter;
     use super::*;
+    use crate::postgres::marks::Marks;
 
     fn name() -> PublicationName {
         PublicationName::parse("p\"1").unwrap()

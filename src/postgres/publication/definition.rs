@@ -9,7 +9,7 @@ use crate::postgres::names::{ColumnName, PublicationName, RoleName, SchemaName, 
 
 /// What is to become of a property that may have been set by others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Wish<T> {
+pub(crate) enum Wish<T> {
     /// It stays as the server has it, also when the publication is dropped and created again.
     #[default]
     AsFound,
@@ -28,11 +28,11 @@ impl<T> Wish<T> {
 
 /// A row filter that is wanted, and how the server printed it after it was set: the server prints the same expression in another spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedFilter {
+pub(crate) struct WantedFilter {
     /// The user's text.
-    pub filter: RowFilter,
+    pub(crate) filter: RowFilter,
     /// `Member::filter`, as read right after this text was set.
-    pub of_server: Option<String>,
+    pub(crate) of_server: Option<String>,
 }
 
 impl WantedFilter {
@@ -43,76 +43,76 @@ impl WantedFilter {
 
 /// How a table is to be listed. By default as it was found, or whole if it is new.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// The columns that are published (15+); none means all.
-    pub columns: Wish<Option<BTreeSet<ColumnName>>>,
+    pub(crate) columns: Wish<Option<BTreeSet<ColumnName>>>,
     /// The row filter (15+).
-    pub filter: Wish<Option<WantedFilter>>,
+    pub(crate) filter: Wish<Option<WantedFilter>>,
 }
 
 /// What a publication is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Definition {
+pub(crate) struct Definition {
     /// The listed tables. Each alone, without the tables that inherit from it; a partitioned one with its partitions. Ignored with
     /// `all_tables`.
-    pub tables: BTreeMap<TableName, Listing>,
+    pub(crate) tables: BTreeMap<TableName, Listing>,
     /// Schemas that are published whole (15+). Ignored with `all_tables`.
-    pub schemas: Wish<BTreeSet<SchemaName>>,
+    pub(crate) schemas: Wish<BTreeSet<SchemaName>>,
     /// FOR ALL TABLES.
-    pub all_tables: bool,
+    pub(crate) all_tables: bool,
     /// Published changes; may be empty.
-    pub publish: BTreeSet<Operation>,
+    pub(crate) publish: BTreeSet<Operation>,
     /// Changes of partitions appear as changes of the partitioned table.
-    pub via_partition_root: bool,
+    pub(crate) via_partition_root: bool,
     /// Generated columns; `Exactly` on 18 and newer only.
-    pub generated_columns: Wish<GeneratedColumns>,
+    pub(crate) generated_columns: Wish<GeneratedColumns>,
 }
 
 /// A listed table as the server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
+pub(crate) struct Member {
     /// Oid of the table.
-    pub relid: u32,
+    pub(crate) relid: u32,
     /// The column list (15+); none means all columns.
-    pub columns: Option<BTreeSet<ColumnName>>,
+    pub(crate) columns: Option<BTreeSet<ColumnName>>,
     /// The row filter as the server prints it (15+).
-    pub filter: Option<String>,
+    pub(crate) filter: Option<String>,
 }
 
 /// A publication as the server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publication {
+pub(crate) struct Publication {
     /// Its name.
-    pub name: PublicationName,
+    pub(crate) name: PublicationName,
     /// Its `pg_publication.oid`: a changed value means that it was recreated.
-    pub oid: u32,
+    pub(crate) oid: u32,
     /// Its owner.
-    pub owner: RoleName,
+    pub(crate) owner: RoleName,
     /// The listed tables.
-    pub tables: BTreeMap<TableName, Member>,
+    pub(crate) tables: BTreeMap<TableName, Member>,
     /// Schemas that are published whole (15+).
-    pub schemas: BTreeSet<SchemaName>,
+    pub(crate) schemas: BTreeSet<SchemaName>,
     /// FOR ALL TABLES.
-    pub all_tables: bool,
+    pub(crate) all_tables: bool,
     /// Published changes.
-    pub publish: BTreeSet<Operation>,
+    pub(crate) publish: BTreeSet<Operation>,
     /// Changes of partitions appear as changes of the partitioned table.
-    pub via_partition_root: bool,
+    pub(crate) via_partition_root: bool,
     /// Generated columns.
-    pub generated_columns: GeneratedColumns,
+    pub(crate) generated_columns: GeneratedColumns,
     /// The marks in its COMMENT. The user's text is not loaded: it may be of any length, see `read_comment`.
-    pub marks: Marks,
+    pub(crate) marks: Marks,
 }
 
 impl Publication {
     /// Whether only drop and create lead to `want`: to and from FOR ALL TABLES there is no ALTER.
-    pub fn must_be_replaced_for(&self, want: &Definition) -> bool {
+    pub(crate) fn must_be_replaced_for(&self, want: &Definition) -> bool {
         self.all_tables != want.all_tables
     }
 
     /// Whether `want` adds a schema. ALTER asks for a superuser there, where CREATE asks for less on Neon (42501 `must be superuser to add
     /// or set schemas`): then only drop and create are left.
-    pub fn adds_schemas(&self, want: &Definition) -> bool {
+    pub(crate) fn adds_schemas(&self, want: &Definition) -> bool {
         match &want.schemas {
             Wish::Exactly(schemas) => !want.all_tables && !schemas.is_subset(&self.schemas),
             Wish::AsFound => false,

@@ -9,15 +9,15 @@ use crate::postgres::row::Row;
 
 /// A table that is published (`pg_publication_tables`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EffectiveTable {
+pub(crate) struct EffectiveTable {
     /// The published columns; `None` before Postgres 15, which publishes all.
-    pub columns: Option<BTreeSet<ColumnName>>,
+    pub(crate) columns: Option<BTreeSet<ColumnName>>,
     /// The row filter as the server prints it.
-    pub filter: Option<String>,
+    pub(crate) filter: Option<String>,
 }
 
 /// Tables by name.
-pub type EffectiveTables = BTreeMap<TableName, EffectiveTable>;
+pub(crate) type EffectiveTables = BTreeMap<TableName, EffectiveTable>;
 
 const READ_14: &str = "
 SELECT pubname::text AS publication, schemaname::text AS schema, tablename::text AS name, NULL::text[] AS columns, NULL::text AS filter
@@ -27,7 +27,7 @@ SELECT pubname::text AS publication, schemaname::text AS schema, tablename::text
 FROM pg_publication_tables";
 
 /// Reads those of all publications of the connected database; one that publishes no table is left out.
-pub async fn read_all_effective(connection: &Connection) -> Result<BTreeMap<PublicationName, EffectiveTables>> {
+pub(crate) async fn read_all_effective(connection: &Connection) -> Result<BTreeMap<PublicationName, EffectiveTables>> {
     let query = if connection.version().has_publication_filters() { READ_15 } else { READ_14 };
     let mut all: BTreeMap<PublicationName, EffectiveTables> = BTreeMap::new();
     for row in &connection.fetch(query, &[]).await? {

@@ -4,7 +4,6 @@
 //! could be read in two ways is refused: comments, dollar quotes, `;` outside quotes, and strings that go on in a second part. The server
 //! still decides whether the expression is legal.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::postgres::sql::Fragment;
@@ -14,14 +13,13 @@ const LONGEST: usize = 100_000;
 
 /// An expression of `WHERE (…)`, such as `id > 10 AND country = 'DE'`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RowFilter {
+pub(crate) struct RowFilter {
     text: String,
-    identifiers: BTreeSet<String>,
 }
 
 /// Why a text cannot be a row filter; a sentence without a final period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidFilter {
+pub(crate) enum InvalidFilter {
     /// Nothing, or blanks.
     #[error("a row filter must not be empty")]
     Empty,
@@ -59,7 +57,7 @@ pub enum InvalidFilter {
 
 impl RowFilter {
     /// Checks the text.
-    pub fn parse(text: &str) -> Result<Self, InvalidFilter> {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidFilter> {
         if text.trim().is_empty() {
             return Err(InvalidFilter::Empty);
         }
@@ -69,23 +67,13 @@ impl RowFilter {
         if text.contains('\0') {
             return Err(InvalidFilter::ZeroByte);
         }
-        let identifiers = Scanner { rest: text, open: Vec::new(), identifiers: BTreeSet::new() }.scan()?;
-        Ok(Self { text: text.to_owned(), identifiers })
-    }
-
-    /// As the user wrote it.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Its words: columns, and also keywords, functions and types. As Postgres folds them: in lower case unless quoted.
-    pub fn identifiers(&self) -> &BTreeSet<String> {
-        &self.identifiers
+        Scanner { rest: text, open: Vec::new() }.scan()?;
+        Ok(Self { text: text.to_owned() })
     }
 
     /// Whether the server's text is this one but for blanks at the ends and the outer parentheses. `false` does not mean that they differ
     /// in meaning.
-    pub fn is_spelled_like(&self, of_server: &str) -> bool {
+    pub(crate) fn is_spelled_like(&self, of_server: &str) -> bool {
         let inner = |text: &str| {
             let text = text.trim();
             text.strip_prefix('(').and_then(|it| it.strip_suffix(')')).unwrap_or(text).trim().to_owned()
@@ -120,7 +108,6 @@ impl Fragment for Deparsed {
 struct Scanner<'a> {
     rest: &'a str,
     open: Vec<char>,
-    identifiers: BTreeSet<String>,
 }
 
 fn starts_name(c: char) -> bool {
@@ -132,17 +119,14 @@ fn continues_name(c: char) -> bool {
 }
 
 impl Scanner<'_> {
-    fn scan(mut self) -> Result<BTreeSet<String>, InvalidFilter> {
+    fn scan(mut self) -> Result<(), InvalidFilter> {
         while let Some(c) = self.rest.chars().next() {
             match c {
                 _ if self.rest.starts_with("--") || self.rest.starts_with("/*") => return Err(InvalidFilter::Comment),
                 ';' => return Err(InvalidFilter::Semicolon),
                 '$' => return Err(InvalidFilter::Dollar),
                 '\'' => self.string(false)?,
-                '"' => {
-                    let name = self.quoted('"', false)?;
-                    self.identifiers.insert(name);
-                }
+                '"' => self.quoted('"', false)?,
                 '(' | '[' => {
                     self.open.push(c);
                     self.skip(1);
@@ -159,7 +143,7 @@ impl Scanner<'_> {
                 _ => self.skip(c.len_utf8()),
             }
         }
-        if self.open.is_empty() { Ok(self.identifiers) } else { Err(InvalidFilter::Unbalanced) }
+        if self.open.is_empty() { Ok(()) } else { Err(InvalidFilter::Unbalanced) }
     }
 
     fn skip(&mut self, bytes: usize) {
@@ -183,8 +167,6 @@ impl Scanner<'_> {
         if self.rest.starts_with('\'') {
             return self.string(word.eq_ignore_ascii_case("e"));
         }
-        // Postgres folds ASCII letters in every encoding, and those alone in UTF-8.
-        self.identifiers.insert(word.to_ascii_lowercase());
         Ok(())
     }
 
@@ -210,22 +192,16 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// At the first quote; returns what is within.
-    fn quoted(&mut self, quote: char, escapes: bool) -> Result<String, InvalidFilter> {
+    /// At the first quote.
+    fn quoted(&mut self, quote: char, escapes: bool) -> Result<(), InvalidFilter> {
         self.skip(1);
-        let mut content = String::new();
         let mut characters = self.rest.char_indices().peekable();
         while let Some((at, c)) = characters.next() {
             if escapes && c == '\\' {
                 characters.next();
-            } else if c == quote {
-                if characters.next_if(|(_, next)| *next == quote).is_none() {
-                    self.skip(at + 1);
-                    return Ok(content);
-                }
-                content.push(quote);
-            } else {
-                content.push(c);
+            } else if c == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+                self.skip(at + 1);
+                return Ok(());
             }
         }
         Err(InvalidFilter::OpenQuote)
@@ -281,14 +257,6 @@ mod tests {
             assert_eq!(RowFilter::parse(text), Err(why), "{text}");
         }
         assert_eq!(RowFilter::parse(&"a".repeat(LONGEST + 1)), Err(InvalidFilter::TooLong));
-    }
-
-    #[test]
-    fn words_are_folded_unless_quoted() {
-        let filter =
-            RowFilter::parse("Id > 3 AND \"Id\" = lower(Name) AND kind = 'Other' AND date'2024-01-01' < At").unwrap();
-        let words: Vec<&str> = filter.identifiers().iter().map(String::as_str).collect();
-        assert_eq!(words, ["Id", "and", "at", "id", "kind", "lower", "name"]);
     }
 
     #[test]

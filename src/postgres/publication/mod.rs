@@ -10,17 +10,16 @@ mod filter;
 mod operation;
 mod read;
 
-pub use super::marks::{Comment, Marks, Nonce};
-pub use change::{alter, comment, create, drop, replace};
-pub use definition::{Definition, Listing, Member, Publication, WantedFilter, Wish};
-pub use effective::{EffectiveTables, read_all_effective};
-pub use filter::{InvalidFilter, RowFilter};
-pub use operation::{GeneratedColumns, Operation};
-pub use read::{read, read_all, read_comment};
+pub(crate) use change::{alter, comment, create, drop, replace};
+pub(crate) use definition::{Definition, Listing, Member, Publication, WantedFilter, Wish};
+pub(crate) use effective::{EffectiveTables, read_all_effective};
+pub(crate) use filter::RowFilter;
+pub(crate) use operation::{GeneratedColumns, Operation};
+pub(crate) use read::{read, read_all, read_comment};
 
 impl Publication {
     /// Whether it is what is wanted, so that nothing has to be changed.
-    pub fn is(&self, want: &Definition) -> bool {
+    pub(crate) fn is(&self, want: &Definition) -> bool {
         !self.must_be_replaced_for(want) && alter(self, want).is_empty()
     }
 }

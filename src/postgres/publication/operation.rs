@@ -11,7 +11,7 @@ use crate::postgres::row::Row;
 /// A kind of change that can be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Operation {
+pub(crate) enum Operation {
     /// INSERT
     Insert,
     /// UPDATE: needs a replica identity.
@@ -24,10 +24,10 @@ pub enum Operation {
 
 impl Operation {
     /// All of them, in the order of the manual.
-    pub const ALL: [Self; 4] = [Self::Insert, Self::Update, Self::Delete, Self::Truncate];
+    pub(crate) const ALL: [Self; 4] = [Self::Insert, Self::Update, Self::Delete, Self::Truncate];
 
     /// The word of the option `publish`.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Insert => "insert",
             Self::Update => "update",
@@ -48,7 +48,7 @@ impl Operation {
     }
 
     /// Whether a subscriber must find the old row, so that the table needs a replica identity.
-    pub const fn needs_identity(self) -> bool {
+    pub(crate) const fn needs_identity(self) -> bool {
         matches!(self, Self::Update | Self::Delete)
     }
 }
@@ -62,7 +62,7 @@ impl fmt::Display for Operation {
 /// Whether generated columns of a table without a column list are published (18+).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum GeneratedColumns {
+pub(crate) enum GeneratedColumns {
     /// They are not. Versions before 18 know nothing else.
     #[default]
     None,
@@ -72,7 +72,7 @@ pub enum GeneratedColumns {
 
 impl GeneratedColumns {
     /// The value of the option `publish_generated_columns`.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Stored => "stored",

@@ -69,19 +69,19 @@ const fn query(version: ServerVersion) -> &'static str {
 }
 
 /// Reads one; `None` if the connected database has no publication of that name.
-pub async fn read(connection: &Connection, name: &PublicationName) -> Result<Option<Publication>> {
+pub(crate) async fn read(connection: &Connection, name: &PublicationName) -> Result<Option<Publication>> {
     let rows = connection.fetch(query(connection.version()), &[Param::OptionalText(Some(name.as_str()))]).await?;
     Ok(from_rows(&rows)?.remove(name))
 }
 
 /// Reads all of the connected database.
-pub async fn read_all(connection: &Connection) -> Result<BTreeMap<PublicationName, Publication>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<BTreeMap<PublicationName, Publication>> {
     from_rows(&connection.fetch(query(connection.version()), &[Param::OptionalText(None)]).await?)
 }
 
 /// Reads the whole comment, which is needed to change or to keep it; empty if there is none, or no publication. Error: `Other`, if it is
 /// longer than 1 MiB.
-pub async fn read_comment(connection: &Connection, name: &PublicationName) -> Result<Comment> {
+pub(crate) async fn read_comment(connection: &Connection, name: &PublicationName) -> Result<Comment> {
     const COMMENT: &str = "
 SELECT CASE WHEN octet_length(c.text) <= 1048576 THEN c.text END AS comment, c.text IS NOT NULL AS exists
 FROM (SELECT obj_description(oid, 'pg_publication') AS text FROM pg_publication WHERE pubname = $1) c";

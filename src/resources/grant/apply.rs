@@ -7,7 +7,7 @@ use tfplugin::{AttributePath, Diagnostics, path};
 
 use super::messages;
 use super::model::{Future, Left, Model, Scope};
-use super::private::Ledger;
+use super::private::{Ledger, SHARED_WITH};
 use crate::handler::{Db, Stop};
 use crate::postgres::acl::{self, Difference, Found, Key, Name, Object, Rights};
 use crate::postgres::marks::Nonce;
@@ -48,6 +48,7 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: &Model) -> Result<B
 
 async fn give(db: &Db<'_>, plan: &Model, before: Option<&Before>) -> Result<BTreeSet<String>, Diagnostics> {
     let (call, scope, writer) = (db.call(), plan.scope()?, writer(db, plan).await?);
+    let _turn = db.turn_to_grant().await?;
     let nonce = call.claim(&GrantId { database: db.at().clone(), role: scope.role.clone() });
     // After a lost COMMIT the work runs again and finds what it granted itself: what the first run noted counts.
     let first: Mutex<Option<Ledger>> = Mutex::default();
@@ -191,9 +192,14 @@ async fn revoke_all(
     let now = run(tx, all, owners, &difference.revoke, acl::revoke, Stop::Server).await?;
     *found = now.ok_or_else(|| messages::missing_role(&scope.role))?;
     tx.run(&acl::lost_columns(&before, found)).await?;
-    let still = difference.revoke.iter().filter(|(key, name)| is_still_held(found, key, name));
-    left.extend(told(found, &still.map(owned).collect()));
+    left.extend(still_held(found, difference));
     Ok(left)
+}
+
+/// What the role has after a REVOKE, by the grants of others.
+fn still_held(found: &Found, difference: &Difference) -> Left {
+    let still = difference.revoke.iter().filter(|(key, name)| is_still_held(found, key, name));
+    told(found, &still.map(owned).collect())
 }
 
 /// Runs the statements of some rights in batches, and reads the scope again with the last one. Tables come and go
@@ -288,29 +294,67 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model) -> Result<(), Diagnostics
         return Ok(());
     }
     let ledger = Ledger::load(call.cx());
+    let _turn = db.turn_to_grant().await?;
     let Some(mut session) = db.remover(&state.connect_as, Usage::Write).await? else { return Ok(()) };
-    let (all, owners) = (scope.to_read(None, &ledger), scope.named_owners());
-    let left = db
-        .transaction_on(&mut session, async |tx, _| {
-            let (_, found) = tx.run_and(&grant::lock(), acl::read(&tx, &all, &owners)).await?;
-            // Its role is gone, and so are the privileges.
-            let Some(mut found) = found else { return Ok(Left::new()) };
-            if !ledger.is_of(&found) {
-                return Err(messages::restored(&scope.role).into());
-            }
-            let mut rights = scope.covered(&found);
-            rights.extend(found.granted(&all, &scope.privileges));
-            let difference = to_revoke(db, &found, &all, &rights, &ledger.of(&found));
-            let left = revoke_all(&tx, &scope, &all, &owners, &mut found, &difference).await?;
-            release(db, &scope.role, rights.keys());
-            Ok(left)
-        })
-        .await
-        .map_err(|stop| stop.explain(call, at))?;
+    let mut left = remove(db, &mut session, &scope, &ledger, Revoking::AtOnce).await;
+    if matches!(&left, Err(Stop::Server(error)) if error.is_of_vanished()) {
+        left = remove(db, &mut session, &scope, &ledger, Revoking::InBatches).await;
+    }
+    let left = left.map_err(|stop| stop.explain(call, at))?;
     if !left.is_empty() {
         call.cx().warn(messages::kept(&scope.role, &left));
     }
     Ok(())
+}
+
+/// How privileges are revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Revoking {
+    /// With COMMIT in one round trip. Fails if a table is dropped meanwhile.
+    AtOnce,
+    /// Batch by batch: a table that is dropped meanwhile is left out.
+    InBatches,
+}
+
+async fn remove(
+    db: &Db<'_>,
+    session: &mut postgres::Session,
+    scope: &Scope,
+    ledger: &Ledger,
+    revoking: Revoking,
+) -> Result<Left, Stop> {
+    let (all, owners) = (scope.to_read(None, ledger), scope.named_owners());
+    let shared: Vec<Scope> = db.call().cx().private().get(SHARED_WITH).unwrap_or_default();
+    db.transaction_on(session, async |tx, _| {
+        let (_, found) = tx.run_and(&grant::lock(), acl::read(&tx, &all, &owners)).await?;
+        // Its role is gone, and so are the privileges.
+        let Some(mut found) = found else { return Ok(Left::new()) };
+        if !ledger.is_of(&found) {
+            return Err(messages::restored(&scope.role).into());
+        }
+        let mut rights = scope.covered(&found);
+        rights.extend(found.granted(&all, &scope.privileges));
+        let mut keep = ledger.of(&found);
+        keep.extend(shared.iter().flat_map(|it| it.covered(&found).into_keys()));
+        let difference = to_revoke(db, &found, &all, &rights, &keep);
+        // Before the lock is released.
+        release(db, &scope.role, rights.keys());
+        let at_once = revoking == Revoking::AtOnce && !difference.revoke.is_empty() && !takes_columns_along(&found);
+        if !at_once {
+            return revoke_all(&tx, scope, &all, &owners, &mut found, &difference).await;
+        }
+        let statements = acl::revoke(&scope.role, &difference.revoke);
+        let now = tx.commit(&statements, acl::read(&tx, &all, &owners)).await?;
+        let mut left = told(&found, &difference.left);
+        left.extend(now.map(|now| still_held(&now, &difference)).unwrap_or_default());
+        Ok(left)
+    })
+    .await
+}
+
+/// Whether a REVOKE may take privileges on columns along, which are then granted again.
+fn takes_columns_along(found: &Found) -> bool {
+    found.tables.values().any(|it| !it.columns.is_empty())
 }
 
 /// What of some rights is revoked. What another instance of this process granted stays, without a word.

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tfplugin::{Diagnostics, Plan, path};
+use tfplugin::{Attr, Diagnostics, Plan, path};
 
 use super::messages;
 use super::model::{Facts, Model, Scope};
+use super::private::SHARED_WITH;
 use crate::checks::{tables_exist, tables_grantable};
 use crate::handler::{Call, Context};
 use crate::postgres::grant::Entry;
 use crate::postgres::{Connection, RoleName, ServerVersion, TableName, privilege};
-use crate::target::{Database, DatabaseLocation, Error};
+use crate::target::{Database, DatabaseLocation, Error, GrantId};
 
 impl Facts {
     /// `only`: no other tables matter.
@@ -26,8 +27,7 @@ impl Facts {
             Some(names) => target.tables_named(at, names, &budget).await?,
             None => target.tables(at, &budget).await?,
         };
-        let tables = (*tables).clone();
-        let may_act_for = (*target.may_act_for(at, connect_as, &budget).await?).clone();
+        let may_act_for = target.may_act_for(at, connect_as, &budget).await?;
         let writer = match connect_as {
             Some(role) => role.clone(),
             None => target.default_role(at, &budget).await?,
@@ -37,8 +37,16 @@ impl Facts {
 }
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-    let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let call = Call::new(cx, "check the grant");
+    call.plans(plan, |it, database| Some(GrantId { database, role: it.role.known()?.clone() }));
+    if let Some((Attr::Known(id), Ok(scope))) = plan.destroy().map(|it| (&it.id, it.scope())) {
+        let others: Vec<Scope> = call.plan_destroy_of_part(id, &scope);
+        cx.set_private(SHARED_WITH, &others);
+    }
+    if plan.replaces() {
+        return call.unless_renamed(plan).await;
+    }
+    let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let policy = call.policy();
     let location = match call.checked_location(planned, plan.config.as_ref()) {
         Ok(location) => location,
@@ -76,12 +84,13 @@ async fn facts(
     connect_as: Option<&RoleName>,
 ) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
-    let at = call.resolved(location, connect_as).await?;
+    let id = |database| GrantId { database, role: scope.role.clone() };
+    let (at, mut found) = call.planned_database(location, connect_as, id).await?;
     let held = target.holdings(&at, &scope.role, &budget).await?.unwrap_or_default();
     let only = scope.schemas.is_empty().then_some(&scope.tables);
     let facts = Facts::shared(call, &at, connect_as, only).await?;
     let absent = tables_exist::check(&facts.tables, &scope.tables, &path!(tables));
-    let mut found = policy.admit(&tables_exist::CHECK, absent);
+    found.extend(policy.admit(&tables_exist::CHECK, absent));
     // A `connect_as` that is not there yet may be created in the same run.
     if !policy.asks(&tables_grantable::CHECK) || !facts.may_act_for.contains(&facts.writer) {
         return Ok(found);

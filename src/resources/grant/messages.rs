@@ -26,6 +26,13 @@ pub(super) fn nothing_to_grant_on(config: &Model) -> Diagnostics {
     Diagnostic::error("Neither `schemas` nor `tables` is set", detail).into()
 }
 
+/// The plan read this grant after it had planned the destroy of another one that shares privileges with it.
+pub(super) fn revoked_by_another(role: &RoleName) -> Diagnostic {
+    let detail = "Another grant of the role, which this run destroys, declares some of the same privileges. They are revoked with \
+                  it. The next plan shows them here as `missing`, and its apply grants them again.";
+    Diagnostic::warning(format!("Privileges of role `{role}` are shared with another grant"), detail)
+}
+
 pub(super) fn missing_role(role: &RoleName) -> Diagnostic {
     let detail = "It is not on the server. Nothing was changed.\n\nIf this configuration creates the role, set `role` to its \
                   `name`, such as `neonrep_role.<name>.name`: Terraform then creates it first. Otherwise create it first.";

@@ -13,12 +13,12 @@ use tfplugin::schema::{boolean, set_of, set_of_objects, string};
 use tfplugin::value::{SetValue, Value};
 use tfplugin::{Diagnostics, Plan, Resource, Schema, StoredState, Type, path};
 
-use crate::handler::{Call, Context, Data, attributes, import_as, nulls};
+use crate::handler::{Call, Context, Data, attributes, import_as, nulls, two_addresses};
 use crate::postgres::grant::Entry;
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::{RoleName, SchemaName};
 use crate::target::{GrantId, GrantImport};
-use model::{Facts, GrantMode, Member, Model};
+use model::{Facts, GrantMode, Member, Model, Scope};
 
 pub(crate) struct Grant;
 
@@ -130,13 +130,14 @@ impl Resource for Grant {
         let call = Call::new(cx, format!("grant privileges to role `{role}`"));
         let db = call.new_database(&plan, |database| GrantId { database, role: role.clone() }).await?;
         let missing = apply::create(&db, &plan).await?;
+        call.remember_database(db.at()).await;
         Ok(plan.observed(db.at(), missing, BTreeSet::new()))
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let role = state.role.need(path!(role))?;
         let call = Call::new(cx, format!("read the privileges of role `{role}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         let Some(held) = db.holdings(role).await? else { return Ok(None) };
         let facts = Facts::shared(&call, db.at(), state.connect_as.known(), None).await;
         let Some(facts) = db.unless_gone(facts.map(Some))? else { return Ok(None) };
@@ -144,7 +145,14 @@ impl Resource for Grant {
         if state.is_imported() && scope.held(&facts.tables, &held).is_empty() {
             return Ok(None);
         }
-        call.leaves(&GrantId { database: db.at().clone(), role: role.clone() });
+        let id = GrantId { database: db.at().clone(), role: role.clone() };
+        let leaving: Vec<Scope> = call.sees_part(&id, &scope);
+        if leaving.iter().any(|it| scope.is_the_same_as(it)) {
+            return Err(two_addresses(&id).into());
+        }
+        if leaving.iter().any(|it| scope.shares_with(it)) {
+            cx.warn(messages::revoked_by_another(role));
+        }
         let texts = |entries: BTreeSet<Entry>| entries.iter().map(ToString::to_string).collect();
         let (missing, surplus) = (scope.missing(&facts, &held), scope.surplus(&facts, &held));
         Ok(Some(state.observed(db.at(), texts(missing), texts(surplus))))
@@ -153,7 +161,7 @@ impl Resource for Grant {
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let role = plan.role.need(path!(role))?;
         let call = Call::new(cx, format!("change the privileges of role `{role}`"));
-        let db = call.database(&plan).await?;
+        let db = call.planned_database_of(&plan).await?;
         let missing = apply::update(&db, &prior, &plan).await?;
         Ok(plan.observed(db.at(), missing, BTreeSet::new()))
     }
@@ -161,7 +169,7 @@ impl Resource for Grant {
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
         let role = state.role.need(path!(role))?;
         let call = Call::new(cx, format!("revoke the privileges of role `{role}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         apply::delete(&db, &state).await
     }
 

@@ -1,6 +1,7 @@
 //! The values of `neonrep_grant`, and what follows from them and the facts of a database.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tfplugin::schema::{Attribute, string};
@@ -23,11 +24,11 @@ pub(super) type Left = BTreeMap<String, BTreeSet<RoleName>>;
 /// What of a database decides which privileges a scope comes to, as reads share it.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
-    pub(super) tables: Tables,
+    pub(super) tables: Arc<Tables>,
     /// The role that writes.
     pub(super) writer: RoleName,
     /// The roles that it may act for, itself among them.
-    pub(super) may_act_for: BTreeSet<RoleName>,
+    pub(super) may_act_for: Arc<BTreeSet<RoleName>>,
 }
 
 /// Field for field the schema.
@@ -70,7 +71,7 @@ pub(super) enum GrantMode {
 }
 
 /// Whose future tables are covered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Future {
     Nobodys,
     /// The connecting role's, and those of the owners of tables found.
@@ -79,7 +80,7 @@ pub(super) enum Future {
 }
 
 /// The arguments, all known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Scope {
     pub(super) role: RoleName,
     pub(super) database: DatabaseName,
@@ -158,11 +159,30 @@ impl Model {
         Self {
             id: role.map(|role| GrantId { database: at.clone(), role }).into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             future_tables: self.future_tables.into_known().into(),
             missing: missing.into(),
             surplus: surplus.into(),
             ..self
         }
+    }
+}
+
+/// By values alone.
+impl Scope {
+    /// Whether another grant of the same role declares all of it, so that both are likely to be one.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.shares_with(other) && self.schemas == other.schemas && self.tables == other.tables
+    }
+
+    /// Whether there is a privilege on a table, or on future tables of a schema, that both declare.
+    pub(super) fn shares_with(&self, other: &Self) -> bool {
+        let within = |one: &Self, two: &Self| one.tables.iter().any(|it| two.schemas.contains(&it.schema));
+        let shares_members = !self.schemas.is_disjoint(&other.schemas)
+            || !self.tables.is_disjoint(&other.tables)
+            || within(self, other)
+            || within(other, self);
+        shares_members && !self.privileges.is_disjoint(&other.privileges)
     }
 }
 
@@ -206,6 +226,10 @@ impl Scope {
                 let is_own = facts.tables.get(table).is_some_and(|it| it.owner == self.role);
                 !is_own && !facts.may_act_for.is_disjoint(&grant::grantors(held, entry))
             }
+            // An owner's own is by itself.
+            Entry::Create(_) => {
+                grant::grantors(held, entry).iter().any(|it| *it != self.role && facts.may_act_for.contains(it))
+            }
             Entry::Connect(_) | Entry::Usage(_) => false,
         };
         self.held(&facts.tables, held).into_iter().filter(|it| !wanted.contains(it) && is_revocable(it)).collect()
@@ -216,7 +240,7 @@ impl Scope {
         held.entries()
             .filter(|entry| match entry {
                 Entry::Connect(_) => false,
-                Entry::Usage(schema) => {
+                Entry::Usage(schema) | Entry::Create(schema) => {
                     self.schemas.contains(schema) || self.tables.iter().any(|it| it.schema == *schema)
                 }
                 Entry::Table(table, _) => {
@@ -300,7 +324,9 @@ impl Scope {
     /// Every privilege in the scope.
     pub(super) fn everything(&self, found: &Found) -> Rights {
         let all = TablePrivilege::ALL.into_iter().collect();
-        found.wanted(&self.of_acl(), &all, &owners_with_defaults(found))
+        let mut rights = found.wanted(&self.of_acl(), &all, &owners_with_defaults(found));
+        rights.extend(found.create_of_schemas(&self.of_acl()));
+        rights
     }
 
     /// Whether a table is in the scope only because a schema is.

@@ -11,6 +11,9 @@ use crate::postgres::grant;
 /// The key of private state.
 const LEDGER: &str = "ledger";
 
+/// In the private state of a planned destroy: what other instances declare that share privileges with this one.
+pub(super) const SHARED_WITH: &str = "shared_with";
+
 /// The key of versions before 0.2: what was found, by name.
 const FOUND_BY_NAME: &str = "preexisting";
 
@@ -73,6 +76,7 @@ fn key(found: &Found, entry: &grant::Entry) -> Option<Key> {
     let (object, right) = match entry {
         grant::Entry::Connect(_) => (Object::Database(found.database.oid), Right::Connect),
         grant::Entry::Usage(schema) => (Object::Schema(found.schemas.get(schema)?.oid), Right::Usage),
+        grant::Entry::Create(schema) => (Object::Schema(found.schemas.get(schema)?.oid), Right::Create),
         grant::Entry::Table(table, privilege) => {
             (Object::Table(found.tables.get(table)?.table.oid), Right::Table(*privilege))
         }

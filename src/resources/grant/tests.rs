@@ -1,6 +1,7 @@
 //! What the resource decides by itself, without a server.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tfplugin::kinds::erased;
 use tfplugin::{Attr, Diagnostic};
@@ -39,9 +40,9 @@ fn facts() -> Facts {
         relation(4, "stats", "cloud_admin", true),
     ];
     Facts {
-        tables: tables.into_iter().collect(),
+        tables: Arc::new(tables.into_iter().collect()),
         writer: role("writer"),
-        may_act_for: [role("writer"), role("alice"), role("idle")].into(),
+        may_act_for: Arc::new([role("writer"), role("alice"), role("idle")].into()),
     }
 }
 
@@ -147,6 +148,8 @@ fn what_is_read_shows_what_is_missing_and_what_is_too_much() {
     grant("own", TablePrivilege::Select, "writer");
     grant("own", TablePrivilege::Insert, "writer");
     grant("hers", TablePrivilege::Insert, "bob");
+    held.create.insert(schema("public"), by("writer"));
+    held.create.insert(schema("elsewhere"), by("writer"));
     let future = (role("alice"), Some(schema("public")));
     held.future.insert(future, [TablePrivilege::Select, TablePrivilege::Delete].into());
     let model = Model { future_tables: false.into(), ..model() };
@@ -157,11 +160,17 @@ fn what_is_read_shows_what_is_missing_and_what_is_too_much() {
     // What another granted, and nobody here can revoke, is no surplus: no apply could cure it.
     let authoritative = Model { mode: GrantMode::Authoritative.into(), ..model.clone() }.scope().unwrap();
     let surplus = [
+        "CREATE ON SCHEMA public",
         "INSERT ON TABLE public.own",
         "SELECT ON FUTURE TABLES OF alice IN SCHEMA public",
         "DELETE ON FUTURE TABLES OF alice IN SCHEMA public",
     ];
     assert_eq!(texts(authoritative.surplus(&facts(), &held)), surplus);
+    for grantor in ["bob", "r"] {
+        let create = [(schema("public"), by(grantor))].into();
+        let held = Holdings { create, ..held.clone() };
+        assert_eq!(texts(authoritative.surplus(&facts(), &held)), surplus[1..], "CREATE by {grantor}");
+    }
     // After an import: whatever the privileges come to, the way to them is needed.
     let imported = Grant::import("p/br-a/d/r/public").unwrap().scope().unwrap();
     let missing = ["CONNECT ON DATABASE d", "USAGE ON SCHEMA public"];

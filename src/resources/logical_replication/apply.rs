@@ -21,12 +21,14 @@ pub(super) async fn enable(call: &Call<'_>, plan: &Model, project: &ProjectId) -
         let client = target.neon().map_err(failed)?;
         let enabling = client.enable_logical_replication(project, &budget).await;
         let enabling = enabling.map_err(|error| failed(error.into()))?;
+        target.computes_restart(project);
         call.cx().checkpoint(&model);
         enabling.wait(&budget).await.map_err(|error| failed(error.into()))?;
         let found = target.project_now(project, &budget).await.map_err(failed)?;
         if !found.logical_replication() {
             return Err(messages::still_disabled(project).into());
         }
+        target.computes_restart(project);
     }
     call.cx().checkpoint(&model);
     target.wrote_project(project);
@@ -107,7 +109,8 @@ async fn restart(call: &Call<'_>, branch: &Branch) -> Result<bool, Diagnostics> 
     let Some(endpoint) = endpoint.map_err(|error| failed(error.into()))? else { return Ok(false) };
     let restarting = client.restart_endpoint(&branch.project, &endpoint.id, &budget).await;
     let restarting = restarting.map_err(|error| failed(error.into()))?;
+    target.computes_restart(&branch.project);
     restarting.wait(&budget).await.map_err(|error| failed(error.into()))?;
-    target.wrote_project(&branch.project);
+    target.computes_restart(&branch.project);
     Ok(true)
 }

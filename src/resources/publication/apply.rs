@@ -3,27 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join3};
-use tfplugin::{AttributePath, Diagnostics, path};
+use tfplugin::{Attr, AttributePath, Diagnostics, path};
 
 use super::messages;
 use super::model::{Model, unsupported};
-use super::private::{FILTERS, Filters};
+use super::private::{FILTERS, Filters, MARK, Mark};
 use crate::checks::{supported_by_server, tables_have_identity};
-use crate::handler::{Db, Stop};
+use crate::handler::ownership::{self, Touched};
+use crate::handler::{Call, Db, Stop};
 use crate::postgres::identity::{self, Problem};
-use crate::postgres::publication::{self, Definition, Publication};
+use crate::postgres::marks::{Comment, Nonce};
+use crate::postgres::publication::{self, Definition, Publication, Wish};
 use crate::postgres::publisher::Publisher;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{
-    self, Connection, Kind, PublicationName, ServerVersion, SlotName, Statement, TableName, Tx, Usage, publisher, role,
-    settings, slot, table, walsender,
+    self, Connection, Kind, PublicationName, RoleName, ServerVersion, SlotName, Statement, TableName, Tx, Usage,
+    publisher, role, settings, slot, table, walsender,
 };
-use crate::target::PublicationId;
+use crate::target::{ObjectId as _, PublicationId};
 
 /// Creates the publication, or adopts one.
 pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) -> Result<Publication, Diagnostics> {
     plan.check_identities_at(db.at())?;
     let want = plan.definition(&Filters::new())?;
+    let nonce = new_nonce();
     let done = db
         .transaction(&plan.connect_as, async |tx, attempt| {
             unless_unsupported(&tx, &want)?;
@@ -36,8 +39,9 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
                 Some(_) if !plan.adopt.is_true() => return Err(messages::exists(db.at(), name).into()),
                 Some(have) => {
                     let want = plan.with_others(want.clone(), have, None);
-                    tx.run(&change(&tx, plan, have, &want).await?).await?;
-                    let comment = publication::read_comment(&tx, name).await?.adopted(None);
+                    let marker = Marker { known: None, of_first_version: false, new: nonce.as_ref() };
+                    tx.run(&change(&tx, plan, have, &want, &marker).await?).await?;
+                    let comment = publication::read_comment(&tx, name).await?.adopted(nonce.clone());
                     publication::comment(name, &comment)
                 }
                 None => publication::create(name, &want),
@@ -47,10 +51,46 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
         .await;
     let found = match done {
         Err(stop) if stop.kind() == Some(Kind::AlreadyExists) => return Err(messages::exists(db.at(), name).into()),
-        done => done.map_err(|stop| stop.explain(db.call(), |error| at(error, &want)))?,
+        Err(stop) => return Err(refused(db, &plan.connect_as, name, Some(&want), stop).await),
+        Ok(found) => found,
     };
     db.call().claim(&id(db, name));
+    note_mark(db, &found, nonce.as_ref());
     Ok(found)
+}
+
+/// A nonce for the marks of one change. Marks without one prove nothing.
+fn new_nonce() -> Option<Nonce> {
+    Nonce::random().inspect_err(|error| tracing::warn!(%error, "marks cannot be told from forged ones")).ok()
+}
+
+/// The nonce that this resource wrote into the COMMENT of the publication.
+pub(super) fn mark(call: &Call<'_>, found: &Publication) -> Option<Nonce> {
+    call.cx().private().get::<Mark>(MARK).and_then(|it| it.on(found.oid))
+}
+
+/// Keeps the nonce, if the publication has it now.
+fn note_mark(db: &Db<'_>, found: &Publication, nonce: Option<&Nonce>) {
+    let Some(nonce) = nonce.filter(|it| found.marks.has(it)) else { return };
+    let call = db.call();
+    call.cx().set_private(MARK, &Mark { oid: found.oid, nonce: nonce.clone() });
+    call.target().known_marks().remember(id(db, &found.name).natural_key(), found.oid, nonce);
+}
+
+/// Which marks are renewed by a change, and with what.
+struct Marker<'a> {
+    known: Option<Nonce>,
+    of_first_version: bool,
+    new: Option<&'a Nonce>,
+}
+
+impl Marker<'_> {
+    fn renewed(&self, comment: Comment) -> Comment {
+        match self.new {
+            Some(new) => comment.renewed(self.known.as_ref(), self.of_first_version, new),
+            None => comment,
+        }
+    }
 }
 
 /// Changes it to what is planned.
@@ -60,25 +100,42 @@ pub(super) async fn update(
     plan: &Model,
     name: &PublicationName,
 ) -> Result<Publication, Diagnostics> {
-    let want = plan.definition(&db.call().cx().private().get(FILTERS).unwrap_or_default())?;
-    db.transaction(&plan.connect_as, async |tx, _| {
+    let call = db.call();
+    let want = plan.definition(&call.cx().private().get(FILTERS).unwrap_or_default())?;
+    let (nonce, of_first_version) = (new_nonce(), call.is_of_first_version());
+    let done = db.transaction(&plan.connect_as, async |tx, _| {
         unless_unsupported(&tx, &want)?;
         let (have, mut tables) = try_join(publication::read(&tx, name), read_tables(&tx, &want)).await?;
         let have = have.ok_or_else(|| messages::gone(name))?;
         let of_plan = want.tables.len();
         let want = plan.with_others(want.clone(), &have, Some(prior));
-        if have.is(&want) {
+        let marker = Marker { known: mark(call, &have), of_first_version, new: nonce.as_ref() };
+        let renews = of_first_version && nonce.is_some() && have.marks.has_some_without_nonce();
+        let mut statements = if have.is(&want) {
+            Vec::new()
+        } else {
+            if want.tables.len() > of_plan {
+                tables = read_tables(&tx, &want).await?;
+            }
+            unless_unpublishable(&tables, name, &want, Some(&have))?;
+            change(&tx, plan, &have, &want, &marker).await?
+        };
+        if renews && !have.must_be_replaced_for(&want) {
+            let comment = marker.renewed(publication::read_comment(&tx, name).await?);
+            statements.extend(publication::comment(name, &comment));
+        }
+        if statements.is_empty() {
             return Ok(have);
         }
-        if want.tables.len() > of_plan {
-            tables = read_tables(&tx, &want).await?;
-        }
-        unless_unpublishable(&tables, name, &want, Some(&have))?;
-        let statements = change(&tx, plan, &have, &want).await?;
         run_and_check(&tx, name, &statements, Some(&have), &tables).await
-    })
-    .await
-    .map_err(|stop| stop.explain(db.call(), |error| at(error, &want)))
+    });
+    let found = match done.await {
+        Ok(found) => found,
+        Err(stop) => return Err(refused(db, &plan.connect_as, name, Some(&want), stop).await),
+    };
+    note_mark(db, &found, nonce.as_ref());
+    call.leave_first_version();
+    Ok(found)
 }
 
 /// Drops it, unless it was adopted, or a consumer streams from it.
@@ -94,8 +151,14 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
             let reads = try_join3(publication::read(&tx, name), walsender::read_all(&tx), slot::read_all(&tx));
             let (have, walsenders, slots) = reads.await?;
             let Some(have) = have else { return Ok(Removed::Gone) };
-            if state.adopted.is_true() || have.marks.is_adopted() {
+            let own = mark(call, &have);
+            let is_ours = own.as_ref().is_some_and(|nonce| have.marks.is_adopted_by(nonce));
+            let is_of_first_version = call.is_of_first_version() && have.marks.adopted.contains(&None);
+            if state.adopted.is_true() || is_ours || is_of_first_version {
                 return Ok(Removed::Kept);
+            }
+            if have.marks.is_adopted_by_another(own.as_ref()) && !state.force_destroy.is_true() {
+                return Ok(Removed::Marked);
             }
             let streaming = walsenders.into_iter().filter(|it| it.may_stream(name));
             let streaming: Vec<String> = streaming.map(|it| format!("- {it}")).collect();
@@ -110,10 +173,11 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
         .await;
     let warning = match removed {
         Ok(Removed::Kept) => Some(messages::kept_adopted(name)),
+        Ok(Removed::Marked) => Some(messages::kept_marked(name)),
         Ok(Removed::Dropped(idle)) if !idle.is_empty() => Some(messages::slots_may_be_stuck(name, &idle)),
         Ok(Removed::Gone | Removed::Dropped(_)) => None,
         Err(stop) if stop.kind() == Some(Kind::UndefinedObject) => None,
-        Err(stop) => return Err(stop.explain(call, |_| AttributePath::root())),
+        Err(stop) => return Err(refused(db, &state.connect_as, name, None, stop).await),
     };
     call.release(&id(db, name));
     if let Some(warning) = warning {
@@ -125,6 +189,8 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &PublicationName) -
 enum Removed {
     Gone,
     Kept,
+    /// Kept, because of a mark that somebody else wrote.
+    Marked,
     Dropped(BTreeSet<SlotName>),
 }
 
@@ -133,7 +199,13 @@ fn id(db: &Db<'_>, name: &PublicationName) -> PublicationId {
 }
 
 /// The smallest statements, or drop and create where only that leads there and the user has agreed.
-async fn change(tx: &Connection, plan: &Model, have: &Publication, want: &Definition) -> Result<Vec<Statement>, Stop> {
+async fn change(
+    tx: &Connection,
+    plan: &Model,
+    have: &Publication,
+    want: &Definition,
+    marker: &Marker<'_>,
+) -> Result<Vec<Statement>, Stop> {
     let name = &have.name;
     let turns = have.must_be_replaced_for(want);
     if turns && !plan.allow_replace.is_true() {
@@ -146,7 +218,12 @@ async fn change(tx: &Connection, plan: &Model, have: &Publication, want: &Defini
         if adds_schemas && is_superuser && !turns {
             publication::alter(have, want)
         } else if plan.allow_replace.is_true() {
-            publication::replace(have, &comment.continuing(have.oid, None), want, &me.current_user)
+            publication::replace(
+                have,
+                &marker.renewed(comment).continuing(have.oid, marker.new.cloned()),
+                want,
+                &me.current_user,
+            )
         } else {
             return Err(messages::schemas_need_replace(name).into());
         }
@@ -278,11 +355,32 @@ fn unless_unpublishable(
     if broken.is_empty() { Ok(()) } else { Err(messages::without_identity(name, &broken).into()) }
 }
 
+/// The message of a failed transaction. `want`: what it should have become.
+async fn refused(
+    db: &Db<'_>,
+    connect_as: &Attr<RoleName>,
+    name: &PublicationName,
+    want: Option<&Definition>,
+    stop: Stop,
+) -> Diagnostics {
+    if let Stop::Server(error) = &stop {
+        let tables = want.map(|it| it.tables.keys().cloned().collect()).unwrap_or_default();
+        let touched = Touched { publication: Some(name), tables: &tables };
+        if let Some(told) = ownership::refused(db, connect_as, error, &touched, path!(connect_as)).await {
+            return told;
+        }
+        let whole = |it: &&Definition| it.all_tables || matches!(&it.schemas, Wish::Exactly(them) if !them.is_empty());
+        if let Some(want) = want.filter(|_| error.kind() == Kind::InsufficientPrivilege).filter(whole) {
+            return messages::needs_superuser(db.call().doing(), error, want.all_tables).into();
+        }
+    }
+    stop.explain(db.call(), at)
+}
+
 /// The attribute that the user should look at.
-fn at(error: &postgres::Error, want: &Definition) -> AttributePath {
+fn at(error: &postgres::Error) -> AttributePath {
     match error.kind() {
         Kind::UndefinedTable | Kind::UndefinedSchema | Kind::WrongObject => path!(tables),
-        Kind::InsufficientPrivilege if want.all_tables => path!(all_tables),
         Kind::InsufficientPrivilege => path!(connect_as),
         _ => AttributePath::root(),
     }

@@ -6,10 +6,10 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
 use super::model::Model;
 use crate::checks::tables_have_identity;
-use crate::handler::words::enumerate;
+use crate::handler::words::{enumerate, sentence};
 use crate::postgres::identity::Problem;
 use crate::postgres::publication::Publication;
-use crate::postgres::{PublicationName, SlotName, TableName};
+use crate::postgres::{self, PublicationName, SlotName, TableName};
 use crate::target::{Database, ObjectId as _, PublicationId};
 
 /// Tables, schemas or everything: something must be published, and everything excludes the rest.
@@ -59,23 +59,24 @@ pub(super) fn schemas_need_replace(name: &PublicationName) -> Diagnostic {
     Diagnostic::error(format!("Publication `{name}` must be dropped and created"), detail).at(path!(schemas))
 }
 
+/// Postgres lets only a superuser publish all tables or schemas; on Neon a member of `neon_superuser` may create such a publication.
+pub(super) fn needs_superuser(doing: &str, error: &postgres::Error, all_tables: bool) -> Diagnostic {
+    let (what, at) = if all_tables { ("all tables", path!(all_tables)) } else { ("schemas", path!(schemas)) };
+    let detail = format!(
+        "{} (SQLSTATE 42501). Nothing was changed.\n\nOnly a superuser can publish {what}, on Neon also a member of `neon_superuser`, \
+         such as each role that the Neon API created. Set `connect_as` to such a role, or list the tables in `tables`.",
+        sentence(error.message())
+    );
+    Diagnostic::error(format!("Cannot {doing}"), detail).at(at)
+}
+
 /// An identity that the publication as it would become cannot use, by the server's own facts.
 pub(super) fn breaks_updates(name: &PublicationName, broken: &BTreeMap<TableName, Problem>) -> Diagnostic {
-    let lines: Vec<String> = broken
-        .iter()
-        .take(20)
-        .map(|(table, problem)| {
-            let columns = problem.columns().map(|it| format!(" ({})", enumerate(it))).unwrap_or_default();
-            format!("- `{table}`: {}{columns}", problem.reason())
-        })
-        .collect();
-    let more = broken.len().saturating_sub(lines.len());
-    let more = if more == 0 { String::new() } else { format!("\n- and {more} more") };
     let detail = format!(
-        "With this change, UPDATE and DELETE of these tables would fail for the application:\n{}{more}\n\nNothing was changed. \
+        "With this change, UPDATE and DELETE of these tables would fail for the application:\n{}\n\nNothing was changed. \
          Change the column list or the row filter, or set the replica identity with a `neonrep_replica_identity` that \
          `replica_identity_id` references.",
-        lines.join("\n")
+        tables_have_identity::lines(broken)
     );
     Diagnostic::error(format!("Publication `{name}` would break updates"), detail).at(path!(tables))
 }
@@ -184,6 +185,16 @@ pub(super) fn kept_adopted(name: &PublicationName) -> Diagnostic {
         format!("Publication `{name}` was kept"),
         "It was adopted, so it is not dropped. It was only removed from the state.",
     )
+}
+
+/// Its comment says that it was adopted, and this state has not written that.
+pub(super) fn kept_marked(name: &PublicationName) -> Diagnostic {
+    let detail = format!(
+        "Its comment has a mark of another `neonrep_publication` that adopted it. This state did not write the mark, so it is no \
+         proof, but dropping an adopted publication would take it away from whoever uses it. It was only removed from the state.\n\n\
+         If nobody uses it, run `DROP PUBLICATION {name}`. With `force_destroy = true` destroy drops it in spite of the mark."
+    );
+    Diagnostic::warning(format!("Publication `{name}` was kept"), detail)
 }
 
 pub(super) fn kept_for_another(name: &PublicationName) -> Diagnostic {

@@ -158,6 +158,7 @@ impl Resource for Publication {
         let id = |database| PublicationId { database, name: name.clone() };
         let db = call.new_database(&plan, id).await?;
         let found = apply::create(&db, &plan, name).await?;
+        call.remember_database(db.at()).await;
         let model = applied(cx, plan, &db, &found);
         cx.checkpoint(&model);
         Ok(model)
@@ -166,16 +167,25 @@ impl Resource for Publication {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("read publication `{name}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         let Some(found) = db.publication(name).await? else { return Ok(None) };
-        call.leaves(&PublicationId { database: db.at().clone(), name: name.clone() });
-        Ok(Some(state.observed(db.at(), &found, &cx.private().get(FILTERS).unwrap_or_default())))
+        let id = PublicationId { database: db.at().clone(), name: name.clone() };
+        call.note_first_version(state.is_imported());
+        call.sees(&id)?;
+        let mark = apply::mark(&call, &found);
+        if let Some(nonce) = &mark {
+            call.target().known_marks().remember(id.natural_key(), found.oid, nonce);
+        }
+        for warning in check::lost(&db, &found).await {
+            cx.warn(warning);
+        }
+        Ok(Some(state.observed(db.at(), &found, &cx.private().get(FILTERS).unwrap_or_default(), mark.as_ref())))
     }
 
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?;
         let call = Call::new(cx, format!("change publication `{name}`"));
-        let db = call.database(&plan).await?;
+        let db = call.planned_database_of(&plan).await?;
         let found = apply::update(&db, &prior, &plan, name).await?;
         Ok(applied(cx, plan, &db, &found))
     }
@@ -183,7 +193,7 @@ impl Resource for Publication {
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("delete publication `{name}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
         apply::delete(&db, &state, name).await
     }
 
@@ -205,7 +215,7 @@ fn applied(cx: &Context, plan: Model, db: &Db<'_>, found: &Found) -> Model {
     let filters = plan.filters(found);
     cx.set_private(APPLIED_ALL_TABLES, &found.all_tables);
     cx.set_private(FILTERS, &filters);
-    plan.observed(db.at(), found, &filters)
+    plan.observed(db.at(), found, &filters, apply::mark(db.call(), found).as_ref())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Timeouts, Type, pat
 use super::private::{Filter, Filters};
 use crate::handler::attributes::located;
 use crate::neon::{BranchId, ProjectId};
+use crate::postgres::marks::{Marks, Nonce};
 use crate::postgres::publication::{
     Definition, GeneratedColumns, Listing, Member, Operation, Publication as Found, RowFilter, WantedFilter, Wish,
 };
@@ -94,6 +95,11 @@ pub(crate) struct Entry {
 }
 
 impl Model {
+    /// Whether it was imported and not read yet.
+    pub(super) fn is_imported(&self) -> bool {
+        self.oid.is_null()
+    }
+
     /// What the publication shall be; everything must be known. `filters`: how the server printed the filters that were
     /// set before.
     pub(super) fn definition(&self, filters: &Filters) -> Result<Definition, Diagnostics> {
@@ -164,14 +170,55 @@ impl Model {
         if problems.has_errors() { Err(problems) } else { Ok(()) }
     }
 
+    /// Whether the plan publishes updates or deletes that were not published before, or other columns of all tables.
+    pub(super) fn publishes_less_than(&self, planned: &Self) -> bool {
+        let published =
+            |it: &Self, operation: Operation| it.publish.known().is_some_and(|all| all.contains(&operation));
+        let begins = |operation: Operation| published(planned, operation) && !published(self, operation);
+        Operation::ALL.into_iter().any(|it| it.needs_identity() && begins(it))
+            || self.publish_via_partition_root != planned.publish_via_partition_root
+            || self.sent_generated_columns(None) != planned.sent_generated_columns(Some(self))
+            || planned.turns(self)
+    }
+
+    /// The option as it will be; unset it stays as it was. What is not known yet counts as the one that breaks least.
+    fn sent_generated_columns(&self, prior: Option<&Self>) -> GeneratedColumns {
+        match &self.publish_generated_columns {
+            Attr::Known(generated) => *generated,
+            Attr::Unknown => GeneratedColumns::Stored,
+            Attr::Null => prior.map_or(GeneratedColumns::None, |it| it.sent_generated_columns(None)),
+        }
+    }
+
+    /// The publication as this plan makes it, without row filters, which only the server understands. `None`: what it
+    /// publishes is not known yet.
+    pub(super) fn as_planned(&self, prior: Option<&Self>) -> Option<Found> {
+        let member = |it: &Entry| {
+            Some((it.table().ok()?, Member { relid: 0, columns: it.columns.known().cloned(), filter: None }))
+        };
+        Some(Found {
+            name: self.name.known()?.clone(),
+            oid: 0,
+            owner: RoleName::parse("postgres").ok()?,
+            tables: self.tables.known()?.iter().filter_map(member).collect(),
+            schemas: BTreeSet::new(),
+            all_tables: self.all_tables.is_true(),
+            publish: self.publish.known()?.clone(),
+            via_partition_root: self.publish_via_partition_root.is_true(),
+            generated_columns: self.sent_generated_columns(prior),
+            marks: Marks::default(),
+        })
+    }
+
     /// Whether this plan leads from a list to all tables, or back.
     pub(super) fn turns(&self, prior: &Self) -> bool {
         matches!((&prior.all_tables, &self.all_tables), (Attr::Known(before), Attr::Known(after)) if before != after)
     }
 
     /// The state as the server has it. With `manage_tables = "at_least"` only what the state lists is shown.
-    pub(super) fn observed(self, at: &Database, found: &Found, filters: &Filters) -> Self {
-        let prior = self.tables.known().cloned().unwrap_or_default();
+    /// `mark`: the nonce that this resource wrote into its COMMENT.
+    pub(super) fn observed(self, at: &Database, found: &Found, filters: &Filters, mark: Option<&Nonce>) -> Self {
+        let prior = self.tables.known().into_iter().flatten().map(|it| it.clone().moved(&self.database, at)).collect();
         let (managed, at_least) = (self.managed_tables(), self.manage_tables == Attr::Known(ManageTables::AtLeast));
         let shown = found.tables.iter().filter(|(table, _)| !at_least || managed.contains(table));
         let own_schemas = self.schemas.known().cloned().unwrap_or_default();
@@ -185,6 +232,7 @@ impl Model {
         Self {
             id: PublicationId { database: at.clone(), name: found.name.clone() }.into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             tables: observed_tables(shown, &prior, filters).into(),
             schemas: schemas.into(),
             all_tables: found.all_tables.into(),
@@ -194,7 +242,10 @@ impl Model {
             oid: found.oid.into(),
             owner: found.owner.clone().into(),
             // What the state says stays: the mark can be changed by the owner of the publication.
-            adopted: if self.adopted.known().is_some() { self.adopted } else { found.marks.is_adopted().into() },
+            adopted: match self.adopted {
+                Attr::Known(adopted) => adopted.into(),
+                _ => mark.is_some_and(|nonce| found.marks.is_adopted_by(nonce)).into(),
+            },
             ..self
         }
     }
@@ -255,9 +306,15 @@ impl Entry {
         if self.schema.is_null() { SchemaName::parse("public").ok().into() } else { self.schema.clone() }
     }
 
-    /// Whether another resource sets its identity.
-    pub(super) fn has_reference(&self) -> bool {
-        !self.replica_identity_id.is_null()
+    /// The same after its database was renamed.
+    fn moved(mut self, old: &Attr<DatabaseName>, at: &Database) -> Self {
+        if let Attr::Known(id) = &mut self.replica_identity_id
+            && id.database.server == at.server
+            && old.known() == Some(&id.database.name)
+        {
+            id.database.name.clone_from(&at.name);
+        }
+        self
     }
 }
 

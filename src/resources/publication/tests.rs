@@ -6,7 +6,8 @@ use tfplugin::Severity;
 use tfplugin::kinds::erased;
 
 use super::*;
-use crate::postgres::publication::{GeneratedColumns, Marks, Member, Publication as Found};
+use crate::postgres::marks::{Marks, Nonce};
+use crate::postgres::publication::{GeneratedColumns, Member, Publication as Found};
 use crate::postgres::{RoleName, TableName};
 
 fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
@@ -133,8 +134,8 @@ fn an_identity_of_another_table_is_refused() {
 #[test]
 fn a_table_is_new_where_its_updates_were_not_published_before() {
     let is_new = |prior: Option<&Model>, words: &[Operation]| {
-        let published = check::published(&[entry("t")].into(), prior, &words.iter().copied().collect());
-        published[0].is_new
+        let planned = Model { publish: Attr::Known(words.iter().copied().collect()), ..model() };
+        check::published(&[entry("t")].into(), prior, &planned)[0].is_new
     };
     let inserts = Model { publish: Attr::Known([Operation::Insert].into()), ..model() };
     let others = Model { tables: Attr::Known([entry("u")].into()), ..model() };
@@ -143,6 +144,12 @@ fn a_table_is_new_where_its_updates_were_not_published_before() {
     assert!(is_new(Some(&inserts), &Operation::ALL));
     assert!(is_new(Some(&others), &Operation::ALL));
     assert!(!is_new(Some(&inserts), &[Operation::Insert]));
+    let listed =
+        Entry { columns: Attr::Known([crate::postgres::ColumnName::parse("id").unwrap()].into()), ..entry("t") };
+    let listed = Model { tables: Attr::Known([listed].into()), ..model() };
+    assert!(is_new(Some(&listed), &Operation::ALL), "another column list");
+    let via_root = Model { publish_via_partition_root: Attr::Known(true), ..model() };
+    assert!(is_new(Some(&via_root), &Operation::ALL));
 }
 
 #[test]
@@ -181,10 +188,15 @@ fn what_is_read_after_an_import_is_what_the_server_has() {
         force_destroy: Attr::Null,
         ..model()
     };
-    assert_eq!(imported.observed(&at, &found, &BTreeMap::new()), defaults, "the framework fills the defaults");
-    let marked = Found { marks: Marks::of_lines(["neonrep: adopted"]), ..found };
-    let imported = Publication::import(&model().id.known().unwrap().to_string()).unwrap();
-    assert_eq!(imported.observed(&at, &marked, &BTreeMap::new()).adopted, Attr::Known(true));
+    assert_eq!(imported.observed(&at, &found, &BTreeMap::new(), None), defaults, "the framework fills the defaults");
+    let nonce = Nonce::random().unwrap();
+    for (mark, is_ours) in [("neonrep: adopted", false), (format!("neonrep: adopted {nonce}").as_str(), true)] {
+        let marked = Found { marks: Marks::of_lines([mark]), ..found.clone() };
+        let imported = Publication::import(&model().id.known().unwrap().to_string()).unwrap();
+        let adopted = imported.clone().observed(&at, &marked, &BTreeMap::new(), Some(&nonce)).adopted;
+        assert_eq!(adopted, Attr::Known(is_ours), "{mark}");
+        assert_eq!(imported.observed(&at, &marked, &BTreeMap::new(), None).adopted, Attr::Known(false), "{mark}");
+    }
 }
 
 fn member() -> Member {

@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join3;
-use tfplugin::{AttributePath, Diagnostics, path};
+use tfplugin::{Attr, AttributePath, Diagnostics, path};
 
 use super::messages;
 use super::model::Model;
 use super::private::TABLE;
 use crate::checks::mode_serves_publications;
+use crate::handler::ownership::{self, Touched};
 use crate::handler::{Db, Stop};
 use crate::postgres::Usage;
 use crate::postgres::publisher::{self, Publisher};
 use crate::postgres::replica_identity::{self, Mode};
 use crate::postgres::table::{self, Kind, Table};
-use crate::postgres::{self, ColumnName, Connection, PublicationName, ServerVersion, TableName};
+use crate::postgres::{self, ColumnName, Connection, PublicationName, RoleName, ServerVersion, TableName};
 use crate::target::ReplicaIdentityId;
 
 /// What came of setting a mode.
@@ -116,12 +117,26 @@ async fn set(db: &Db<'_>, plan: &Model, table: &TableName, claims: bool) -> Resu
             Ok(Set { before: first.get_or_init(|| facts.table.identity).clone(), found })
         })
         .await;
-    done.map_err(|stop| {
-        if claims {
-            db.call().release(&id(db, table));
+    match done {
+        Ok(set) => Ok(set),
+        Err(stop) => {
+            if claims {
+                db.call().release(&id(db, table));
+            }
+            Err(refused(db, &plan.connect_as, table, stop).await)
         }
-        stop.explain(db.call(), at)
-    })
+    }
+}
+
+/// The message of a failed transaction.
+async fn refused(db: &Db<'_>, connect_as: &Attr<RoleName>, table: &TableName, stop: Stop) -> Diagnostics {
+    if let Stop::Server(error) = &stop {
+        let touched = Touched { publication: None, tables: &BTreeSet::from([table.clone()]) };
+        if let Some(told) = ownership::refused(db, connect_as, error, &touched, path!(connect_as)).await {
+            return told;
+        }
+    }
+    stop.explain(db.call(), at)
 }
 
 /// Restores what the table had before, and says so where that cannot be done.
@@ -132,6 +147,7 @@ pub(super) async fn restore(db: &Db<'_>, state: &Model, table: &TableName) -> Re
         return Ok(());
     }
     let Some(original) = state.original() else {
+        call.leaves(&id(db, table));
         call.cx().warn(messages::kept_after_import(table));
         return Ok(());
     };
@@ -153,8 +169,11 @@ pub(super) async fn restore(db: &Db<'_>, state: &Model, table: &TableName) -> Re
             tx.at_commit(replica_identity::alter(&facts.table.name, &facts.table.identity, &original));
             Ok(true)
         })
-        .await
-        .map_err(|stop| stop.explain(call, at))?;
+        .await;
+    let restored = match restored {
+        Ok(restored) => restored,
+        Err(stop) => return Err(refused(db, &state.connect_as, table, stop).await),
+    };
     call.release(&id(db, table));
     if let (false, Mode::Index(index)) = (restored, &original) {
         call.cx().warn(messages::kept_without_index(table, index.as_ref()));

@@ -7,17 +7,24 @@ use tfplugin::{Attr, Diagnostics, Plan, path};
 use super::apply::Facts;
 use super::model::Model;
 use super::private::TABLE;
-use crate::checks::{mode_serves_publications, tables_exist, tables_owned};
+use crate::checks::{mode_serves_publications, tables_exist, tables_have_identity, tables_owned};
 use crate::handler::{Call, Context, Db};
 use crate::postgres::publication::Publication;
 use crate::postgres::replica_identity::Mode;
 use crate::postgres::table::{Kind, Table};
 use crate::postgres::{TableName, membership};
-use crate::target::{Database, DatabaseLocation, Error};
+use crate::target::{Database, DatabaseLocation, Error, ReplicaIdentityId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-    let Some(planned) = plan.planned.as_ref().filter(|_| !plan.replaces()) else { return Diagnostics::none() };
     let call = Call::new(cx, "check the replica identity");
+    call.plans(plan, |it, database| Some(ReplicaIdentityId { database, table: it.table().ok()? }));
+    if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| it.restores()) {
+        call.plan_destroy(id);
+    }
+    if plan.replaces() {
+        return call.unless_renamed(plan).await;
+    }
+    let Some(planned) = &plan.planned else { return Diagnostics::none() };
     let location = match call.checked_location(planned, plan.config.as_ref()) {
         Ok(location) => location,
         Err(wrong) => return wrong,
@@ -50,14 +57,18 @@ pub(super) async fn is_lost(db: &Db<'_>, table: &Table) -> Result<bool, Diagnost
     if table.kind != Kind::Table || table.identity == Mode::Nothing || table.has_usable_identity() {
         return Ok(false);
     }
-    let call = db.call();
-    let publications = call.target().publications(db.at(), &call.budget()).await;
-    let needs = |it: &Publication| {
-        let member = it.tables.contains_key(&table.name) || it.schemas.contains(&table.name.schema);
-        (member || it.all_tables) && it.publish.iter().any(|it| it.needs_identity())
+    let (target, budget) = (db.call().target(), db.call().budget());
+    let names = BTreeSet::from([table.name.clone()]);
+    let both = async {
+        Ok((target.publications(db.at(), &budget).await?, target.tables_named(db.at(), &names, &budget).await?))
     };
-    let found = db.unless_gone(publications.map(|all| Some(all.values().any(needs))))?;
-    Ok(found.unwrap_or_default())
+    let Some((publications, tables)) = db.unless_gone(both.await.map(Some))? else { return Ok(false) };
+    // A partition is published with what it is a part of.
+    let needs = |it: &Publication| {
+        let breaks = it.publish.iter().any(|it| it.needs_identity());
+        breaks && tables_have_identity::rows(&tables, it).any(|(row, _)| row.oid == table.oid)
+    };
+    Ok(publications.values().any(needs))
 }
 
 /// All checks of a replica identity.
@@ -69,10 +80,11 @@ async fn facts(
     planned: &Model,
 ) -> Result<Diagnostics, Error> {
     let (target, policy, budget) = (call.target(), call.policy(), call.budget());
-    let at = call.resolved(location, planned.connect_as.known()).await?;
+    let id = |database| ReplicaIdentityId { database, table: table.clone() };
+    let (at, mut found) = call.planned_database(location, planned.connect_as.known(), id).await?;
     let names = BTreeSet::from([table.clone()]);
     let tables = target.tables_named(&at, &names, &budget).await?;
-    let mut found = policy.admit(&tables_exist::CHECK, tables_exist::check(&tables, &names, &path!(table)));
+    found.extend(policy.admit(&tables_exist::CHECK, tables_exist::check(&tables, &names, &path!(table))));
     let Some(there) = tables.get(table).filter(|it| it.identity != *mode) else { return Ok(found) };
     if policy.asks(&mode_serves_publications::CHECK) {
         let read = |it: std::sync::Arc<_>| async move { Facts::read(&it, table, mode).await };

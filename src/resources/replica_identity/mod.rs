@@ -95,6 +95,7 @@ impl Resource for ReplicaIdentity {
         let db = call.new_database(&plan, id).await?;
         let set = apply::create(&db, &plan, &table).await?;
         cx.set_private(TABLE, &set.found.oid);
+        call.remember_database(db.at()).await;
         let model = Model { original: Attr::Known((&set.before).into()), ..plan.observed(db.at(), &set.found) };
         cx.checkpoint(&model);
         Ok(model)
@@ -103,9 +104,9 @@ impl Resource for ReplicaIdentity {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let table = state.table()?;
         let call = Call::new(cx, format!("read the replica identity of `{table}`"));
-        let db = call.database(&state).await?;
-        call.leaves(&ReplicaIdentityId { database: db.at().clone(), table: table.clone() });
+        let db = call.database_of(&state).await?;
         let Some(found) = check::find(&db, &table).await?.filter(apply::has_identity) else { return Ok(None) };
+        call.sees(&ReplicaIdentityId { database: db.at().clone(), table: found.name.clone() })?;
         if found.name != table {
             cx.warn(messages::renamed(&table, &found.name));
         }
@@ -118,19 +119,20 @@ impl Resource for ReplicaIdentity {
     async fn update(&self, cx: &Context, _prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let table = plan.table()?;
         let call = Call::new(cx, format!("change the replica identity of `{table}`"));
-        let db = call.database(&plan).await?;
+        let db = call.planned_database_of(&plan).await?;
         let set = apply::update(&db, &plan, &table).await?;
         cx.set_private(TABLE, &set.found.oid);
         Ok(plan.observed(db.at(), &set.found))
     }
 
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
-        if state.on_destroy == Attr::Known(OnDestroy::Keep) {
-            return Ok(());
-        }
         let table = state.table()?;
         let call = Call::new(cx, format!("restore the replica identity of `{table}`"));
-        let db = call.database(&state).await?;
+        let db = call.database_of(&state).await?;
+        if state.on_destroy == Attr::Known(OnDestroy::Keep) {
+            call.leaves(&ReplicaIdentityId { database: db.at().clone(), table });
+            return Ok(());
+        }
         apply::restore(&db, &state, &table).await
     }
 

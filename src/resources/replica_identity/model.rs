@@ -121,6 +121,11 @@ impl Model {
         Ok(self.mode.need(path!(mode))?.with(index))
     }
 
+    /// Whether destroy restores what the table had before.
+    pub(super) fn restores(&self) -> bool {
+        self.on_destroy != Attr::Known(OnDestroy::Keep) && self.original().is_some()
+    }
+
     /// What the table had before; `None` if that is not known.
     pub(super) fn original(&self) -> Option<Mode> {
         let original = self.original.known()?;
@@ -133,6 +138,7 @@ impl Model {
         Self {
             id: ReplicaIdentityId { database: at.clone(), table: found.name.clone() }.into(),
             branch_id: at.server.branch_id().cloned().into(),
+            database: at.name.clone().into(),
             schema: found.name.schema.clone().into(),
             table: found.name.relation().clone().into(),
             mode: mode.into(),

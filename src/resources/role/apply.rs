@@ -1,18 +1,18 @@
-//! Creates, rotates and deletes a role through the Neon API. Roles that are created with SQL are in `apply_sql.rs`.
+//! Creates, rotates and deletes a role through the Neon API, and sets its settings as the role itself. Roles that are created with SQL are in `apply_sql.rs`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tfplugin::Diagnostics;
+use tfplugin::{Diagnostics, path};
 
 use super::messages;
 use super::model::{Found, Model};
-use crate::handler::{Call, removed_with_its_container};
+use crate::handler::{Call, Stop, explain, removed_with_its_container};
 use crate::neon::{self, Client, Kind, RoleCreation};
 use crate::postgres::role::{self, Dependants, ForeignGrant, Tie};
-use crate::postgres::{self, Connection, DatabaseName};
+use crate::postgres::{self, Connection, DatabaseName, Session, role_settings};
 use crate::secret::Secret;
-use crate::target::{self, Branch, Database, Error, RoleId};
+use crate::target::{self, Branch, Database, Error, RoleId, Server};
 
 /// The API and the branch that a role is on.
 struct Api<'a> {
@@ -110,6 +110,53 @@ impl<'a> Api<'a> {
         Ok(session.read(reads).await?)
     }
 
+    /// Leads the settings of the role to what the plan declares, as the role itself: from Postgres 16 on no other role that the
+    /// provider can be may alter a role of the API (SQLSTATE 42501). `password` is one that the API has just answered with.
+    async fn set_settings(
+        &self,
+        prior: Option<&Model>,
+        plan: &Model,
+        password: Option<&Secret>,
+    ) -> Result<(), Diagnostics> {
+        let (call, name, wanted) = (self.call, &self.id.name, &plan.declared_settings());
+        let left = &prior.map(Model::names_of_settings).unwrap_or_default();
+        if prior.map(Model::declared_settings).unwrap_or_default() == *wanted {
+            return Ok(());
+        }
+        let failed = |error: Error| explain::target(call.doing(), &error).at(path!(settings));
+        let (at, owner) = entered(call, None, self.id).await.map_err(failed)?;
+        drop(owner); // its place among the connections, which may be the only one
+        let session = call.target().connect_as_itself(&at, name, password, &call.budget(), call.doing()).await;
+        let mut session = session.map_err(failed)?;
+        let db = call.at(at);
+        let done = db.transaction_on(&mut session, async |tx, _| {
+            let Some(found) = role::read(&tx, name).await? else { return Err(messages::gone(self.id).into()) };
+            tx.run(&role_settings::alter(name, &found.settings, wanted, left)).await?;
+            let Some(found) = role::read(&tx, name).await? else { return Err(messages::gone(self.id).into()) };
+            messages::not_stored(name, wanted, &found.settings).map_or(Ok(()), |refused| Err(refused.into()))
+        });
+        done.await.map_err(|stop| match stop {
+            Stop::Server(error) if error.kind() == postgres::Kind::InsufficientPrivilege => {
+                messages::may_not_set(call.doing(), &error).into()
+            }
+            other => other.explain(call, |_| path!(settings)),
+        })
+    }
+
+    /// The settings of the role, where the state has some to compare.
+    async fn with_settings(&self, state: &Model, found: Found) -> Result<Found, Diagnostics> {
+        let declared = &state.declared_settings();
+        if declared.is_empty() {
+            return Ok(found);
+        }
+        let look = async {
+            let (_, mut session) = entered(self.call, None, self.id).await?;
+            Ok::<_, Error>(session.read(|it| async move { role::read(&it, &self.id.name).await }).await?)
+        };
+        let held = look.await.map_err(|error| self.call.failed(&error))?.map(|it| it.settings).unwrap_or_default();
+        Ok(found.with_settings(declared, &held))
+    }
+
     /// Whether the API knows the role.
     async fn is_there(&self) -> Result<bool, Diagnostics> {
         match self.client.get_role(&self.branch.project, &self.branch.id, self.name(), &self.call.budget()).await {
@@ -120,6 +167,52 @@ impl<'a> Api<'a> {
             },
         }
     }
+}
+
+/// The database of a server that is reached directly: each server has it, unless somebody dropped it (manual, 23.3).
+const MAINTENANCE: &str = "postgres";
+
+/// Databases to run SQL in, the named one first. A role is the same from each of them.
+async fn databases(call: &Call<'_>, named: Option<&DatabaseName>, id: &RoleId) -> Result<Vec<Database>, Error> {
+    let mut names: Vec<DatabaseName> = named.into_iter().cloned().collect();
+    match &id.server {
+        Server::Direct => names.push(target::database_name(MAINTENANCE)?),
+        Server::Neon(branch) => {
+            let client = call.target().neon()?;
+            match client.list_databases(&branch.project, &branch.id, &call.budget()).await {
+                Ok(found) => {
+                    for it in found {
+                        names.push(target::database_name(&it.name)?);
+                    }
+                }
+                Err(error) => return Err(call.target().absent_on(branch, error, &call.budget()).await),
+            }
+        }
+    }
+    Ok(names.into_iter().map(|name| Database { server: id.server.clone(), name }).collect())
+}
+
+/// The first database that can be entered, and a session there. The error is that of the first one.
+pub(super) async fn entered(
+    call: &Call<'_>,
+    named: Option<&DatabaseName>,
+    id: &RoleId,
+) -> Result<(Database, Session), Error> {
+    let mut first = None;
+    for at in databases(call, named, id).await? {
+        match call.target().connect(&at, &call.budget(), "reading a role").await {
+            Ok(session) => return Ok((at, session)),
+            Err(error) => {
+                tracing::info!(%at, %error, "reading the role from the next database");
+                first.get_or_insert(error);
+            }
+        }
+    }
+    Err(match (first, &id.server) {
+        (Some(error), _) => error,
+        (None, Server::Neon(branch)) => Error::NoDatabase(branch.clone()),
+        (None, Server::Direct) => Error::NotNeon,
+    })
 }
 
 /// What would be lost with a role, or prevents deleting it.
@@ -156,13 +249,18 @@ pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result
         RoleCreation::Existed(role) if role.protected == Some(true) => Err(messages::is_neons_own(id).into()),
         RoleCreation::Existed(role) => {
             call.claim(id);
+            call.cx().checkpoint(&plan.clone().observed(id.clone(), Found::of_api(true, None)));
+            api.set_settings(None, plan, None).await?;
             Ok(Found::of_api(true, api.password(plan, role.password.as_ref()).await))
         }
         RoleCreation::Made(pending) => {
             call.claim(id);
+            call.target().password_set(&id.server, &id.name);
             let begun = Found::of_api(false, pending.value().password.clone());
             call.cx().checkpoint(&plan.clone().observed(id.clone(), begun));
             let role = pending.wait(&call.budget()).await.map_err(|error| call.failed(&error.into()))?;
+            call.target().password_set(&id.server, &id.name); // the proxy may have asked again in between
+            api.set_settings(None, plan, role.password.as_ref()).await?;
             Ok(Found::of_api(false, api.password(plan, role.password.as_ref()).await))
         }
     }
@@ -180,23 +278,25 @@ pub(super) async fn read(call: &Call<'_>, state: &Model, id: &RoleId) -> Result<
             return if error.is_gone() { Ok(None) } else { Err(call.failed(&error)) };
         }
     }
-    if !state.store_password.is_true() {
-        return Ok(Some(Found::of_api(false, None)));
-    }
-    match api.reveal().await {
-        Ok(password) => Ok(Some(Found::of_api(false, Some(password)))),
-        // The project stores none, or the role may not log in: the role itself was read.
-        Err(error) if matches!(error.kind(), Kind::PasswordsNotStored | Kind::NotFound) => {
-            Ok(Some(Found::of_api(false, None)))
+    let password = if state.store_password.is_true() {
+        match api.reveal().await {
+            Ok(password) => Some(password),
+            // The project stores none, or the role may not log in: the role itself was read.
+            Err(error) if matches!(error.kind(), Kind::PasswordsNotStored | Kind::NotFound) => None,
+            Err(error) => return Err(call.failed(&error.into())),
         }
-        Err(error) => Err(call.failed(&error.into())),
-    }
+    } else {
+        None
+    };
+    api.with_settings(state, Found::of_api(false, password)).await.map(Some)
 }
 
-/// Sets a new password if `rotate_when_changed` asks for one; everything else is a matter of the state.
+/// Sets a new password if `rotate_when_changed` asks for one, and settings that differ; everything else is a matter of the state.
 pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &RoleId) -> Result<Found, Diagnostics> {
     let api = Api::of(call, id)?;
+    let stored = prior.password.known().map(|it| Secret::new(it.expose()));
     if !plan.rotates(prior) {
+        api.set_settings(Some(prior), plan, stored.as_ref()).await?;
         return Ok(Found::of_api(false, api.password(plan, None).await));
     }
     call.insist_on_change(&api.branch.project).await?;
@@ -205,10 +305,13 @@ pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &Ro
         Ok(pending) => pending,
         Err(error) => return Err(api.failed(error).await),
     };
+    call.target().password_set(&id.server, &id.name);
     let begun = Found::of_api(false, pending.value().password.clone());
     call.cx().checkpoint(&plan.clone().observed(id.clone(), begun));
     let role = pending.wait(&call.budget()).await.map_err(|error| call.failed(&error.into()))?;
+    call.target().password_set(&id.server, &id.name); // the proxy may have asked again in between
     call.cx().warn(messages::rotated(&id.name));
+    api.set_settings(Some(prior), plan, role.password.as_ref()).await?;
     Ok(Found::of_api(false, api.password(plan, role.password.as_ref()).await))
 }
 
@@ -238,6 +341,7 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
         }
     }
     call.insist_on_change(&api.branch.project).await?;
+    let turn = call.target().turn_to_delete(&id.server, &call.budget()).await.map_err(|error| call.failed(&error))?;
     let deleted = match api.client.delete_role(&api.branch.project, &api.branch.id, api.name(), &call.budget()).await {
         Ok(Some(pending)) => pending.wait(&call.budget()).await.map_err(Error::from),
         Ok(None) => Ok(()),
@@ -247,6 +351,7 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
             other => Err(other),
         },
     };
+    drop(turn);
     match deleted {
         Ok(()) => {}
         Err(Error::Neon(error)) if matches!(error.kind(), Kind::Rejected | Kind::Conflict) => {

@@ -4,54 +4,15 @@ use std::collections::BTreeSet;
 
 use tfplugin::{Diagnostics, path};
 
-use super::apply::stays;
+use super::apply::{entered, stays};
 use super::messages;
 use super::model::{Drift, Found, Model};
 use crate::handler::{Call, Stop, removed_with_its_container};
 use crate::postgres::role::{self, Role, Tie};
-use crate::postgres::role_change::{self, ReplicationBy, Wanted};
-use crate::postgres::{DatabaseName, Kind, RoleName, Session, Tx, Usage};
+use crate::postgres::role_change::{self, Former, ReplicationBy, Wanted};
+use crate::postgres::{DatabaseName, Kind, Session, Tx, Usage, generated_password, role_settings};
 use crate::secret::Secret;
-use crate::target::{self, Container, Database, Error, RoleId, Server};
-
-/// The database of a server that is reached directly: each server has it, unless somebody dropped it (manual, 23.3).
-const MAINTENANCE: &str = "postgres";
-
-/// Databases to run SQL in, the named one first. A role is the same from each of them.
-async fn databases(call: &Call<'_>, named: Option<&DatabaseName>, id: &RoleId) -> Result<Vec<Database>, Error> {
-    let mut names: Vec<DatabaseName> = named.into_iter().cloned().collect();
-    match &id.server {
-        Server::Direct => names.push(target::database_name(MAINTENANCE)?),
-        Server::Neon(branch) => {
-            let client = call.target().neon()?;
-            match client.list_databases(&branch.project, &branch.id, &call.budget()).await {
-                Ok(found) => {
-                    for it in found {
-                        names.push(target::database_name(&it.name)?);
-                    }
-                }
-                Err(error) => return Err(call.target().absent_on(branch, error, &call.budget()).await),
-            }
-        }
-    }
-    Ok(names.into_iter().map(|name| Database { server: id.server.clone(), name }).collect())
-}
-
-/// The first database that can be entered, and a session there. The error is that of the first one.
-async fn entered(call: &Call<'_>, named: Option<&DatabaseName>, id: &RoleId) -> Result<(Database, Session), Error> {
-    let mut first = None;
-    for at in databases(call, named, id).await? {
-        match call.target().connect(&at, &call.budget(), "reading a role").await {
-            Ok(session) => return Ok((at, session)),
-            Err(error) => {
-                tracing::info!(%at, %error, "reading the role from the next database");
-                first.get_or_insert(error);
-            }
-        }
-    }
-    let nowhere = || Error::NoCompute { what: "the branch has no database to run SQL in".to_owned() };
-    Err(first.unwrap_or_else(nowhere))
-}
+use crate::target::{Container, Database, Error, RoleId};
 
 async fn home(call: &Call<'_>, model: &Model, id: &RoleId) -> Result<Database, Diagnostics> {
     entered(call, model.database.known(), id).await.map(|(at, _)| at).map_err(|error| call.failed(&error))
@@ -96,10 +57,17 @@ pub(super) async fn read(call: &Call<'_>, state: &Model, id: &RoleId) -> Result<
     }
 }
 
-/// The password that the configuration gives, which neither plan nor state have.
+/// The password that the configuration gives, which neither plan nor state have. Without one, Neon keeps a generated password:
+/// its computes report the passwords that are set with SQL (`pgxn/neon/neon_ddl_handler.c` of neondatabase/neon).
 fn password(call: &Call<'_>) -> Result<Option<Secret>, Diagnostics> {
     let config = call.cx().config::<Model>()?;
-    Ok(config.password_wo.known().map(|it| Secret::new(it.expose())))
+    if let Some(given) = config.password_wo.known() {
+        return Ok(Some(Secret::new(given.expose())));
+    }
+    if call.target().is_direct() {
+        return Ok(None);
+    }
+    generated_password::generate().map(Some).map_err(|error| call.refused(&error, path!(password_wo)))
 }
 
 /// Creates the role, or adopts one, which then has what is declared and no more.
@@ -107,6 +75,8 @@ pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result
     let at = home(call, plan, id).await?;
     let (name, wanted, password) = (&id.name, &plan.wanted(), &password(call)?);
     let adopts = plan.adopt.is_true();
+    // The password of an adopted role changes only where one is declared.
+    let of_adopted = if plan.password_wo_version.is_null() { &None } else { password };
     let db = call.at(at);
     let done = db.transaction(&tfplugin::Attr::Null, |tx, attempt| async move {
         let by = role_change::replication_by(&tx).await?;
@@ -116,28 +86,37 @@ pub(super) async fn create(call: &Call<'_>, plan: &Model, id: &RoleId) -> Result
             Some(_) if attempt.after_lost_commit => return Ok(false),
             Some(_) if !adopts => return Err(messages::exists(id).into()),
             Some(found) => {
-                return alter(&tx, found, (wanted, by), password.as_ref(), &BTreeSet::new()).await.map(|()| true);
+                return alter(&tx, (id, found), (wanted, by), of_adopted.as_ref(), &Former::default())
+                    .await
+                    .map(|()| true);
             }
             None => role_change::create(name, wanted, by, password.as_ref()),
         };
         tx.run(&statements).await?;
+        insist_on_settings(&tx, id, wanted).await?;
         Ok(false)
     });
     let adopted = done.await.map_err(|stop| explained(call, stop))?;
     call.claim(id);
+    if !adopted || password.is_some() {
+        call.target().password_set(&id.server, name);
+    }
     Ok(Found::of_sql(adopted, Drift::default()))
 }
 
 /// Alters the role, and looks again: a membership that another role granted outlasts the `REVOKE`.
 async fn alter(
     tx: &Tx,
-    found: &Role,
+    (id, found): (&RoleId, &Role),
     (wanted, by): (&Wanted, ReplicationBy),
     password: Option<&Secret>,
-    left: &BTreeSet<RoleName>,
+    former: &Former,
 ) -> Result<(), Stop> {
-    tx.run(&role_change::alter(found, wanted, by, password, left)).await?;
-    let leaves = role_change::leaves(found, wanted, by, left);
+    tx.run(&role_change::alter(found, wanted, by, password, former)).await?;
+    if !role_settings::holds(&found.settings, &wanted.settings) {
+        insist_on_settings(tx, id, wanted).await?;
+    }
+    let leaves = role_change::leaves(found, wanted, by, &former.groups);
     if leaves.is_empty() {
         return Ok(());
     }
@@ -146,19 +125,31 @@ async fn alter(
     if kept.is_empty() { Ok(()) } else { Err(messages::granted_by_others(&found.name, &kept).into()) }
 }
 
+/// Refuses settings that Postgres stored under another name, which would be a difference in every plan.
+async fn insist_on_settings(tx: &Tx, id: &RoleId, wanted: &Wanted) -> Result<(), Stop> {
+    if wanted.settings.is_empty() {
+        return Ok(());
+    }
+    let Some(found) = role::read(tx, &id.name).await? else { return Err(messages::gone(id).into()) };
+    messages::not_stored(&id.name, &wanted.settings, &found.settings).map_or(Ok(()), |refused| Err(refused.into()))
+}
+
 /// Sets right what differs from the plan, and a new password where the plan has a new version of it.
 pub(super) async fn update(call: &Call<'_>, prior: &Model, plan: &Model, id: &RoleId) -> Result<Found, Diagnostics> {
     let at = home(call, plan, id).await?;
     let (name, wanted) = (&id.name, &plan.wanted());
     let password = &if plan.sets_password(prior) { password(call)? } else { None };
-    let left = &prior.member_of.known().cloned().unwrap_or_default();
+    let former = &prior.former();
     let db = call.at(at);
     let done = db.transaction(&tfplugin::Attr::Null, |tx, _| async move {
         let by = role_change::replication_by(&tx).await?;
         let Some(found) = role::read(&tx, name).await? else { return Err(messages::gone(id).into()) };
-        alter(&tx, &found, (wanted, by), password.as_ref(), left).await
+        alter(&tx, (id, &found), (wanted, by), password.as_ref(), former).await
     });
     done.await.map_err(|stop| explained(call, stop))?;
+    if password.is_some() {
+        call.target().password_set(&id.server, name);
+    }
     Ok(Found::of_sql(false, Drift::default()))
 }
 
@@ -179,6 +170,7 @@ pub(super) async fn delete(call: &Call<'_>, state: &Model, id: &RoleId) -> Resul
     let dependants = dependants.map_err(|error| call.refused(&error, path!(name)))?;
     drop(session);
     messages::owns_by_sql(name, &dependants).map_or(Ok(()), Err)?;
+    let _turn = call.target().turn_to_delete(&id.server, &call.budget()).await.map_err(|error| call.failed(&error))?;
     let held = dependants.iter().filter(|it| it.tie == Tie::Privilege).filter_map(|it| it.database.clone());
     let others: BTreeSet<DatabaseName> = held.filter(|it| *it != at.name).collect();
     let others = others.into_iter().map(|name| (Database { name, ..at.clone() }, false));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, path};
+use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, Plan, path};
 
 use super::messages;
 use super::model::Model;
@@ -13,7 +13,7 @@ use crate::postgres::RoleName;
 use crate::target::{Error, RoleId, Server};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
-    if let (None, Some(Attr::Known(id))) = (&plan.planned, plan.prior.as_ref().map(|it| &it.id)) {
+    if let Some(Model { id: Attr::Known(id), .. }) = plan.destroy().filter(|it| !it.adopted.is_true()) {
         Call::new(cx, "delete the role").plan_destroy(id);
     }
     let Some(planned) = &plan.planned else { return Diagnostics::none() };
@@ -44,10 +44,8 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
             Err(error) => return said + call.unseen(&format!("project `{project}`")).told(&error),
         }
     }
-    let drops_the_only_copy = |prior: &Model| prior.store_password.is_true() && !planned.store_password.is_true();
-    if planned.is_by_api(false) && prior.is_none_or(drops_the_only_copy) && planned.store_password == Attr::Known(false)
-    {
-        said.extend(password(&call, project, name).await);
+    if let Some(at) = needs_a_known_password(plan, planned) {
+        said.extend(password(&call, project, name, at).await);
     }
     // A branch that is set from something unknown is not looked at.
     let branch_is_unknown = plan.config.as_ref().is_none_or(|it| it.branch_id.is_unknown());
@@ -55,6 +53,20 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
         said.extend(branch(&call, project, planned.branch_id.known(), name).await);
     }
     said
+}
+
+/// The argument to set where a project that stores no passwords leaves nobody who knows that of the role: after its creation, or
+/// once the state forgets it.
+fn needs_a_known_password(plan: &Plan<Model>, planned: &Model) -> Option<AttributePath> {
+    let prior = plan.prior.as_ref();
+    if planned.is_by_api(false) {
+        let forgets = |prior: &Model| prior.store_password.is_true() && !planned.store_password.is_true();
+        let asks = planned.store_password == Attr::Known(false) && prior.is_none_or(forgets);
+        return asks.then(|| path!(store_password));
+    }
+    let generates = plan.config.as_ref().is_some_and(|it| it.password_wo.is_null())
+        && prior.map_or(!planned.adopt.is_true(), |prior| planned.sets_password(prior));
+    (planned.neon_superuser == Attr::Known(false) && generates).then(|| path!(password_wo))
 }
 
 /// What the arguments say of the server and of each other. A plan that changes nothing is not refused.
@@ -74,7 +86,7 @@ fn arguments(cx: &Context, plan: &Plan<Model>, planned: &Model) -> Diagnostics {
     if let Some(argument) = set.misplaced(is_direct) {
         return messages::only_for(argument, set.is_by_api(is_direct), is_direct).into();
     }
-    let sets_none = config.password_wo.is_null() && config.password_wo_version.known().is_some();
+    let sets_none = is_direct && config.password_wo.is_null() && config.password_wo_version.known().is_some();
     if sets_none && plan.prior.as_ref().is_none_or(|prior| planned.sets_password(prior)) {
         return messages::no_password_given().into();
     }
@@ -102,14 +114,14 @@ async fn planned_branch(
 }
 
 /// Nothing keeps the password of a project that does not store passwords.
-async fn password(call: &Call<'_>, project: &ProjectId, name: &RoleName) -> Diagnostics {
+async fn password(call: &Call<'_>, project: &ProjectId, name: &RoleName, at: AttributePath) -> Diagnostics {
     const CHECK: &crate::checks::Check = &password_cannot_be_known::CHECK;
     if !call.policy().asks(CHECK) {
         return Diagnostics::none();
     }
     match call.target().project(project, &call.budget()).await {
         Ok(found) => {
-            let check = password_cannot_be_known::check(name, found.stores_passwords(), path!(store_password));
+            let check = password_cannot_be_known::check(name, found.stores_passwords(), at);
             call.policy().admit(CHECK, check)
         }
         Err(error) => call.unseen(&format!("project `{project}`")).told(&error),

@@ -8,6 +8,7 @@ use super::model::Model;
 use crate::handler::{explain, words};
 use crate::neon::{self, Kind};
 use crate::postgres::role::{Dependants, ForeignGrant, Tie};
+use crate::postgres::role_settings::{self, Settings};
 use crate::postgres::{self, DatabaseName, RoleName};
 use crate::target::{Error, ObjectId as _, RoleId};
 
@@ -199,8 +200,8 @@ pub(super) fn only_for(argument: &str, by_api: bool, is_direct: bool) -> Diagnos
 
 /// A new version of a password that is not given.
 pub(super) fn no_password_given() -> Diagnostic {
-    let detail =
-        "`password_wo_version` has another value, so the apply would set a new password. Set `password_wo` too.";
+    let detail = "`password_wo_version` has another value, so the apply would set a new password. Set `password_wo` too: only Neon keeps a \
+         generated one.";
     Diagnostic::error("Missing `password_wo`", detail).at(path!(password_wo_version))
 }
 
@@ -224,6 +225,32 @@ pub(super) fn may_not(doing: &str, error: &postgres::Error, is_direct: bool) -> 
     let statement = error.statement().map(|it| format!("\n\nThe statement: {it}")).unwrap_or_default();
     Diagnostic::error(format!("Cannot {doing}"), format!("{answered}. (SQLSTATE 42501){detail}{statement}\n\n{who}"))
         .at(path!(name))
+}
+
+/// The role may not change a setting of its own (42501).
+pub(super) fn may_not_set(doing: &str, error: &postgres::Error) -> Diagnostic {
+    let answered = words::sentence(error.message());
+    let statement = error.statement().map(|it| format!("\n\nThe statement: {it}")).unwrap_or_default();
+    let detail = format!(
+        "{answered}. (SQLSTATE 42501){statement}\n\nThe Neon API created the role, so the provider sets its settings as the role itself, \
+         and only a superuser may change this one. Remove it from `settings`."
+    );
+    Diagnostic::error(format!("Cannot {doing}"), detail).at(path!(settings))
+}
+
+/// Settings that Postgres stored under another name than the declared one.
+pub(super) fn not_stored(name: &RoleName, wanted: &Settings, held: &Settings) -> Option<Diagnostic> {
+    let seen = role_settings::seen(wanted, held);
+    let lost: Vec<String> =
+        wanted.iter().filter(|it| seen.get(it.0) != Some(it.1)).map(|it| format!("`{}`", it.0)).collect();
+    (!lost.is_empty()).then(|| {
+        let detail = format!(
+            "Postgres stored {} of role `{name}` under another name or with another value: the name may be an older one of a setting that was \
+             renamed. No setting was changed. Use the name that `pg_settings` has.",
+            lost.join(", ")
+        );
+        Diagnostic::error("Setting has another name", detail).at(path!(settings))
+    })
 }
 
 /// Something still names the role (2BP01), after all that could be revoked was revoked.

@@ -74,16 +74,26 @@ impl Resource for Role {
                 ),
             )
             .attribute(
+                "settings",
+                map_of(Type::String).optional().checked_by(model::check_settings).doc(
+                    "Settings of the role's sessions in all databases (`ALTER ROLE … SET`), such as `wal_sender_timeout = \"60s\"`. A \
+                     list such as `search_path` is written as in `SET`: `\"\\\"$user\\\", public\"`. New sessions use them. Other settings are \
+                     left alone.",
+                ),
+            )
+            .attribute(
                 "password_wo",
                 string().optional().sensitive().write_only().doc(
-                    "Password of a role that is created with SQL. It is never in the state or in plan files. Without it, the \
-                     role has no password. Requires `password_wo_version`.",
+                    "Password of a role that is created with SQL. It is never in the state or in plan files. Without it, a new \
+                     role on Neon has a generated password that Neon keeps, and a new role on another server has none. Requires \
+                     `password_wo_version`.",
                 ),
             )
             .attribute(
                 "password_wo_version",
                 number().optional().doc(
-                    "Change this number to set the password again. The role's connections stay open.",
+                    "Change this number to set the password of `password_wo` again, or on Neon without it, a new generated one. The \
+                     role's connections stay open.",
                 ),
             )
             .attribute(

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use tfplugin::{Attr, Diagnostics, Timeouts, path};
+use tfplugin::{Attr, Diagnostics, Timeouts, Value, path};
 
 use crate::handler::{Call, attributes};
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::role::Role as SqlRole;
-use crate::postgres::role_change::{ReplicationBy, Wanted};
+use crate::postgres::role_change::{Former, ReplicationBy, Wanted};
+use crate::postgres::role_settings::{self, SettingName, Settings};
 use crate::postgres::{DatabaseName, RoleName};
 use crate::secret::{Secret, StoredSecret};
 use crate::target::RoleId;
@@ -26,6 +27,7 @@ pub(crate) struct Model {
     pub(super) replication: Attr<bool>,
     pub(super) bypass_rls: Attr<bool>,
     pub(super) member_of: Attr<BTreeSet<RoleName>>,
+    pub(super) settings: Attr<Settings>,
     pub(super) password_wo: Attr<StoredSecret>,
     pub(super) password_wo_version: Attr<i64>,
     pub(super) adopt: Attr<bool>,
@@ -56,11 +58,19 @@ pub(super) struct Drift {
     lacks_replication: bool,
     lacks_bypass_rls: bool,
     lost_groups: BTreeSet<RoleName>,
+    /// The declared settings as the role has them; `None` where they were not looked at.
+    settings: Option<Settings>,
 }
 
 impl Found {
     pub(super) fn of_api(adopted: bool, password: Option<Secret>) -> Self {
         Self { adopted, password, by_api: true, drift: Drift::default() }
+    }
+
+    /// A role of the API whose settings were read.
+    pub(super) fn with_settings(self, declared: &Settings, held: &Settings) -> Self {
+        let settings = Some(role_settings::seen(declared, held));
+        Self { drift: Drift { settings, ..self.drift }, ..self }
     }
 
     pub(super) fn of_sql(adopted: bool, drift: Drift) -> Self {
@@ -76,6 +86,7 @@ impl Drift {
             lacks_replication: wanted.replication && !found.replicates(by),
             lacks_bypass_rls: wanted.bypass_rls && !found.bypass_rls,
             lost_groups: &wanted.member_of - &held,
+            settings: Some(role_settings::seen(&wanted.settings, &found.settings)),
         }
     }
 }
@@ -117,7 +128,22 @@ impl Model {
             replication: self.replication.known().copied().unwrap_or(true),
             bypass_rls: self.bypass_rls.is_true(),
             member_of: self.member_of.known().cloned().unwrap_or_default(),
+            settings: self.declared_settings(),
         }
+    }
+
+    /// The settings that the role should have.
+    pub(super) fn declared_settings(&self) -> Settings {
+        self.settings.known().cloned().unwrap_or_default()
+    }
+
+    /// What the role was declared to have, for an update that takes it away.
+    pub(super) fn former(&self) -> Former {
+        Former { groups: self.member_of.known().cloned().unwrap_or_default(), settings: self.names_of_settings() }
+    }
+
+    pub(super) fn names_of_settings(&self) -> BTreeSet<SettingName> {
+        self.settings.known().into_iter().flat_map(Settings::keys).cloned().collect()
     }
 
     /// Whether an update sets the password that the configuration gives.
@@ -156,13 +182,14 @@ impl Model {
             // What cannot be shown stays as it was.
             (true, None) => self.password.into_known().into(),
         };
-        let Drift { surplus, lacks_replication, lacks_bypass_rls, lost_groups } = found.drift;
+        let Drift { surplus, lacks_replication, lacks_bypass_rls, lost_groups, settings } = found.drift;
         Self {
             branch_id: id.server.branch_id().cloned().into(),
             neon_superuser: found.by_api.into(),
             replication: if lacks_replication { Attr::Known(false) } else { self.replication },
             bypass_rls: if lacks_bypass_rls { Attr::Known(false) } else { self.bypass_rls },
             member_of: self.member_of.map(|groups| &groups - &lost_groups),
+            settings: self.settings.map(|declared| settings.unwrap_or(declared)),
             password_wo: Attr::Null,
             surplus: surplus.into(),
             adopted: if self.adopted.known().is_some() { self.adopted } else { found.adopted.into() },
@@ -215,4 +242,21 @@ pub(super) fn role_name(text: &str) -> Result<RoleName, String> {
         return Err(format!("`{text}` cannot be sent to the Neon API"));
     }
     Ok(name)
+}
+
+/// Checks `settings` where the configuration is read. The error is a sentence.
+pub(super) fn check_settings(value: &Value) -> Result<(), String> {
+    let Value::Map(settings) = value else { return Ok(()) };
+    let mut names = BTreeSet::new();
+    for (name, value) in settings {
+        let name = SettingName::parse(name)?;
+        if let Some(text) = value.as_str() {
+            name.check(text)?;
+        }
+        let text = name.to_string();
+        if !names.insert(name) {
+            return Err(format!("`{text}` is there twice: names of settings are the same in upper and lower case"));
+        }
+    }
+    Ok(())
 }

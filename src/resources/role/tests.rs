@@ -10,6 +10,7 @@ use crate::postgres::DatabaseName;
 use crate::postgres::role::Role as SqlRole;
 use crate::postgres::role::{Dependants, ForeignGrant, Tie};
 use crate::postgres::role_change::ReplicationBy;
+use crate::postgres::role_settings::{SettingName, Settings};
 use crate::secret::Secret;
 
 fn known<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Attr<T> {
@@ -250,7 +251,12 @@ fn arguments_of_the_other_kind_of_role_are_told() {
 #[test]
 fn drift_of_a_role_created_with_sql_is_read_into_the_state() {
     let group = |name: &str| BTreeSet::from([name.parse().unwrap()]);
-    let declared = of_sql(Model { member_of: Attr::Known(group("g")), ..nulls::<Role>().unwrap() });
+    let of_user = settings(&[("WORK_MEM", "8MB"), ("search_path", "a,b")]);
+    let declared = of_sql(Model {
+        member_of: Attr::Known(group("g")),
+        settings: Attr::Known(of_user.clone()),
+        ..nulls::<Role>().unwrap()
+    });
     let seen = SqlRole {
         oid: 1,
         name: "r".parse().unwrap(),
@@ -261,6 +267,7 @@ fn drift_of_a_role_created_with_sql_is_read_into_the_state() {
         create_role: true,
         create_db: false,
         member_of: vec!["others".parse().unwrap()],
+        settings: settings(&[("work_mem", "1MB"), ("of_others.x", "1")]),
     };
     let by = ReplicationBy::Attribute;
     let read = |seen: &SqlRole| {
@@ -271,17 +278,50 @@ fn drift_of_a_role_created_with_sql_is_read_into_the_state() {
     assert_eq!((drifted.replication, drifted.bypass_rls), (Attr::Known(false), Attr::Null));
     assert_eq!(drifted.member_of, Attr::Known(BTreeSet::new()));
     assert_eq!(drifted.surplus, Attr::Known(["BYPASSRLS", "CREATEROLE"].map(str::to_owned).into()));
+    assert_eq!(drifted.settings, Attr::Known(settings(&[("work_mem", "1MB")])));
     assert_eq!((drifted.branch_id, drifted.neon_superuser), (Attr::Null, Attr::Known(false)));
     let as_declared = SqlRole {
         replication: true,
         bypass_rls: false,
         create_role: false,
         member_of: vec!["g".parse().unwrap(), "others".parse().unwrap()],
+        settings: settings(&[("work_mem", "8MB"), ("search_path", "a, b"), ("of_others.x", "1")]),
         ..seen
     };
     let same = read(&as_declared);
     assert_eq!((same.replication, same.member_of), (Attr::Null, Attr::Known(group("g"))));
-    assert_eq!(same.surplus, Attr::Known(BTreeSet::new()));
+    assert_eq!((same.surplus, same.settings), (Attr::Known(BTreeSet::new()), Attr::Known(of_user)));
+}
+
+fn settings(of: &[(&str, &str)]) -> Settings {
+    of.iter().map(|(name, value)| (SettingName::parse(name).unwrap(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn settings_are_checked_in_the_configuration() {
+    use tfplugin::Value;
+    let check = |of: &[(&str, &str)]| {
+        model::check_settings(&Value::Map(
+            of.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect(),
+        ))
+    };
+    assert_eq!(check(&[("wal_sender_timeout", "60s"), ("search_path", "\"$user\", public")]), Ok(()));
+    for wrong in [&[("a b", "")][..], &[("search_path", "a,,b")], &[("TimeZone", "UTC"), ("timezone", "UTC")]] {
+        assert!(check(wrong).is_err(), "{wrong:?}");
+    }
+    assert!(check(&[("TimeZone", "UTC"), ("timezone", "UTC")]).unwrap_err().contains("twice"));
+}
+
+#[test]
+fn settings_of_a_role_of_the_api_show_only_where_they_were_read() {
+    let of_user = settings(&[("work_mem", "8MB")]);
+    let declared = Model { settings: Attr::Known(of_user.clone()), ..nulls::<Role>().unwrap() };
+    let read = |found: Found| declared.clone().observed(id("p/br-a/r"), found).settings;
+    assert_eq!(read(Found::of_api(false, None)), Attr::Known(of_user.clone()));
+    let changed = Found::of_api(false, None).with_settings(&of_user, &settings(&[("work_mem", "1MB")]));
+    assert_eq!(read(changed), Attr::Known(settings(&[("work_mem", "1MB")])));
+    let reset = Found::of_api(false, None).with_settings(&of_user, &Settings::new());
+    assert_eq!(read(reset), Attr::Known(Settings::new()));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join;
 use tfplugin::{Diagnostics, Severity, path};
 
 use super::messages;
-use super::model::{Model, PGOUTPUT, Seen};
+use super::model::{Model, PGOUTPUT, Proof, Seen};
 use super::private::{DATABASE_OID, ORDER_SAID};
 use crate::checks::supported_by_server;
 use crate::handler::{Call, Db, explain};
@@ -15,7 +16,7 @@ use crate::postgres::publication::{self, Publication};
 use crate::postgres::slot::{self, Identified, NewSlot, Slot};
 use crate::postgres::slot_creation::{self, Failure};
 use crate::postgres::{self, Connection, Kind, PublicationName, SlotName, database, role, settings};
-use crate::target::{Container, Database, Error, SlotId};
+use crate::target::{Container, Database, Error, ObjectId as _, PublicationId, SlotId};
 
 /// Time to find out what is there once the time of the call is over.
 const AFTERWARDS: Duration = Duration::from_secs(10);
@@ -80,22 +81,21 @@ pub(super) async fn create(db: &Db<'_>, plan: Model, name: &SlotName) -> Result<
         failover: plan.failover.is_true(),
     };
     let mut session = db.writer(&plan.connect_as, Usage::Patient).await?;
-    let taken = session.read(async |it| Ok((it.version(), slot::read(&it, name).await?))).await;
-    let (version, taken) = taken.map_err(|error| refused(&error))?;
+    let behind = publication.as_ref().map(|it| &it.name);
+    let there = session.read(async |it| {
+        let (taken, before) = try_join(slot::read(&it, name), read_publication(&it, behind)).await?;
+        Ok((it.version(), taken, before))
+    });
+    let (version, taken, before) = there.await.map_err(|error| refused(&error))?;
     if let Some(found) = taken {
         return Err(messages::exists(db.at(), &found, &new.plugin).into());
     }
     if new.failover {
         unless_supported(version)?;
     }
-    let before = match &publication {
-        None => None,
-        Some(id) => {
-            let before = read_publication(&mut session, &id.name).await.map_err(|error| refused(&error))?;
-            Some(before.ok_or_else(|| messages::no_publication(id))?)
-        }
-    };
-
+    if let Some(id) = publication.as_ref().filter(|_| before.is_none()) {
+        return Err(messages::no_publication(id).into());
+    }
     let created = slot_creation::create(&mut session, &new, cx.cancelled().cancelled()).await;
     call.target().wrote(&db.at().server);
     let model = plan.observed(db.at(), name, Seen::created_after(before.as_ref()));
@@ -107,13 +107,8 @@ pub(super) async fn create(db: &Db<'_>, plan: Model, name: &SlotName) -> Result<
         return Err(not_created(db, &mut session, &new, &failure).await);
     }
     session.allow(AFTERWARDS);
-    let publication = publication.as_ref().map(|it| &it.name);
     let after = session.read(async |it| {
-        let created = slot::read(&it, name).await?;
-        let publication = match publication {
-            Some(name) => publication::read(&it, name).await?,
-            None => None,
-        };
+        let (created, publication) = try_join(slot::read(&it, name), read_publication(&it, behind)).await?;
         Ok((created.and_then(|it| it.database_oid), publication))
     });
     match after.await {
@@ -121,7 +116,7 @@ pub(super) async fn create(db: &Db<'_>, plan: Model, name: &SlotName) -> Result<
             if let Some(oid) = database_oid {
                 cx.set_private(DATABASE_OID, &oid);
             }
-            let Some(publication) = publication.filter(|_| after.map(|it| it.oid) != before.map(|it| it.oid)) else {
+            let Some(publication) = behind.filter(|_| after.map(|it| it.oid) != before.map(|it| it.oid)) else {
                 return Ok(model);
             };
             let dropped =
@@ -207,17 +202,15 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
     let failed = |error: &postgres::Error| Diagnostics::from(explain::postgres(call.doing(), error));
     let publication_name = publication.map(|it| &it.name);
     let read = session.read(async |it| {
-        let publication = match publication_name {
-            Some(name) => publication::read(&it, name).await?,
-            None => None,
-        };
-        Ok((it.version(), slot::read(&it, name).await?, publication))
+        let (found, behind) = try_join(slot::read(&it, name), read_publication(&it, publication_name)).await?;
+        Ok((it.version(), found, behind))
     });
     let (version, found, behind) = read.await.map_err(|error| failed(&error))?;
     let found = found.filter(|it| it.is(&db.at().name, plan.plugin()));
     let is_same = prior.publication_id == plan.publication_id;
     let recorded = prior.publication_oid.known().copied().filter(|_| is_same);
-    let seen = Seen::of(found.as_ref(), behind.as_ref(), is_same && publication.is_some(), recorded);
+    let proof = proof(call, publication, behind.as_ref());
+    let seen = Seen::of(found.as_ref(), behind.as_ref(), is_same && publication.is_some(), recorded, &proof);
     if let Some(refusal) = messages::refusal(db.at(), name, publication_name, &seen) {
         return Err(refusal.into());
     }
@@ -243,7 +236,7 @@ pub(super) async fn update(db: &Db<'_>, prior: &Model, plan: Model, name: &SlotN
                 return Err(messages::failover_not_changed(call, name, consumer.as_ref(), &error).into());
             }
             slot.failover = Some(failover);
-            Seen::of(Some(&slot), behind.as_ref(), is_same && publication.is_some(), recorded)
+            Seen::of(Some(&slot), behind.as_ref(), is_same && publication.is_some(), recorded, &proof)
         }
     };
     drop(session);
@@ -274,8 +267,8 @@ async fn set_failover(session: &mut postgres::Session, name: &SlotName, failover
     }
 }
 
-/// Drops the slot, once no consumer is connected to it.
-pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName) -> Result<(), Diagnostics> {
+/// Drops the slot, once no consumer is connected to it. `seen`: what was found just now, if it was.
+pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName, seen: Option<Slot>) -> Result<(), Diagnostics> {
     let (call, cx) = (db.call(), db.call().cx());
     if call.is_held_by_another(&id(db, name)) {
         cx.warn(messages::kept_for_another(name));
@@ -283,8 +276,13 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName) -> Resul
     }
     let Some(mut session) = db.remover(&state.connect_as, Usage::Patient).await? else { return Ok(()) };
     let plugin = state.plugin();
-    let found = session.read(async |it| slot::read(&it, name).await).await;
-    match found.map_err(|error| explain::postgres(call.doing(), &error))? {
+    let found = if seen.is_some() {
+        seen
+    } else {
+        let found = session.read(async |it| slot::read(&it, name).await).await;
+        found.map_err(|error| explain::postgres(call.doing(), &error))?
+    };
+    match found {
         None => return Ok(()),
         Some(found) if !found.is(&db.at().name, plugin) => {
             cx.warn(messages::left_alone(db.at(), &found, plugin));
@@ -309,6 +307,13 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SlotName) -> Resul
     }
 }
 
+/// What the state and the process know of the marks of a publication.
+pub(super) fn proof(call: &Call<'_>, id: Option<&PublicationId>, publication: Option<&Publication>) -> Proof {
+    let both = id.zip(publication);
+    let nonces = both.map(|(id, it)| call.target().known_marks().of(id.natural_key(), it.oid));
+    Proof { nonces: nonces.unwrap_or_default(), of_first_version: call.is_of_first_version() }
+}
+
 fn id(db: &Db<'_>, name: &SlotName) -> SlotId {
     SlotId { database: db.at().clone(), name: name.clone() }
 }
@@ -322,10 +327,13 @@ pub(super) fn is_managed(found: &Slot, at: &Database, publication: Option<&Publi
 }
 
 async fn read_publication(
-    session: &mut postgres::Session,
-    name: &PublicationName,
+    connection: &Connection,
+    name: Option<&PublicationName>,
 ) -> postgres::Result<Option<Publication>> {
-    session.read(async |it| publication::read(&it, name).await).await
+    match name {
+        Some(name) => publication::read(connection, name).await,
+        None => Ok(None),
+    }
 }
 
 /// Tells once that nothing proves which of both is older; the catalog can prove it in one direction only.

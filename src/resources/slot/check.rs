@@ -4,13 +4,12 @@ use tfplugin::{Attr, AttributePath, Diagnostics, Plan, path};
 
 use super::messages;
 use super::model::{Model, Status};
-use super::private::RENAMED_FROM;
 use crate::checks::{
     logical_replication_on, publication_exists, publication_replaced_behind_slot, slot_has_consumer,
     slots_nearly_used_up, supported_by_server,
 };
 use crate::handler::{Call, Context, Located as _};
-use crate::postgres::{DatabaseName, SlotName, publication, slot};
+use crate::postgres::{SlotName, publication, slot};
 use crate::target::{Database, DatabaseLocation, Error, PublicationId, SlotId};
 
 pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
@@ -53,6 +52,7 @@ async fn create(call: &Call<'_>, planned: &Model, config: Option<&Model>) -> Dia
     if found.has_errors() {
         return found;
     }
+    found = found + call.branch_lasts(&location).await;
     let names_branch = config.is_none_or(|it| !it.branch_id.is_null()) || !planned.publication_id.is_null();
     match server(call, &location, planned, names_branch).await {
         Ok(more) => found + more,
@@ -193,7 +193,7 @@ async fn replaced_behind(call: &Call<'_>, prior: &Model, planned: &Model) -> Dia
     let is_missing = prior.status() == Status::PublicationMissing;
     let there = if is_missing { Ok(false) } else { is_there_now(call, before).await };
     match there {
-        Ok(true) if let Some(old) = renamed_from(call) => {
+        Ok(true) if let Some(old) = call.renamed_from() => {
             messages::database_renamed(name, &old, &before.database).at(at).into()
         }
         Ok(there) => policy.admit(check, [publication_replaced_behind_slot::check(there, &before.name, name, &at)]),
@@ -204,14 +204,9 @@ async fn replaced_behind(call: &Call<'_>, prior: &Model, planned: &Model) -> Dia
     }
 }
 
-/// The name that the slot's database had when the configuration was last applied, if it was renamed outside.
-fn renamed_from(call: &Call<'_>) -> Option<DatabaseName> {
-    call.cx().private().get(RENAMED_FROM)
-}
-
 /// Refuses a replacement that comes only from the database's old name, which the configuration still has.
 async fn renamed(call: &Call<'_>, prior: &Model, publication: &PublicationId) -> Option<Diagnostics> {
-    let old = renamed_from(call).filter(|old| *old == publication.database.name)?;
+    let old = call.renamed_from().filter(|old| *old == publication.database.name)?;
     let (name, Attr::Known(before)) = (prior.name.known()?, &prior.publication_id) else { return None };
     match is_there_now(call, publication).await {
         Err(error) if error.is_gone() => {

@@ -87,6 +87,17 @@ fn loss(
     })
 }
 
+/// The comment of the publication says that it continues the former one, and nothing proves that.
+pub(super) fn unproved_mark(name: &SlotName, publication: &PublicationName) -> Diagnostic {
+    let detail = format!(
+        "The comment of publication `{publication}` has a mark that it continues the publication that slot `{name}` was created after. \
+         Whoever owns the publication can write that, and only the state of its own resource proves it: reference \
+         `neonrep_publication.<name>.id` of the same configuration.\n\nIf another configuration replaced the publication with \
+         `allow_replace`, the slot has lost nothing: remove it from the state with `terraform state rm`, and import it again."
+    );
+    Diagnostic::warning(format!("Mark of publication `{publication}` is not proved"), detail)
+}
+
 /// An imported slot whose order nothing proves.
 pub(super) fn order_unknown(name: &SlotName, publication: &PublicationName) -> Diagnostic {
     let detail = format!(
@@ -320,17 +331,6 @@ pub(super) fn misplaced(config: &Model) -> Diagnostics {
 pub(super) fn replaced(name: &SlotName) -> Diagnostic {
     let detail = format!("Changes that its consumer has not received yet are lost. {NEW_SYNC}");
     Diagnostic::warning(format!("Slot `{name}` is replaced"), detail)
-}
-
-/// What a refresh says of a database that has another name now.
-pub(super) fn follows_rename(name: &SlotName, old: &DatabaseName, at: &Database) -> Diagnostic {
-    let detail = format!(
-        "{} was named `{old}` before. Slot `{name}` belongs to it as before, and the state follows.\n\nChange the name in the \
-         configuration too: to `{}`.",
-        sentence(&at.to_string()),
-        at.name
-    );
-    Diagnostic::warning(format!("Database `{old}` was renamed"), detail)
 }
 
 /// What a plan says that would replace the slot because the configuration has the old name.

@@ -15,12 +15,13 @@ use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, identity, path};
 
 use crate::handler::{Call, Context, Data, attributes, nulls};
 use crate::neon::{BranchId, ProjectId};
+use crate::postgres::publication::Publication;
 use crate::postgres::slot;
 use crate::postgres::{DatabaseName, PublicationName, SlotName};
 use crate::target::{Database, PublicationId, SlotId};
 use apply::Whereabouts;
 use model::{Model, PGOUTPUT, Seen, Status};
-use private::{DATABASE_OID, RENAMED_FROM};
+use private::DATABASE_OID;
 
 pub(crate) struct Slot;
 
@@ -145,27 +146,24 @@ impl Resource for Slot {
                 call.at(resolved.map_err(|error| call.failed(&error))?)
             }
         };
-        apply::create(&db, plan, &name).await
+        let created = apply::create(&db, plan, &name).await;
+        call.remember_database(db.at()).await;
+        created
     }
 
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?.clone();
         let call = Call::new(cx, format!("read slot `{name}`"));
-        let recorded = call.database(&state).await?;
+        let recorded = call.database_of(&state).await?;
         let Some((at, found)) = whereabouts(&call, recorded.at(), &name).await? else { return Ok(None) };
-        let state = if at == *recorded.at() {
-            state
-        } else {
-            cx.warn(messages::follows_rename(&name, &recorded.at().name, &at));
-            cx.set_private(RENAMED_FROM, &recorded.at().name);
-            state.moved(&at)
-        };
-        let db = call.at(at);
+        let db = if at == *recorded.at() { recorded } else { call.follow(&recorded.at().name, at) };
+        let state = state.moved(db.at());
         let publication = state.publication_id.known().cloned();
         let behind = match publication.as_ref().filter(|it| it.database == *db.at()) {
             Some(it) => db.publication(&it.name).await?,
             None => None,
         };
+        let proof = apply::proof(&call, publication.as_ref(), behind.as_ref());
         let publication = publication.map(|it| it.name);
         let found = if state.is_imported() {
             let Some(found) = found else { return Ok(None) };
@@ -183,10 +181,14 @@ impl Resource for Slot {
             }
         }
         let recorded = state.publication_oid.known().copied();
-        let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded);
+        let seen = Seen::of(found.as_ref(), behind.as_ref(), publication.is_some(), recorded, &proof);
         let agreed = state.allow_recreate.is_true();
         if let Some(warning) = messages::warning(db.at(), &name, publication.as_ref(), &seen, agreed) {
             cx.warn(warning);
+        }
+        let claims = |it: &&Publication| recorded.is_some_and(|oid| it.marks.continues(oid));
+        if let Some(behind) = behind.as_ref().filter(claims).filter(|_| seen.status == Status::PublicationRecreated) {
+            cx.warn(messages::unproved_mark(&name, &behind.name));
         }
         if let Some(behind) = behind.as_ref().filter(|_| state.is_imported()) {
             apply::say_unknown_order(&db, &name, behind).await;
@@ -197,7 +199,7 @@ impl Resource for Slot {
     async fn update(&self, cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
         let name = plan.name.need(path!(name))?.clone();
         let call = Call::new(cx, format!("change slot `{name}`"));
-        let db = call.database(&prior).await?;
+        let db = call.planned_database_of(&prior).await?;
         match whereabouts(&call, db.at(), &name).await? {
             Some((at, _)) if at == *db.at() => apply::update(&db, &prior, plan, &name).await,
             _ => Err(messages::gone(&name).into()),
@@ -207,17 +209,19 @@ impl Resource for Slot {
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("delete slot `{name}`"));
-        let recorded = call.database(&state).await?;
-        let db = match apply::find(&call, recorded.at(), name, cx.private().get(DATABASE_OID)).await {
-            Ok(Whereabouts::In(at, _)) => call.at(at),
+        let recorded = call.database_of(&state).await?;
+        // From here on it is looked at by itself: what the plan has seen may be old.
+        call.target().wrote(&recorded.at().server);
+        let (db, seen) = match apply::find(&call, recorded.at(), name, cx.private().get(DATABASE_OID)).await {
+            Ok(Whereabouts::In(at, found)) => (call.at(at), found),
             // What the state says is gone, or cannot be reached: the removal finds out which, and what that means.
-            Ok(Whereabouts::Gone) | Err(_) => recorded,
+            Ok(Whereabouts::Gone) | Err(_) => (recorded, None),
             Ok(Whereabouts::InAnother(found)) => return Err(messages::in_another(name, recorded.at(), &found).into()),
             Ok(Whereabouts::Unseen(error)) => {
                 return Err(messages::unseen(&call, name, recorded.at(), &error).into());
             }
         };
-        apply::delete(&db, &state, name).await
+        apply::delete(&db, &state, name, seen).await
     }
 
     fn import(id: &str) -> Result<Model, Diagnostics> {

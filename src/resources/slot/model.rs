@@ -1,10 +1,13 @@
 //! The values of `neonrep_slot`, and what follows from them alone.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tfplugin::{Attr, Timeouts};
 
 use crate::handler::attributes::{located, server_of};
 use crate::neon::{BranchId, ProjectId};
+use crate::postgres::marks::Nonce;
 use crate::postgres::publication::Publication;
 use crate::postgres::slot::Slot;
 use crate::postgres::{DatabaseName, PublicationName, RoleName, SlotName};
@@ -104,8 +107,9 @@ impl Seen {
         publication: Option<&Publication>,
         named: bool,
         recorded: Option<u32>,
+        proof: &Proof,
     ) -> Self {
-        let accepted = publication.filter(|it| is_accepted(it, recorded));
+        let accepted = publication.filter(|it| is_accepted(it, recorded, proof));
         let status = match (slot, publication) {
             (None, _) => Status::Missing,
             (Some(slot), _) if slot.is_lost() => Status::Lost,
@@ -127,8 +131,26 @@ impl Seen {
 }
 
 /// Whether the publication is the one that the slot was created after, or continues it.
-fn is_accepted(publication: &Publication, recorded: Option<u32>) -> bool {
-    recorded.is_none_or(|oid| publication.oid == oid || publication.marks.continues(oid))
+fn is_accepted(publication: &Publication, recorded: Option<u32>, proof: &Proof) -> bool {
+    recorded.is_none_or(|oid| publication.oid == oid || proof.shows(publication, oid))
+}
+
+/// What is known of the marks in the comment of a publication. Its owner can write any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Proof {
+    /// Nonces that the publication's own resource wrote.
+    pub(super) nonces: BTreeSet<Nonce>,
+    /// The slot's state was written by the first version, whose marks have none.
+    pub(super) of_first_version: bool,
+}
+
+impl Proof {
+    /// Whether the publication continues the one of that OID.
+    fn shows(&self, publication: &Publication, oid: u32) -> bool {
+        let marks = &publication.marks;
+        marks.is_proved_to_continue(oid, &self.nonces)
+            || (self.of_first_version && marks.continues.contains(&(oid, None)))
+    }
 }
 
 impl Model {
@@ -159,7 +181,12 @@ impl Model {
 
     /// The state of a slot whose database has another name now.
     pub(super) fn moved(self, at: &Database) -> Self {
-        let publication_id = self.publication_id.map(|it| PublicationId { database: at.clone(), ..it });
+        let publication_id = self.publication_id.map(|it| match &it.database {
+            old if old.server == at.server && self.database.known() == Some(&old.name) => {
+                PublicationId { database: at.clone(), ..it }
+            }
+            _ => it,
+        });
         Self { publication_id, database: at.name.clone().into(), ..self }
     }
 

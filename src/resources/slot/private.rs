@@ -5,6 +5,3 @@ pub(super) const ORDER_SAID: &str = "order_unknown_said";
 
 /// The OID of the slot's database, which stays when the database is renamed.
 pub(super) const DATABASE_OID: &str = "database_oid";
-
-/// The name that the database had before it was renamed outside.
-pub(super) const RENAMED_FROM: &str = "renamed_from";

@@ -8,8 +8,9 @@ use tfplugin::{Attr, AttributePath};
 use super::*;
 use crate::checks::publication_exists::SLOT_BEFORE_PUBLICATION;
 use crate::postgres::RoleName;
+use crate::postgres::marks::{Marks, Nonce};
+use crate::postgres::publication::GeneratedColumns;
 use crate::postgres::publication::Publication;
-use crate::postgres::publication::{GeneratedColumns, Marks};
 use crate::postgres::slot::{Kind, Slot as Found};
 use model::Properties;
 
@@ -216,17 +217,33 @@ fn behind(oid: u32, comment: Option<&str>) -> Publication {
 fn the_first_trouble_is_the_status() {
     let lost = Found { wal_status: Some("lost".to_owned()), ..found() };
     let continues = behind(2, Some("mine\nneonrep: continues 1"));
+    let nonce = Nonce::random().unwrap();
+    let marked = || behind(2, Some(&format!("mine\nneonrep: continues 1 {nonce}")));
+    let proof = |nonces: &[&Nonce], of_first_version| {
+        let nonces = nonces.iter().copied().cloned().collect();
+        super::model::Proof { nonces, of_first_version }
+    };
+    for (publication, proof, status) in [
+        (continues.clone(), proof(&[], true), Status::Ok),
+        (continues.clone(), proof(&[&nonce], false), Status::PublicationRecreated),
+        (marked(), proof(&[&nonce], false), Status::Ok),
+        (marked(), proof(&[], true), Status::PublicationRecreated),
+        (marked(), proof(&[&Nonce::random().unwrap()], false), Status::PublicationRecreated),
+    ] {
+        let seen = Seen::of(Some(&found()), Some(&publication), true, Some(1), &proof);
+        assert_eq!(seen.status, status, "{publication:?} {proof:?}");
+    }
     for (found, publication, named, recorded, status, oid) in [
         (Some(found()), Some(behind(1, None)), true, Some(1), Status::Ok, Some(1)),
         (Some(found()), Some(behind(2, None)), true, Some(1), Status::PublicationRecreated, Some(1)),
-        (Some(found()), Some(continues), true, Some(1), Status::Ok, Some(2)),
+        (Some(found()), Some(continues), true, Some(1), Status::PublicationRecreated, Some(1)),
         (Some(found()), Some(behind(2, None)), true, None, Status::Ok, Some(2)),
         (Some(found()), None, true, Some(1), Status::PublicationMissing, Some(1)),
         (Some(found()), None, false, None, Status::Ok, None),
         (Some(lost.clone()), None, true, Some(1), Status::Lost, Some(1)),
         (None, Some(behind(1, None)), true, Some(1), Status::Missing, Some(1)),
     ] {
-        let seen = Seen::of(found.as_ref(), publication.as_ref(), named, recorded);
+        let seen = Seen::of(found.as_ref(), publication.as_ref(), named, recorded, &Default::default());
         assert_eq!((seen.status, seen.publication_oid), (status, oid), "{found:?} {named} {recorded:?}");
     }
 }
@@ -371,7 +388,7 @@ fn a_slot_follows_its_database_to_another_name() {
     let moved = model().moved(&renamed);
     assert_eq!(moved.database, known("renamed"));
     assert_eq!(moved.publication_id, known("shiny-wind-028834/br-aged-salad-637688/renamed/p"));
-    let seen = Seen::of(Some(&found()), Some(&behind(16_400, None)), true, Some(16_400));
+    let seen = Seen::of(Some(&found()), Some(&behind(16_400, None)), true, Some(16_400), &Default::default());
     let observed = moved.observed(&renamed, &name(), seen);
     assert_eq!(observed.id, known("shiny-wind-028834/br-aged-salad-637688/renamed/s"));
     assert_eq!(observed.status, Attr::Known(Status::Ok));

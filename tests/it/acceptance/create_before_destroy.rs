@@ -45,8 +45,16 @@ fn forced_by_a_dependent_nothing_that_is_replaced_is_lost() {
     let stand_in = StandIn::start(17);
     let adopting = PLAIN
         .configuration()
-        .replace(r#"name       = "reader_one""#, "name       = \"reader_one\"\n  adopt      = true")
-        .replace(r#"name       = "pub_one""#, "name       = \"pub_one\"\n  adopt      = true");
+        .replace(
+            r#"name       = "reader_one""#,
+            r#"name       = "reader_one"
+  adopt      = true"#,
+        )
+        .replace(
+            r#"name       = "pub_one""#,
+            r#"name       = "pub_one"
+  adopt      = true"#,
+        );
     let workspace = applied(&stand_in, &format!("{adopting}{CONSUMER}"));
     let before = held(&stand_in);
     assert_eq!(before[..4], ["true", "true", "1", "f"]);
@@ -142,4 +150,89 @@ resource "terraform_data" "consumer" {{
     assert_eq!(stand_in.value("SELECT oid FROM pg_publication"), oid, "a left-over instance dropped it");
     workspace.destroy();
     assert_eq!(stand_in.value("SELECT oid FROM pg_publication"), oid, "what was adopted is never dropped");
+}
+
+/// What each refers to is replaced before it is destroyed. The consumer's own creation fails if `command` does.
+const LEFT_OVER: &str = r#"
+variable "command" { type = string }
+
+resource "neonrep_grant" "this" {
+  project_id = var.project_id
+  database   = "neondb"
+  role       = "reader"
+  schemas    = ["public"]
+}
+
+resource "neonrep_replica_identity" "this" {
+  project_id = var.project_id
+  database   = "neondb"
+  table      = "playing_with_neon"
+  mode       = "full"
+}
+
+resource "neonrep_publication" "this" {
+  project_id = var.project_id
+  database   = "neondb"
+  name       = "pub_one"
+  adopt      = true
+  tables     = [{ name = "playing_with_neon", replica_identity_id = neonrep_replica_identity.this.id }]
+}
+
+resource "terraform_data" "consumer" {
+  triggers_replace = [neonrep_grant.this.id, neonrep_replica_identity.this.id, neonrep_publication.this.id]
+  lifecycle {
+    create_before_destroy = true
+  }
+  provisioner "local-exec" {
+    command = var.command
+  }
+}
+"#;
+
+/// Plans and applies until the plan does not refuse: it does if it plans the destroy before it reads the living object.
+fn apply_again(workspace: &Workspace) -> usize {
+    for refused in 0..20 {
+        let outcome = workspace.try_apply(&[]);
+        if outcome.status == 0 {
+            return refused;
+        }
+        for error in outcome.errors() {
+            assert!(error.text().contains("managed at two addresses"), "{error:?}");
+        }
+    }
+    panic!("every plan is refused");
+}
+
+#[test]
+fn a_left_over_object_is_not_destroyed_under_the_living_one() {
+    let stand_in = StandIn::start_logical(17);
+    PLAIN.prepare(&stand_in);
+    stand_in.sql("CREATE ROLE reader");
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(LEFT_OVER);
+    workspace.set_env("TF_VAR_command", "true");
+    workspace.apply();
+    let held = || {
+        stand_in.value(
+            "SELECT concat_ws(' ', has_table_privilege('reader', 'playing_with_neon', 'SELECT'),
+                has_schema_privilege('reader', 'public', 'USAGE'),
+                (SELECT count(*) FROM pg_default_acl WHERE defaclacl::text LIKE '%reader%'),
+                (SELECT relreplident FROM pg_class WHERE oid = 'playing_with_neon'::regclass),
+                (SELECT oid FROM pg_publication))",
+        )
+    };
+    let before = held();
+    for address in ["grant", "replica_identity", "publication"] {
+        workspace.set_env("TF_VAR_command", "false");
+        workspace.apply_fails_with(&[&format!("-replace=neonrep_{address}.this")]).insist_error("local-exec");
+        let left = || {
+            std::fs::read_to_string(workspace.path().join("terraform.tfstate")).expect("a state").contains("deposed")
+        };
+        assert!(left(), "{address}: nothing was left over");
+        workspace.set_env("TF_VAR_command", "true");
+        let refused = apply_again(&workspace);
+        assert!(!left(), "{address}: still in the state after {refused} refusals");
+        assert_eq!(held(), before, "{address}");
+        workspace.insist_on_empty_plan();
+    }
 }

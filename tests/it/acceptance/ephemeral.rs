@@ -71,15 +71,21 @@ fn a_password_is_used_and_stored_nowhere() {
 fn a_role_without_a_password_to_read_is_named() {
     let stand_in = StandIn::start(17);
     let workspace = Workspace::new(&stand_in);
-    let id = format!("{}/{}/nobody", stand_in.ready.project_id, stand_in.ready.branch_id);
-    workspace.write(&format!("ephemeral \"neonrep_role_password\" \"it\" {{\n  role_id = \"{id}\"\n}}\n"));
+    let password_of = |role: &str| {
+        let (project, branch) = (&stand_in.ready.project_id, &stand_in.ready.branch_id);
+        format!(
+            r#"
+ephemeral "neonrep_role_password" "it" {{
+  role_id = "{project}/{branch}/{role}"
+}}
+"#
+        )
+    };
+    workspace.write(&password_of("nobody"));
     let error = workspace.plan_fails().error();
     assert!(error.is_on("role_id") && error.text().contains("`nobody`"), "{error:?}");
     stand_in.settings(&json!({ "store_passwords": false }));
-    workspace.write(&format!(
-        "ephemeral \"neonrep_role_password\" \"it\" {{\n  role_id = \"{}\"\n}}\n",
-        id.replace("nobody", "neondb_owner")
-    ));
+    workspace.write(&password_of("neondb_owner"));
     let error = workspace.plan_fails().error();
     assert!(error.text().contains("role_passwords"), "{error:?}");
 }

@@ -251,6 +251,7 @@ fn an_authoritative_grant_revokes_what_is_not_declared() {
     stand_in
         .sql_as_owner(
             "GRANT INSERT ON t1 TO app; GRANT DELETE ON t2 TO app; GRANT UPDATE (i) ON t2 TO app; CREATE SCHEMA other;
+             GRANT CREATE ON SCHEMA public, other TO app;
              CREATE TABLE other.t (i int); GRANT INSERT ON other.t TO app;
              ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT DELETE ON TABLES TO app",
         )
@@ -263,6 +264,7 @@ fn an_authoritative_grant_revokes_what_is_not_declared() {
     workspace.apply();
     let declared = [
         "CONNECT",
+        "CREATE other",
         "DELETE public.theirs",
         "INSERT other.t",
         "SELECT public.t1",
@@ -277,13 +279,18 @@ fn an_authoritative_grant_revokes_what_is_not_declared() {
         "SELECT attacl::text LIKE '%app=w%' FROM pg_attribute WHERE attrelid = 't2'::regclass AND attname = 'i'";
     assert_eq!(stand_in.value(column), "t", "privileges on columns too");
     // Drift reads as one difference.
-    stand_in.sql_as_owner("GRANT TRUNCATE ON t1 TO app").expect("granted");
+    stand_in.sql_as_owner("GRANT TRUNCATE ON t1 TO app; GRANT CREATE ON SCHEMA public TO app").expect("granted");
     let plan = workspace.plan_json();
     let change = plan["resource_changes"].as_array().and_then(|it| it.first()).expect("a change").clone();
-    assert_eq!(change["change"]["before"]["surplus"], json!(["TRUNCATE ON TABLE public.t1"]));
+    assert_eq!(
+        change["change"]["before"]["surplus"],
+        json!(["CREATE ON SCHEMA public", "TRUNCATE ON TABLE public.t1"])
+    );
     assert_eq!(change["change"]["after"]["surplus"], json!([]));
     workspace.apply();
     assert_eq!(held(&stand_in, "app"), declared);
+    let creates = |schema: &str| stand_in.value(&format!("SELECT has_schema_privilege('app', '{schema}', 'CREATE')"));
+    assert_eq!((creates("public"), creates("other")), ("f".to_owned(), "t".to_owned()));
 }
 
 #[test]

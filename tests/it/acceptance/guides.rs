@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::databricks_guide::traces;
-use crate::support::consumer;
 use crate::support::sql::{column, literal, single};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::walsender;
 
 /// What an example creates.
 struct Example {
@@ -70,8 +70,8 @@ fn each_guide_has_its_row() {
     let entries = std::fs::read_dir(folder()).expect("the guides").flatten();
     let mut there: Vec<String> = entries.map(|it| it.file_name().to_string_lossy().into_owned()).collect();
     there.sort();
-    // The Databricks guide has stories of its own.
-    there.retain(|it| it != "databricks-lakeflow");
+    // The Databricks guide has stories of its own, and so have those with a subscription.
+    there.retain(|it| it != "databricks-lakeflow" && !super::subscriber_guides::FOLDERS.contains(&it.as_str()));
     assert_eq!(there, EXAMPLES.iter().map(|it| it.folder).collect::<Vec<_>>());
 }
 
@@ -83,9 +83,6 @@ fn each_guide_works_as_it_stands() {
             let story = move || {
                 let stand_in = StandIn::start(major);
                 stand_in.sample_table();
-                // Estuary's page says to create this table beforehand.
-                let watermarks = "CREATE TABLE flow_watermarks (slot text PRIMARY KEY, watermark text)";
-                stand_in.sql_as_owner(watermarks).expect("the watermarks table");
                 for it in EXAMPLES {
                     it.works(&stand_in);
                 }
@@ -103,9 +100,12 @@ impl Example {
         eprintln!("{}", self.folder);
         let before = traces(stand_in);
         let workspace = Workspace::new(stand_in);
-        let main = std::fs::read_to_string(folder().join(self.folder).join("main.tf")).expect("the example");
-        workspace.write_file("main.tf", &main);
+        for file in ["main.tf", "readiness.tf"] {
+            let text = std::fs::read_to_string(folder().join(self.folder).join(file)).expect("the example");
+            workspace.write_file(file, &text);
+        }
         workspace.apply();
+        self.is_ready(&workspace);
         let outputs = workspace.outputs();
         let password = self.connection(stand_in, &outputs["connection"]["value"]);
         self.objects(stand_in, &outputs);
@@ -113,6 +113,31 @@ impl Example {
         self.streams(stand_in, &password);
         workspace.destroy();
         assert_eq!(traces(stand_in), before, "{}: left after destroy", self.folder);
+    }
+
+    /// Checks the report of the example: nothing keeps the consumer from starting.
+    fn is_ready(&self, workspace: &Workspace) {
+        let state = workspace.state();
+        let all = state["values"]["root_module"]["resources"].as_array().cloned().unwrap_or_default();
+        let found: Vec<_> = all.iter().filter(|it| it["type"] == "neonrep_readiness").map(|it| &it["values"]).collect();
+        let [found] = found[..] else { panic!("{}: no report", self.folder) };
+        assert_eq!(found["ready"], true, "{}: {}", self.folder, found["report"]);
+        assert_eq!(found["destination"], self.folder.replace('-', "_"));
+    }
+
+    /// The table that its consumer writes, and the statement.
+    fn written(&self) -> Option<(&'static str, &'static str)> {
+        match self.folder {
+            "estuary" => Some((
+                "flow_watermarks",
+                "INSERT INTO flow_watermarks VALUES ('s', '1') ON CONFLICT (slot) DO UPDATE SET watermark = '2'",
+            )),
+            "debezium" => Some((
+                "debezium_signal",
+                "INSERT INTO debezium_signal VALUES ('s', 'execute-snapshot', '{}') ON CONFLICT (id) DO UPDATE SET data = '{ }'",
+            )),
+            _ => None,
+        }
     }
 
     /// Checks what the consumer gets and logs in with it; gives the password.
@@ -135,8 +160,8 @@ impl Example {
             literal(self.publication)
         );
         let mut expected = format!("playing_with_neon {}", self.via_root);
-        if self.folder == "estuary" {
-            expected.insert_str(0, "flow_watermarks true,");
+        if let Some((table, _)) = self.written() {
+            expected.insert_str(0, &format!("{table} {},", self.via_root));
         }
         assert_eq!(stand_in.value(&published), expected, "{}", self.folder);
         assert_eq!(outputs["publication_name"]["value"], self.publication, "{}", self.folder);
@@ -198,9 +223,7 @@ impl Example {
             as_consumer(&format!("SELECT pg_create_logical_replication_slot({}, 'pgoutput')", literal(slot)));
         }
         stand_in.sql("UPDATE playing_with_neon SET value = value + 1 WHERE id = 1");
-        if self.folder == "estuary" {
-            let write =
-                "INSERT INTO flow_watermarks VALUES ('s', '1') ON CONFLICT (slot) DO UPDATE SET watermark = '2'";
+        if let Some((_, write)) = self.written() {
             as_consumer(&format!("{write}; {write}"));
         }
         let seen = as_consumer(&format!(
@@ -210,11 +233,15 @@ impl Example {
             literal(self.publication)
         ));
         assert_eq!(single(&seen), "t", "{}: the role reads the slot", self.folder);
-        let changes = consumer::take(stand_in, slot, self.publication).expect("changes");
+        let expected = if self.folder == "estuary" { 3 } else { 1 };
+        let binary = matches!(self.folder, "materialize" | "peerdb" | "clickpipes");
+        let walsender = walsender::Consumer { role: self.role, password, slot, publication: self.publication, binary };
+        let changes = walsender.take(stand_in, expected);
         let kinds: Vec<_> = changes.iter().map(|it| (it.kind, it.table.as_str())).collect();
         let mut expected = vec![("update", "public.playing_with_neon")];
-        if self.folder == "estuary" {
-            expected.extend([("insert", "public.flow_watermarks"), ("update", "public.flow_watermarks")]);
+        let written = self.written().map(|(table, _)| format!("public.{table}"));
+        if let Some(table) = &written {
+            expected.extend([("insert", table.as_str()), ("update", table.as_str())]);
         }
         assert_eq!(kinds, expected, "{}", self.folder);
         if let OfTheConsumer(slot) = self.slot {

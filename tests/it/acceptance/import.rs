@@ -187,3 +187,57 @@ fn what_is_not_there_and_ids_of_a_wrong_form_are_not_imported() {
     let outcome = workspace.import("neonrep_role.this", &PLAIN.id(&stand_in, "neonrep_role.this")).expect_failure();
     assert!(outcome.says("NEON_API_KEY"), "{}", outcome.all());
 }
+
+#[test]
+fn a_database_whose_owner_may_not_log_in_is_imported_with_role_passwords() {
+    let stand_in = StandIn::start_logical(17);
+    stand_in
+        .sql("CREATE ROLE shop_owner NOLOGIN; GRANT shop_owner TO neondb_owner; CREATE DATABASE shop OWNER shop_owner");
+    stand_in.sql_in(
+        "shop",
+        "CREATE TABLE t(id int PRIMARY KEY); ALTER TABLE t OWNER TO shop_owner; CREATE PUBLICATION p FOR TABLE t;
+         ALTER PUBLICATION p OWNER TO shop_owner; CREATE PUBLICATION q FOR TABLE t; ALTER PUBLICATION q OWNER TO shop_owner",
+    );
+    let body = |name: &str| {
+        format!(
+            r#"
+resource "neonrep_publication" "{name}" {{
+  project_id = "{}"
+  database   = "shop"
+  name       = "{name}"
+  tables     = [{{ name = "t" }}]
+  connect_as = "neondb_owner"
+}}
+"#,
+            stand_in.ready.project_id
+        )
+    };
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&body("p"));
+    let id = |name: &str| stand_in.id_of(name).replace("/neondb/", "/shop/");
+    // The import knows nothing of the configuration. It says what it needs.
+    let refused = workspace.import("neonrep_publication.p", &id("p")).expect_failure();
+    for part in ["shop_owner", "An import does not know `connect_as`", "role_passwords"] {
+        assert!(refused.says(part), "{part}: {}", refused.all());
+    }
+    let provider = format!(
+        r#"
+provider "neonrep" {{
+  role_passwords = {{ neondb_owner = "{}" }}
+}}
+"#,
+        stand_in.password_of("neondb_owner")
+    );
+    workspace.write_with_provider(&format!("{provider}{}", body("p")));
+    workspace.import("neonrep_publication.p", &id("p")).expect_success();
+    workspace.apply();
+    assert_eq!(workspace.attributes("neonrep_publication.p")["connect_as"], "neondb_owner");
+    // What is in the state says who can log in: the password is not needed any more, for another import neither.
+    let import = format!("import {{\n  to = neonrep_publication.q\n  id = \"{}\"\n}}\n", id("q"));
+    workspace.write_with_provider(&format!("{provider}{}{}{import}", body("p"), body("q")));
+    workspace.apply();
+    workspace.write(&format!("{}{}", body("p"), body("q")));
+    workspace.insist_on_empty_plan();
+    workspace.destroy();
+    assert_eq!(stand_in.value_in("shop", "SELECT count(*) FROM pg_publication"), "0");
+}

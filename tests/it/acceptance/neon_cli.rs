@@ -1,44 +1,7 @@
 //! Neon's own CLI (npm `neon`) against the stand-in: a client that nobody here wrote finds the API it knows.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::OnceLock;
-
-use serde_json::Value;
-
+use crate::support::neon_cli::neon;
 use crate::support::stand_in::StandIn;
-
-/// The version this was tried with.
-const PACKAGE: &str = "neon@6.2.3";
-
-/// Installs the CLI once below the build folder.
-fn installed() -> &'static PathBuf {
-    static DONE: OnceLock<PathBuf> = OnceLock::new();
-    DONE.get_or_init(|| {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("neon-cli");
-        let program = folder.join("node_modules/.bin/neon");
-        if !program.is_file() {
-            std::fs::create_dir_all(&folder).expect("a folder");
-            let prefix = folder.display().to_string();
-            let arguments = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", &prefix, PACKAGE];
-            let output = Command::new("npm").args(arguments).output().expect("npm is on the PATH");
-            assert!(output.status.success(), "npm install: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        program
-    })
-}
-
-fn neon(stand_in: &StandIn, arguments: &[&str]) -> Value {
-    let home = tempfile::tempdir().expect("a folder");
-    let mut command = Command::new(installed());
-    command.args(["--api-host", &stand_in.ready.api_url, "--api-key", &stand_in.ready.api_key]);
-    command.args(["--analytics", "false", "-o", "json"]).args(arguments);
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
-    let output = command.current_dir(home.path()).output().expect("the CLI starts");
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {stdout}{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_str(&stdout).unwrap_or(Value::String(stdout))
-}
 
 #[test]
 fn neons_own_cli_works_against_the_stand_in() {
@@ -64,4 +27,45 @@ fn neons_own_cli_works_against_the_stand_in() {
         assert!(std::time::Instant::now() < until, "the server was not restarted");
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
+}
+
+/// What concerns branches, computes, databases, operations and IP Allow.
+#[test]
+fn its_commands_on_branches_databases_and_addresses_work() {
+    let stand_in = StandIn::start(17);
+    let project = stand_in.ready.project_id.clone();
+    let run = |arguments: &[&str]| neon(&stand_in, &[arguments, &["--project-id", &project]].concat());
+
+    let listed = neon(&stand_in, &["projects", "list"]);
+    assert!(listed.to_string().contains(&project), "{listed}");
+    assert_eq!(neon(&stand_in, &["projects", "get", &project])["id"], project.as_str());
+    let other = neon(&stand_in, &["projects", "create", "--name", "other"]);
+    let id = other["project"]["id"].as_str().expect("an id").to_owned();
+    neon(&stand_in, &["projects", "delete", &id]);
+
+    let made = run(&["branches", "create", "--name", "dev"]);
+    let branch = made["branch"]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(run(&["branches", "get", "dev"])["id"], branch.as_str());
+    run(&["branches", "rename", "dev", "develop"]);
+    run(&["branches", "add-compute", "develop", "--type", "read_only"]);
+    run(&["branches", "set-expiration", "develop", "--expires-at", "2036-01-01T00:00:00Z"]);
+    run(&["branches", "set-default", "develop"]);
+    run(&["branches", "set-default", &stand_in.ready.branch_id]);
+    run(&["branches", "reset", "develop", "--parent"]);
+    run(&["branches", "restore", "develop", "^parent"]);
+
+    run(&["databases", "create", "--name", "orders", "--owner-name", "neondb_owner", "--branch", "develop"]);
+    assert!(run(&["databases", "list", "--branch", "develop"]).to_string().contains("orders"));
+    let uri = run(&["connection-string", "develop", "--database-name", "orders", "--role-name", "neondb_owner"]);
+    assert!(uri.to_string().contains("/orders"), "{uri}");
+    run(&["databases", "delete", "orders", "--branch", "develop"]);
+    run(&["branches", "delete", "develop"]);
+    assert!(!run(&["branches", "list"]).to_string().contains("develop"));
+
+    neon(&stand_in, &["ip-allow", "add", "192.0.2.1", "198.51.100.0/24", "--project-id", &project]);
+    neon(&stand_in, &["ip-allow", "remove", "192.0.2.1", "--project-id", &project]);
+    assert!(run(&["ip-allow", "list"]).to_string().contains("198.51.100.0/24"));
+    neon(&stand_in, &["ip-allow", "reset", "--project-id", &project]);
+    let (_, answer) = stand_in.api("GET", &format!("/projects/{project}"), None);
+    assert_eq!(answer["project"]["settings"]["allowed_ips"]["ips"], serde_json::json!([]));
 }

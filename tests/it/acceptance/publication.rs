@@ -1,6 +1,9 @@
 //! `neonrep_publication`: its life, what it refuses, and what others do to it.
 
 mod faults;
+mod generated_columns;
+mod identities;
+mod marks;
 mod members;
 
 use crate::support::consumer::{self, Subscription};
@@ -122,7 +125,7 @@ fn what_others_do_shows_and_is_set_right() {
 
     // A renamed table shows by its new name; the apply compares with what is there, not with the state.
     owner(&stand_in, "ALTER TABLE b RENAME TO c");
-    workspace.plan().insist_warning("`public.b` is not there");
+    workspace.plan().insist_warning("`public.b` does not exist");
     workspace.write(&publication(r#"tables = [{ name = "a" }, { name = "c" }]"#));
     assert!(workspace.plan().is_empty_plan());
     workspace.apply();
@@ -167,7 +170,7 @@ fn a_publication_that_exists_is_imported_or_adopted_and_an_adopted_one_is_never_
     assert_eq!(members(&stand_in), ["b"]);
     assert_eq!(workspace.attributes(ADDRESS)["adopted"], true);
     let comment = || stand_in.value("SELECT obj_description(oid, 'pg_publication') FROM pg_publication");
-    assert_eq!(comment(), "mine\nneonrep: adopted");
+    assert!(comment().starts_with("mine\nneonrep: adopted "), "{}", comment());
     workspace.destroy().insist_warning("was kept");
     assert_eq!(members(&stand_in), ["b"]);
 }
@@ -349,7 +352,7 @@ fn from_a_list_to_all_tables_and_back_the_slot_loses_nothing() {
     workspace.apply();
     owner(&stand_in, "INSERT INTO a VALUES (2)");
     let comment = stand_in.value("SELECT obj_description(oid, 'pg_publication') FROM pg_publication");
-    assert_eq!(comment, format!("mine\nneonrep: continues {oid}"));
+    assert!(comment.starts_with(&format!("mine\nneonrep: continues {oid} ")), "{comment}");
     assert_ne!(stand_in.value("SELECT oid FROM pg_publication"), oid);
     assert_eq!(workspace.attributes("neonrep_slot.this")["status"], "ok");
 

@@ -7,27 +7,11 @@ use crate::support::terraform::Workspace;
 
 const GUIDE: &str = include_str!("../../../examples/guides/databricks-lakeflow/main.tf");
 
-const READINESS: &str = r#"
-check "databricks" {
-  data "neonrep_readiness" "this" {
-    project_id     = var.project_id
-    database       = var.database
-    destination    = "databricks_lakeflow"
-    publication_id = neonrep_publication.databricks.id
-    role           = neonrep_grant.databricks.role
-    slot           = neonrep_slot.databricks.slot_name
-  }
-
-  assert {
-    condition     = data.neonrep_readiness.this.ready
-    error_message = data.neonrep_readiness.this.report
-  }
-}
-"#;
+const READINESS: &str = include_str!("../../../examples/guides/databricks-lakeflow/readiness.tf");
 
 fn read(workspace: &Workspace) -> Value {
     workspace.refresh();
-    workspace.attributes("data.neonrep_readiness.this")
+    workspace.attributes("data.neonrep_readiness.databricks")
 }
 
 fn of_severity(found: &Value, severity: &str) -> Vec<Value> {

@@ -100,7 +100,7 @@ fn an_index_that_was_dropped_and_a_table_that_was_dropped_show() {
     owner(&stand_in, "DROP TABLE t");
     let plan = workspace.plan();
     assert_eq!(plan.changes(), ["neonrep_replica_identity.this create"]);
-    plan.insist_warning("`public.t` is not there");
+    plan.insist_warning("`public.t` does not exist");
     let error = workspace.apply_fails().error();
     assert!(error.is_on("table") && error.text().contains("does not exist"), "{error:?}");
     workspace.destroy();

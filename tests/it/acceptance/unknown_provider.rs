@@ -54,7 +54,7 @@ fn a_key_that_is_created_by_the_same_run_is_enough() {
     workspace.apply();
 
     // A change that waits for the key meanwhile.
-    let changed = PLAIN.configuration().replace("mode       = \"full\"", "mode       = \"default\"");
+    let changed = PLAIN.configuration().replace(r#"mode       = "full""#, r#"mode       = "default""#);
     workspace.write_with_provider(&format!("{}{changed}", head("3")));
     let plan = workspace.plan();
     assert_eq!(plan.changes(), ["neonrep_replica_identity.this update", "terraform_data.key update"]);
@@ -118,7 +118,7 @@ provider "neonrep" {{
         (r#"sslrootcert = "/no/such/file.pem""#, "sslrootcert"),
         (r#"api_url = "not a url""#, "api_url"),
     ] {
-        let errors = with(&format!("api_key = \"k\"\n{settings}")).errors();
+        let errors = with(&format!(r#"api_key = "k"{}{settings}"#, '\n')).errors();
         assert!(errors.iter().any(|it| it.code.contains(argument)), "{argument}: {errors:?}");
     }
 }

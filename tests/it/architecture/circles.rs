@@ -156,7 +156,10 @@ fn is_item_above(path: &[String], module: &[String]) -> bool {
 
 fn is_test(file: &Path) -> bool {
     file.iter().any(|part| {
-        matches!(part.to_string_lossy().as_ref(), "tests" | "tests.rs" | "exchange_tests" | "scripted_server.rs")
+        matches!(
+            part.to_string_lossy().as_ref(),
+            "tests" | "tests.rs" | "on_servers" | "on_servers.rs" | "exchange_tests" | "scripted_server.rs"
+        )
     })
 }
 

@@ -62,6 +62,9 @@ fn stems(folder: &str, without: &[&str]) -> BTreeSet<String> {
 fn lists() -> Vec<(&'static str, BTreeSet<String>)> {
     let guides = fs::read_dir(root().join("examples/guides")).expect("a folder").flatten();
     let guides = guides.map(|it| it.file_name().to_string_lossy().replace('-', "_"));
+    let sources = stems("src/destinations/sources", &["mod", "facts"]);
+    // Those in which Neon is one of both sides only are named after both.
+    let guides = guides.filter(|it| !sources.contains(it) && !it.starts_with("neon_to_"));
     let checks = neonrep::CHECKS.iter().map(|it| it.id.to_owned()).collect();
     vec![
         ("Add a resource", prose("src/resources")),
@@ -69,6 +72,7 @@ fn lists() -> Vec<(&'static str, BTreeSet<String>)> {
         ("Add an attribute", prose("src/resources")),
         ("Add a check", checks),
         ("Add a destination", guides.collect()),
+        ("Add a source", sources.clone()),
         ("Add a provider function", stems("src/functions", &["mod", "connection", "options"])),
     ]
 }

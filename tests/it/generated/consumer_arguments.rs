@@ -89,6 +89,28 @@ pub(super) const RESOURCES: &[Resource] = &[
     },
     Resource { name: "airbyte_destination", arguments: AIRBYTE_DESTINATION },
     Resource { name: "airbyte_source", arguments: AIRBYTE_POSTGRES },
+    // hashicorp/aws
+    Resource {
+        name: "aws_db_parameter_group",
+        arguments: &["name!", "family!", "parameter", "parameter.name!", "parameter.value!", "parameter.apply_method"],
+    },
+    Resource {
+        name: "aws_rds_cluster_parameter_group",
+        arguments: &["name!", "family!", "parameter", "parameter.name!", "parameter.value!", "parameter.apply_method"],
+    },
+    Resource {
+        name: "aws_vpc_security_group_ingress_rule",
+        arguments: &["security_group_id!", "cidr_ipv4", "from_port", "to_port", "ip_protocol!"],
+    },
+    // hashicorp/azurerm
+    Resource {
+        name: "azurerm_postgresql_flexible_server_configuration",
+        arguments: &["name!", "server_id!", "value!"],
+    },
+    Resource {
+        name: "azurerm_postgresql_flexible_server_firewall_rule",
+        arguments: &["name!", "server_id!", "start_ip_address!", "end_ip_address!"],
+    },
     // ClickHouse/clickhouse 3.25: attributes, no blocks
     Resource {
         name: "clickhouse_clickpipe",
@@ -251,6 +273,40 @@ pub(super) const RESOURCES: &[Resource] = &[
             "trust_certificates",
         ],
     },
+    // hashicorp/google
+    Resource {
+        name: "google_alloydb_instance",
+        arguments: &[
+            "cluster!",
+            "instance_id!",
+            "instance_type!",
+            "database_flags",
+            "database_flags.alloydb.logical_decoding!",
+            "database_flags.alloydb.enable_pglogical!",
+            "network_config",
+            "network_config.enable_public_ip",
+            "network_config.authorized_external_networks",
+            "network_config.authorized_external_networks.cidr_range",
+        ],
+    },
+    Resource {
+        name: "google_sql_database_instance",
+        arguments: &[
+            "name",
+            "region",
+            "database_version!",
+            "settings",
+            "settings.tier!",
+            "settings.database_flags",
+            "settings.database_flags.name!",
+            "settings.database_flags.value!",
+            "settings.ip_configuration",
+            "settings.ip_configuration.ipv4_enabled",
+            "settings.ip_configuration.authorized_networks",
+            "settings.ip_configuration.authorized_networks.name",
+            "settings.ip_configuration.authorized_networks.value!",
+        ],
+    },
     // MaterializeInc/materialize 0.11
     Resource {
         name: "materialize_connection_postgres",
@@ -311,4 +367,6 @@ pub(super) const RESOURCES: &[Resource] = &[
     },
     Resource { name: "snowflake_service_user", arguments: &["name!", "rsa_public_key", "default_role"] },
     Resource { name: "snowflake_warehouse", arguments: &["name!"] },
+    // supabase/supabase
+    Resource { name: "supabase_settings", arguments: &["project_ref!", "network", "network.restrictions"] },
 ];

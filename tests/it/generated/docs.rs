@@ -119,7 +119,7 @@ fn with_examples(guide: &str) -> String {
     done
 }
 
-/// The guide with what stands between `<!-- facts … -->` or `<!-- text … -->` and `<!-- end -->` rendered from the code.
+/// The guide with what stands between `<!-- facts … -->`, `<!-- source … -->` or `<!-- text … -->` and `<!-- end -->` rendered from the code.
 fn with_parts(guide: &str) -> String {
     let mut lines = guide.lines();
     let mut done = String::new();
@@ -129,6 +129,7 @@ fn with_parts(guide: &str) -> String {
         let Some(part) = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) else { continue };
         let rendered = match part.split_once(' ') {
             Some(("facts", id)) => neonrep::guides::facts(id),
+            Some(("source", id)) => neonrep::guides::source_facts(id),
             Some(("text", name)) => neonrep::guides::text(name),
             _ => continue,
         };

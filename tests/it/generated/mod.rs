@@ -8,6 +8,7 @@ mod consumer_arguments;
 mod consumers;
 mod docs;
 mod examples;
+mod module_facts;
 mod module_tests;
 mod proto;
 mod schema;

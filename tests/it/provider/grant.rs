@@ -1,9 +1,12 @@
 //! `neonrep_grant`
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
+use tfplugin::Value;
 
 use super::{hold_commits, lose_commit, started};
-use crate::support::core::{Action, Core, unknown};
+use crate::support::core::{Action, Change, Core, unknown};
 use crate::support::stand_in::StandIn;
 
 const TYPE: &str = "neonrep_grant";
@@ -145,4 +148,38 @@ fn many_grants_of_one_table_at_once() {
     for (object, config) in &made {
         core.settled(object, config);
     }
+}
+
+/// Neon's operation that deletes a role fails where a grant is open on the same table.
+#[test]
+fn no_grant_runs_while_a_role_of_the_branch_is_deleted() {
+    let stand_in = with_roles();
+    let core = Core::new(&stand_in);
+    let role = |name: &str| json!({ "project_id": stand_in.ready.project_id, "name": name });
+    let going = core.made("neonrep_role", None, &role("going"));
+    let grant = config(&stand_in, json!({}));
+    let plan = core.plan(TYPE, None, &grant).expect("a plan");
+    let destroy = core.plan_destroy(&going).expect("a plan").expect("a role");
+    let walk = core.walk();
+    stand_in.settings(&json!({ "operation_ms": 2000 }));
+    stand_in.forget_requests();
+    let wanted = core.config(TYPE, &grant);
+    std::thread::scope(|scope| {
+        let deletion = scope.spawn(|| core.apply_in(&walk, &destroy, &json!({})));
+        while stand_in.count_requests("DELETE", "/roles/going") == 0 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let change =
+            Change { type_name: TYPE, prior: &Value::Null, planned: &plan.planned, config: &wanted, private: &[] };
+        let granting = walk.begin_apply(&change);
+        let both = "SELECT (SELECT count(*) FROM pg_roles WHERE rolname = 'going') || ' ' ||
+                           (SELECT count(*) FROM pg_class, aclexplode(relacl) a WHERE a.grantee = 'r'::regrole)::int::bool";
+        let mut seen = std::collections::BTreeSet::new();
+        while !seen.contains("0 true") {
+            seen.insert(stand_in.value(both));
+        }
+        assert!(seen.contains("1 false") && !seen.contains("1 true"), "{seen:?}");
+        deletion.join().expect("an outcome").messages.insist_no_error();
+        Core::outcome(TYPE, None, walk.finish_apply(&change, granting)).messages.insist_no_error();
+    });
 }

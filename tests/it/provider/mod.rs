@@ -1,15 +1,20 @@
 //! Each resource over gRPC with the calls that Terraform makes, and those that it makes rarely; core's rules are held at
 //! every answer. Behind it the stand-in with a real Postgres 17.
 
+mod bad_input;
 mod catalog;
 mod connection;
 mod grant;
 mod logical_replication;
+mod many;
+mod names;
 mod process;
 mod publication;
 mod readiness;
 mod replica_identity;
 mod role;
+mod role_settings;
+mod round_trips;
 mod slot;
 mod stored_states;
 
@@ -27,7 +32,7 @@ fn started() -> StandIn {
 }
 
 /// Waits until this query's one value is as it should be: for what another process brings about.
-fn until(stand_in: &StandIn, query: &str, value: &str) {
+pub(crate) fn until(stand_in: &StandIn, query: &str, value: &str) {
     let end = Instant::now() + Duration::from_secs(30);
     while stand_in.value(query) != value {
         assert!(Instant::now() < end, "{query} is {:?}, not {value:?}", stand_in.value(query));
@@ -53,7 +58,7 @@ fn lose_commit(stand_in: &StandIn) {
 }
 
 /// A new branch with a compute, which becomes the default branch of the project.
-fn change_default_branch(stand_in: &StandIn) -> String {
+pub(crate) fn change_default_branch(stand_in: &StandIn) -> String {
     let path = format!("/projects/{}/branches", stand_in.ready.project_id);
     let body = json!({"branch": {"name": "next"}, "endpoints": [{"type": "read_write"}]});
     let (status, answer) = stand_in.api("POST", &path, Some(&body));

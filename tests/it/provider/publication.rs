@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{hold_commits, lose_commit, started};
-use crate::support::core::{Action, Change, Core, unknown};
+use crate::support::core::{Action, Change, Core, Object, unknown};
 use crate::support::stand_in::StandIn;
 
 const TYPE: &str = "neonrep_publication";
@@ -236,4 +236,29 @@ fn destroy_of(core: &Core, stand_in: &StandIn, object: &crate::support::core::Ob
         &json!({"path": format!("/projects/*/branches/{branch}**"), "times": null, "action": {"not_found": true}}),
     );
     plan
+}
+
+#[test]
+fn a_mark_of_the_first_version_is_believed_by_a_state_of_it_and_renewed() {
+    let stand_in = started();
+    let core = Core::new(&stand_in);
+    let plain = config(&stand_in, json!({}));
+    let made = core.made(TYPE, None, &plain);
+    stand_in.sql_as_owner("COMMENT ON PUBLICATION p IS 'neonrep: adopted'").expect("a comment");
+    let of_first_version = Object { private: b"{}".to_vec(), ..made.clone() };
+    let plan = core.plan_destroy(&of_first_version).expect("a plan").expect("a publication");
+    let done = core.apply(&plan, &plain);
+    done.messages.insist_warning("was kept");
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "1");
+
+    // Any change renews the mark.
+    let changed = core.made(TYPE, Some(&of_first_version), &config(&stand_in, json!({"publish": ["insert"]})));
+    let comment = stand_in.value("SELECT obj_description(oid, 'pg_publication') FROM pg_publication");
+    assert!(comment.starts_with("neonrep: adopted ") && !comment.contains('\n'), "{comment}");
+    core.destroyed(&changed).insist_warning("was kept");
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "1");
+    // A state of this version that has not written the mark drops it.
+    stand_in.sql_as_owner("COMMENT ON PUBLICATION p IS 'neonrep: adopted'").expect("a comment");
+    core.destroyed(&made);
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "0");
 }

@@ -353,3 +353,32 @@ fn a_slot_without_a_publication_stays_on_its_branch_when_the_default_branch_chan
     let again = core.made(TYPE, Some(&Object { tainted: true, ..replaced }), &config("other"));
     assert_eq!(again.get("branch_id"), made.get("branch_id"));
 }
+
+#[test]
+fn a_mark_of_the_first_version_is_believed_once_by_a_state_of_it() {
+    let stand_in = with_publication();
+    let core = Core::new(&stand_in);
+    let config = config(&stand_in, json!({}));
+    let made = core.made(TYPE, None, &config);
+    let oid = stand_in.value("SELECT oid FROM pg_publication");
+    let recreate = |oid: &str| {
+        let statements = format!(
+            "DROP PUBLICATION p; CREATE PUBLICATION p FOR TABLE a; COMMENT ON PUBLICATION p IS 'neonrep: continues {oid}'"
+        );
+        stand_in.sql_as_owner(&statements).expect("recreated");
+    };
+    recreate(&oid);
+    let (read, said) = core.walk().read(&made);
+    assert_eq!(read.expect("a slot").text("status"), "publication_recreated");
+    said.insist_warning("is not proved");
+
+    let of_first_version = Object { private: b"{}".to_vec(), ..made };
+    let (read, said) = core.walk().read(&of_first_version);
+    let read = read.expect("a slot");
+    assert_eq!((read.text("status"), said.0.len()), ("ok".to_owned(), 0));
+    assert_eq!(read.get("publication_oid").to_string(), stand_in.value("SELECT oid FROM pg_publication"));
+    // From here on it is a state of this version.
+    recreate(&read.get("publication_oid").to_string());
+    let (read, _) = core.walk().read(&read);
+    assert_eq!(read.expect("a slot").text("status"), "publication_recreated");
+}

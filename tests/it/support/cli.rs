@@ -44,3 +44,8 @@ fn beside_tests(name: &str) -> PathBuf {
     assert!(found.is_file(), "{} is not built: `make build` builds it", found.display());
     found
 }
+
+/// A folder below the build folder that outlives a run; none in an example.
+pub(crate) fn scratch() -> Option<PathBuf> {
+    option_env!("CARGO_TARGET_TMPDIR").map(PathBuf::from)
+}

@@ -38,6 +38,11 @@ fn read(stand_in: &StandIn, verb: &str, slot: &str, publication: &str) -> Result
     Ok(messages.filter_map(|hex| Message::new(&hex).change(&mut relations)).collect())
 }
 
+/// A message of `pgoutput` as a change, if it is one; what it says of relations is kept in `relations`.
+pub(crate) fn decode(bytes: Vec<u8>, relations: &mut std::collections::BTreeMap<u32, String>) -> Option<Change> {
+    Message { bytes, at: 0 }.change(relations)
+}
+
 /// The bytes of one message, read from the front.
 struct Message {
     bytes: Vec<u8>,
@@ -71,7 +76,7 @@ impl Message {
         let columns = self.number(2);
         (0..columns)
             .map(|_| match self.byte() {
-                b't' => {
+                b't' | b'b' => {
                     let length = self.number(4) as usize;
                     self.at += length;
                     Some(String::from_utf8_lossy(&self.bytes[self.at - length..self.at]).into_owned())
@@ -125,6 +130,18 @@ const DATABASE: &str = "it_consumer";
 impl<'a> Subscription<'a> {
     /// Makes the database, the tables (`create` statements) and the subscription, and waits until the slot is active.
     pub(crate) fn attach(stand_in: &'a StandIn, slot: &str, publication: &str, create: &str) -> Self {
+        let superuser = stand_in.superuser_conninfo(&stand_in.ready.database);
+        Self::attach_as(stand_in, slot, publication, create, &superuser)
+    }
+
+    /// The same, streaming as the role of this connection string.
+    pub(crate) fn attach_as(
+        stand_in: &'a StandIn,
+        slot: &str,
+        publication: &str,
+        create: &str,
+        conninfo: &str,
+    ) -> Self {
         stand_in.sql_in("postgres", &format!("CREATE DATABASE {DATABASE}"));
         stand_in.sql_in(DATABASE, create);
         stand_in.sql_in(
@@ -132,7 +149,7 @@ impl<'a> Subscription<'a> {
             &format!(
                 "CREATE SUBSCRIPTION it_subscription CONNECTION {} PUBLICATION {} \
                  WITH (create_slot = false, slot_name = {}, copy_data = false)",
-                literal(&stand_in.superuser_conninfo(&stand_in.ready.database)),
+                literal(conninfo),
                 identifier(publication),
                 literal(slot),
             ),

@@ -109,6 +109,16 @@ impl Core {
         self.schemas.resources.iter().map(|it| it.0.clone()).collect()
     }
 
+    /// The type names of all data sources.
+    pub(crate) fn data_types(&self) -> Vec<String> {
+        self.schemas.data_sources.iter().map(|it| it.0.clone()).collect()
+    }
+
+    /// The schema of a resource or data source.
+    pub(crate) fn schema(&self, type_name: &str, is_data: bool) -> &Schema {
+        if is_data { data_schema(&self.schemas, type_name) } else { schema(&self.schemas, type_name) }
+    }
+
     /// A configuration of a resource; what is left out is null.
     pub(crate) fn config(&self, type_name: &str, config: &Json) -> Value {
         json::read(schema(&self.schemas, type_name).object_type(), config)
@@ -358,6 +368,11 @@ fn at(path: &AttributePath, value: &Value) -> Value {
 
 fn schema<'a>(schemas: &'a ProviderSchema, type_name: &str) -> &'a Schema {
     &schemas.resources.iter().find(|it| it.0 == type_name).unwrap_or_else(|| panic!("no resource {type_name}")).1
+}
+
+fn data_schema<'a>(schemas: &'a ProviderSchema, type_name: &str) -> &'a Schema {
+    let found = schemas.data_sources.iter().find(|it| it.0 == type_name);
+    &found.unwrap_or_else(|| panic!("no data source {type_name}")).1
 }
 
 impl Object {

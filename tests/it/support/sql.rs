@@ -110,7 +110,8 @@ pub(crate) fn literal(text: &str) -> String {
     postgres_protocol::escape::escape_literal(text)
 }
 
-fn trusting(sslrootcert: &str) -> rustls::ClientConfig {
+/// Trust in the authorities of that file alone.
+pub(crate) fn trusting(sslrootcert: &str) -> rustls::ClientConfig {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject;
 

@@ -1,6 +1,8 @@
 //! One stand-in per test: started, asked, told to fail, and ended.
 
-use std::io::{BufRead, BufReader, Read};
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -80,7 +82,9 @@ impl StandIn {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = Arc::new(runtime.expect("a runtime"));
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build().expect("a client");
-        Self { ready, runtime, http, child, _permit: permit }
+        let it = Self { ready, runtime, http, child, _permit: permit };
+        it.settings(&json!({ "journal_answers": true }));
+        it
     }
 
     // --- SQL
@@ -142,6 +146,12 @@ impl StandIn {
         format!("host=127.0.0.1 port={port} dbname={database} user={user} password={password} sslmode=disable")
     }
 
+    /// How a role reaches the project's database through the front, as libpq reads it.
+    pub(crate) fn conninfo(&self, role: &str, password: &str) -> String {
+        let Ready { host, port, database, .. } = &self.ready;
+        format!("host={host} port={port} dbname={database} user={role} password={password} sslmode=require")
+    }
+
     /// One role's statements on the project's database: TLS, verified, the direct host.
     pub(crate) fn sql_as(&self, role: &str, password: &str, statements: &str) -> Result<Rows, SqlError> {
         let mut config = Config::new();
@@ -201,6 +211,7 @@ impl StandIn {
 
     /// Forgets the requests so far.
     pub(crate) fn forget_requests(&self) {
+        self.record();
         self.admin("DELETE", "/requests", None);
     }
 
@@ -228,17 +239,34 @@ impl StandIn {
     }
 
     fn send(&self, method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {
+        self.try_to_send(method, url, body).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    fn try_to_send(&self, method: &str, url: &str, body: Option<&Value>) -> reqwest::Result<(u16, Value)> {
         let method = method.parse().expect("a method");
         let mut request = self.http.request(method, url).bearer_auth(&self.ready.api_key);
         if let Some(body) = body {
             request = request.json(body);
         }
         self.runtime.block_on(async {
-            let answer = request.send().await.unwrap_or_else(|error| panic!("{url}: {error}"));
+            let answer = request.send().await?;
             let status = answer.status().as_u16();
             let text = answer.text().await.unwrap_or_default();
-            (status, serde_json::from_str(&text).unwrap_or(if text.is_empty() { json!(null) } else { json!(text) }))
+            let body = serde_json::from_str(&text);
+            Ok((status, body.unwrap_or(if text.is_empty() { json!(null) } else { json!(text) })))
         })
+    }
+
+    /// Keeps the requests and answers so far, for the test that holds them against Neon's OpenAPI document.
+    fn record(&self) {
+        let Some(folder) = recordings() else { return };
+        let Ok((200, journal)) = self.try_to_send("GET", &format!("{}/requests", self.ready.admin_url), None) else {
+            return; // a test has ended it
+        };
+        let lines: String = journal["requests"].as_array().into_iter().flatten().map(|it| format!("{it}\n")).collect();
+        let name = format!("{}-{}.jsonl", std::process::id(), self.child.id());
+        let file = OpenOptions::new().create(true).append(true).open(folder.join(name));
+        file.and_then(|mut it| it.write_all(lines.as_bytes())).expect("a file of the recordings");
     }
 
     /// What a user's shell would export for this stand-in.
@@ -257,8 +285,18 @@ impl StandIn {
     }
 }
 
+/// Where stories leave their requests and answers.
+pub(crate) fn recordings() -> Option<PathBuf> {
+    let folder = super::cli::scratch()?.join("exchanges");
+    fs::create_dir_all(&folder).expect("a folder");
+    Some(folder)
+}
+
 impl Drop for StandIn {
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.record();
+        }
         drop(self.child.stdin.take());
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(0));
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::cli;
 use super::outcome::Outcome;
+use super::secrets::Watch;
 use super::stand_in::StandIn;
 
 /// What every configuration of the tests begins with.
@@ -28,6 +29,7 @@ pub(crate) struct Workspace {
     /// All that the CLI printed so far, for the search for secrets.
     said: RefCell<String>,
     parallelism: RefCell<Option<u16>>,
+    secrets: Watch,
 }
 
 impl Workspace {
@@ -37,6 +39,8 @@ impl Workspace {
         for (name, value) in stand_in.env() {
             it.set_env(name, value);
         }
+        let superuser = stand_in.superuser("postgres");
+        it.secrets.name(&String::from_utf8_lossy(superuser.get_password().unwrap_or_default()), false);
         it
     }
 
@@ -48,11 +52,24 @@ impl Workspace {
         let name = format!("terraform-provider-neonrep{}", std::env::consts::EXE_SUFFIX);
         std::os::unix::fs::symlink(cli::provider(), plugins.join(name)).expect("a link to the provider");
         let rc = format!(
-            "provider_installation {{\n  dev_overrides {{\n    \"neonrep/neonrep\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
+            r#"
+provider_installation {{
+  dev_overrides {{
+    "neonrep/neonrep" = "{}"
+  }}
+  direct {{}}
+}}
+"#,
             plugins.display()
         );
         fs::write(folder.path().join(".cli.rc"), rc).expect("the CLI's configuration");
-        Self { folder, env: RefCell::default(), said: RefCell::default(), parallelism: RefCell::default() }
+        Self {
+            folder,
+            env: RefCell::default(),
+            said: RefCell::default(),
+            parallelism: RefCell::default(),
+            secrets: Watch::default(),
+        }
     }
 
     /// The folder.
@@ -68,6 +85,7 @@ impl Workspace {
     /// Sets a variable for all later runs; empty takes it away.
     pub(crate) fn set_env(&self, name: &str, value: impl Into<String>) {
         let value = value.into();
+        self.secrets.variable(name, &value);
         let mut env = self.env.borrow_mut();
         env.retain(|(known, _)| known != name);
         if !value.is_empty() {
@@ -84,7 +102,14 @@ impl Workspace {
     pub(crate) fn write(&self, body: &str) {
         self.write_file(
             "main.tf",
-            &format!("{HEAD}provider \"neonrep\" {{}}\n\nvariable \"project_id\" {{ type = string }}\n\n{body}"),
+            &format!(
+                r#"{HEAD}
+provider "neonrep" {{}}
+
+variable "project_id" {{ type = string }}
+
+{body}"#
+            ),
         );
     }
 
@@ -95,6 +120,7 @@ impl Workspace {
 
     /// Any file, as it is.
     pub(crate) fn write_file(&self, name: &str, text: &str) {
+        self.secrets.configured(text);
         fs::write(self.path().join(name), text).expect("a file of the configuration");
     }
 
@@ -120,7 +146,7 @@ impl Workspace {
         command
     }
 
-    /// Runs the CLI; what it printed is remembered.
+    /// Runs the CLI; what it printed is remembered, and searched for secrets.
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         let output = self.command(arguments).stdin(Stdio::null()).output().expect("the CLI starts");
         self.finish(arguments, &output)
@@ -147,6 +173,7 @@ impl Workspace {
         said.push_str(&outcome.stdout);
         said.push_str(&outcome.stderr);
         assert!(!outcome.all().contains("panicked at"), "the provider panicked:\n{}", outcome.all());
+        self.secrets.look(self.path(), &outcome);
         outcome
     }
 

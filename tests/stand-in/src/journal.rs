@@ -23,6 +23,9 @@ pub(crate) struct Entry {
     pub(crate) unknown: Vec<String>,
     /// Status of the answer; null while there is none, or when the connection was cut.
     pub(crate) status: Option<u16>,
+    /// The body of the answer, like `body`; absent unless the setting `journal_answers` is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<Value>,
     /// What a fault did, if one applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<crate::faults::Action>,
@@ -43,10 +46,11 @@ impl Journal {
         self.last
     }
 
-    /// Notes the answer's status.
-    pub(crate) fn answered(&mut self, number: u64, status: u16) {
+    /// Notes the answer's status, and its body if that is kept.
+    pub(crate) fn answered(&mut self, number: u64, status: u16, answer: Option<Value>) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.number == number) {
             entry.status = Some(status);
+            entry.answer = answer;
         }
     }
 
@@ -92,12 +96,13 @@ mod tests {
             body: Value::Null,
             unknown: Vec::new(),
             status: None,
+            answer: None,
             fault: None,
         };
         let mut journal = Journal::default();
         let first = journal.add(entry.clone());
-        journal.answered(first, 200);
-        assert_eq!(journal.entries()[0].status, Some(200));
+        journal.answered(first, 200, Some(json!({"a": 1})));
+        assert_eq!((journal.entries()[0].status, &journal.entries()[0].answer), (Some(200), &Some(json!({"a": 1}))));
         journal.clear();
         assert_eq!(journal.add(entry), first + 1);
     }

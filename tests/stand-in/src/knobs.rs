@@ -51,6 +51,8 @@ pub(crate) struct Knobs {
     pub(crate) ip_allow: bool,
     /// How long each new connection is held before the server sees it, in milliseconds: a cold start.
     pub(crate) connect_delay_ms: u64,
+    /// Whether the journal keeps the bodies of answers. There are passwords in them.
+    pub(crate) journal_answers: bool,
 }
 
 impl Default for Knobs {
@@ -76,6 +78,7 @@ impl Default for Knobs {
             branches_limit: 500,
             ip_allow: true,
             connect_delay_ms: 0,
+            journal_answers: false,
         }
     }
 }

@@ -13,11 +13,11 @@ use crate::value::types::Type;
 pub struct Parameter {
     /// The name, as documentation and messages have it.
     pub name: &'static str,
-    /// The type.
+    /// The type that Terraform converts the argument to, or refuses it.
     pub of: Type,
     /// Whether null may be passed.
     pub nullable: bool,
-    /// Markdown sentences.
+    /// What the parameter means: Markdown sentences for the page and for editors.
     pub doc: &'static str,
 }
 
@@ -38,11 +38,11 @@ impl Parameter {
 /// What a function takes and gives.
 #[derive(Clone, Debug)]
 pub struct Signature {
-    /// One sentence.
+    /// What the function computes, in one sentence (`Function.summary` of protocol 6.5).
     pub summary: &'static str,
     /// Markdown of its page, the description that Terraform shows.
     pub prose: &'static str,
-    /// In order.
+    /// The positional parameters, in the order of the call.
     pub parameters: Vec<Parameter>,
     /// Takes all further arguments, each of its type.
     pub variadic: Option<Parameter>,
@@ -74,7 +74,7 @@ impl Signature {
 /// Why a function gives no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionError {
-    /// Sentences.
+    /// What is wrong, as the person who wrote the call reads it.
     pub text: String,
     /// The parameter whose argument is wrong.
     pub parameter: Option<&'static str>,
@@ -108,6 +108,6 @@ pub trait Function: Send + Sync + 'static {
     /// Parameters, result and prose.
     fn signature() -> Signature;
 
-    /// The result.
+    /// Computes the result. Errors end the evaluation of the expression.
     fn call(arguments: Self::Arguments) -> Result<Self::Result, FunctionError>;
 }

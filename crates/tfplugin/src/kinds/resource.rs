@@ -63,11 +63,11 @@ pub struct MovedFrom {
     /// The full source address of its provider: `registry.terraform.io/cyrilgdn/postgresql`, under OpenTofu
     /// `registry.opentofu.org/…`.
     pub provider_address: String,
-    /// Its resource type.
+    /// The resource type that it had there: `postgresql_publication`.
     pub type_name: String,
     /// The version of the schema that wrote `state`.
     pub schema_version: i64,
-    /// Its attributes.
+    /// Its attributes as that provider stored them.
     pub state: StoredState,
 }
 

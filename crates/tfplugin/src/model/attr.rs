@@ -17,11 +17,11 @@ const VARIANTS: &[&str] = &["Null", "Unknown", "Known"];
 /// not decode, which is what keeps schema and model in agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Attr<T> {
-    /// Not set.
+    /// Null: the configuration leaves it out, or the object has none.
     Null,
     /// Known after apply.
     Unknown,
-    /// Set.
+    /// A value that is known now.
     Known(T),
 }
 

@@ -10,7 +10,7 @@ pub(super) enum Wanted {
     Service,
     /// A service for a debugger.
     Debug,
-    /// The version.
+    /// `--version`: print it and end.
     Version,
     /// The list of flags.
     Help,

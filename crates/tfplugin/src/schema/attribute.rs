@@ -11,13 +11,13 @@ use crate::value::types::Type;
 /// How nested attributes are gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nesting {
-    /// One object.
+    /// One object: `x = { … }`.
     Single,
-    /// A list of objects.
+    /// A list of objects: `x = [{ … }]`, in order, duplicates kept.
     List,
-    /// A set of objects.
+    /// A set of objects: `x = [{ … }]`, without order or duplicates.
     Set,
-    /// A map of objects.
+    /// A map of objects by name: `x = { a = { … } }`.
     Map,
 }
 
@@ -48,7 +48,7 @@ pub struct Attribute {
     pub write_only: bool,
     /// Why it should not be used any more.
     pub deprecated: Option<&'static str>,
-    /// Markdown sentences.
+    /// What it means: Markdown sentences for the page and the description on the wire.
     pub doc: String,
     /// Planned where configuration says nothing. On a computed-only attribute: the value every plan aims at, so that
     /// another value found by Read shows as an in-place difference.
@@ -111,17 +111,17 @@ fn named(attributes: impl IntoIterator<Item = (&'static str, Attribute)>) -> BTr
     attributes.into_iter().map(|(name, attribute)| (name.to_owned(), attribute)).collect()
 }
 
-/// A string.
+/// An attribute of type `string`, neither required nor optional yet.
 pub fn string() -> Attribute {
     attribute(Kind::Type(Type::String))
 }
 
-/// A bool.
+/// An attribute of type `bool`, likewise.
 pub fn boolean() -> Attribute {
     attribute(Kind::Type(Type::Bool))
 }
 
-/// A number.
+/// An attribute of type `number`: a decimal of up to 512 bits, likewise.
 pub fn number() -> Attribute {
     attribute(Kind::Type(Type::Number))
 }

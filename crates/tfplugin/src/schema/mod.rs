@@ -36,7 +36,7 @@ pub struct Schema {
     pub version: i64,
     /// Markdown of the documentation page, and the description Terraform shows.
     pub prose: &'static str,
-    /// By name.
+    /// The attributes by name, without `timeouts`, which [`Schema::timeouts`] adds.
     pub attributes: BTreeMap<String, Attribute>,
     /// Rules between top-level attributes, checked on the configuration; unknown values mean silence.
     pub rules: Vec<Rule>,

@@ -3,17 +3,17 @@
 /// What a schema describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The provider block.
+    /// The `provider` block.
     Provider,
-    /// A managed resource.
+    /// A `resource` block.
     Resource,
-    /// A data source.
+    /// A `data` block.
     DataSource,
-    /// An ephemeral resource.
+    /// An `ephemeral` block (Terraform 1.10).
     Ephemeral,
-    /// An action.
+    /// An `action` block (Terraform 1.14).
     Action,
-    /// What configures a list.
+    /// The `config` of a `list` block (Terraform 1.14).
     List,
 }
 

@@ -25,13 +25,13 @@ pub struct Timeouts {
 /// What a timeout is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Making an object.
+    /// Creation of an object.
     Create,
-    /// Reading one, and judging a plan.
+    /// A read, and the checks of a plan.
     Read,
-    /// Changing one.
+    /// A change in place.
     Update,
-    /// Removing one.
+    /// Deletion.
     Delete,
 }
 

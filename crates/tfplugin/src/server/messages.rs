@@ -10,22 +10,22 @@ use crate::value::path::AttributePath;
 /// What Terraform offers. Fields of protocol 6.6 and newer; false when an older Terraform does not send them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClientCapabilities {
-    /// 6.6
+    /// Whether a change may be deferred to a later run (protocol 6.6).
     pub deferral_allowed: bool,
-    /// 6.8
+    /// Whether write-only arguments may be set (protocol 6.8, Terraform 1.11).
     pub write_only_attributes_allowed: bool,
 }
 
 /// Names of what the provider has (protocol 6.4).
 #[derive(Clone, Debug, Default)]
 pub struct Metadata {
-    /// Type names.
+    /// Type names of managed resources.
     pub resources: Vec<String>,
-    /// Type names.
+    /// Type names of data sources.
     pub data_sources: Vec<String>,
-    /// Type names.
+    /// Type names of ephemeral resources (protocol 6.8).
     pub ephemeral_resources: Vec<String>,
-    /// Type names.
+    /// Type names of actions (protocol 6.10).
     pub actions: Vec<String>,
     /// Type names of the resources that can be listed.
     pub lists: Vec<String>,
@@ -33,10 +33,10 @@ pub struct Metadata {
     pub functions: Vec<String>,
 }
 
-/// All schemas.
+/// The answer to `GetProviderSchema`.
 #[derive(Clone, Debug)]
 pub struct ProviderSchema {
-    /// The provider block.
+    /// The schema of the `provider` block.
     pub provider: Schema,
     /// By type name, sorted.
     pub resources: Vec<(String, Schema)>,
@@ -53,7 +53,7 @@ pub struct ProviderSchema {
 /// `UpgradeResourceState`
 #[derive(Clone, Debug)]
 pub struct UpgradeRequest {
-    /// Resource type.
+    /// The resource type, such as `toy_thing`.
     pub type_name: String,
     /// Schema version that wrote the state.
     pub version: i64,
@@ -89,18 +89,18 @@ pub struct StateResponse {
     pub private: Vec<u8>,
     /// The object's identity, where its schema has one.
     pub identity: Option<Encoded>,
-    /// Messages.
+    /// Warnings and errors for the terminal.
     pub diagnostics: Diagnostics,
 }
 
 /// `ReadResource`
 #[derive(Clone, Debug)]
 pub struct ReadRequest {
-    /// Resource type.
+    /// The resource type, such as `toy_thing`.
     pub type_name: String,
     /// The state as Terraform has it.
     pub current_state: Encoded,
-    /// Private state.
+    /// Private state: bytes of the provider that Terraform stores and hands back.
     pub private: Vec<u8>,
     /// The identity as Terraform has it.
     pub current_identity: Option<Encoded>,
@@ -109,7 +109,7 @@ pub struct ReadRequest {
 /// `PlanResourceChange`
 #[derive(Clone, Debug)]
 pub struct PlanRequest {
-    /// Resource type.
+    /// The resource type, such as `toy_thing`.
     pub type_name: String,
     /// Null on create, and when the object is tainted.
     pub prior_state: Encoded,
@@ -117,7 +117,7 @@ pub struct PlanRequest {
     pub proposed_new_state: Encoded,
     /// What the user wrote; null on destroy.
     pub config: Encoded,
-    /// Private state.
+    /// Private state of the prior object.
     pub prior_private: Vec<u8>,
     /// What the client offers.
     pub capabilities: ClientCapabilities,
@@ -130,18 +130,18 @@ pub struct PlanResponse {
     pub planned_state: Option<Encoded>,
     /// Sorted, without duplicates.
     pub requires_replace: Vec<AttributePath>,
-    /// Handed to apply.
+    /// Private state that Terraform hands to the apply.
     pub planned_private: Vec<u8>,
-    /// The object's identity, where its schema has one; partly unknown for an object that is to be made.
+    /// The object's identity, where its schema has one; partly unknown for an object that is to be created.
     pub planned_identity: Option<Encoded>,
-    /// Messages.
+    /// Warnings and errors for the terminal.
     pub diagnostics: Diagnostics,
 }
 
 /// `ApplyResourceChange`
 #[derive(Clone, Debug)]
 pub struct ApplyRequest {
-    /// Resource type.
+    /// The resource type, such as `toy_thing`.
     pub type_name: String,
     /// Null on create.
     pub prior_state: Encoded,
@@ -149,14 +149,14 @@ pub struct ApplyRequest {
     pub planned_state: Encoded,
     /// Null on destroy.
     pub config: Encoded,
-    /// From the plan.
+    /// Private state that the plan gave.
     pub planned_private: Vec<u8>,
 }
 
 /// `ImportResourceState`: by id, or by identity.
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
-    /// Resource type.
+    /// The resource type, such as `toy_thing`.
     pub type_name: String,
     /// Empty for an import by identity.
     pub id: String,
@@ -173,7 +173,7 @@ pub struct ImportResponse {
     pub private: Vec<u8>,
     /// The object's identity, where its schema has one.
     pub identity: Option<Encoded>,
-    /// Messages.
+    /// Warnings and errors for the terminal.
     pub diagnostics: Diagnostics,
 }
 
@@ -186,7 +186,7 @@ pub struct OpenResponse {
     pub private: Vec<u8>,
     /// After how long to renew.
     pub renew_in: Option<Duration>,
-    /// Messages.
+    /// Warnings and errors for the terminal.
     pub diagnostics: Diagnostics,
 }
 
@@ -197,7 +197,7 @@ pub struct RenewResponse {
     pub private: Vec<u8>,
     /// After how long to renew again.
     pub renew_in: Option<Duration>,
-    /// Messages.
+    /// Warnings and errors for the terminal.
     pub diagnostics: Diagnostics,
 }
 
@@ -228,7 +228,7 @@ pub struct ListedObject {
 /// Why a function gives no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionRefusal {
-    /// Sentences.
+    /// What is wrong, as the person who wrote the call reads it.
     pub text: String,
     /// The argument that is wrong, counted from 0; further arguments of a variadic parameter count on.
     pub argument: Option<usize>,

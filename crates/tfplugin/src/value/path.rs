@@ -20,7 +20,7 @@ pub enum Step {
 pub struct AttributePath(Vec<Step>);
 
 impl AttributePath {
-    /// The block itself.
+    /// The path of the block itself, without steps.
     pub fn root() -> Self {
         Self::default()
     }

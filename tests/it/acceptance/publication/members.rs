@@ -78,7 +78,12 @@ fn an_older_server_is_named_at_plan() {
 fn members_of_others_stay_with_at_least() {
     let stand_in = with_tables(17);
     let workspace = Workspace::new(&stand_in);
-    let at_least = |tables: &str| publication(&format!("tables = [{tables}]\n  manage_tables = \"at_least\""));
+    let at_least = |tables: &str| {
+        publication(&format!(
+            r#"tables = [{tables}]
+  manage_tables = "at_least""#
+        ))
+    };
     workspace.write(&at_least(r#"{ name = "a" }"#));
     workspace.apply();
     owner(&stand_in, "ALTER PUBLICATION pub_one ADD TABLE b");

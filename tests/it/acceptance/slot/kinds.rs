@@ -59,6 +59,39 @@ fn a_slot_of_another_plugin_names_its_database_itself() {
 }
 
 #[test]
+fn a_slot_of_wal2json_lives_where_the_plugin_may_be_used() {
+    for major in [14, 18] {
+        let stand_in = with_table(StandIn::start_logical(major));
+        let body = WITHOUT_PUBLICATION.replace("ARGUMENTS", "").replace("test_decoding", "wal2json");
+        let workspace = applied(&stand_in, &body);
+        let made = workspace.attributes(ADDRESS);
+        assert_eq!(
+            (&made["plugin"], &made["status"], &made["id"]),
+            (&json!("wal2json"), &json!("ok"), &json!(stand_in.id_of("slot_one")))
+        );
+        stand_in.sql("INSERT INTO a VALUES (1)");
+        let changes = "SELECT count(*) > 0 FROM pg_logical_slot_get_changes('slot_one', NULL, NULL)";
+        assert_eq!(stand_in.value(changes), "t", "it decodes");
+        workspace.insist_on_empty_plan();
+        workspace.forget(ADDRESS);
+        workspace.import(ADDRESS, &stand_in.id_of("slot_one")).expect_success();
+        workspace.insist_on_empty_plan();
+        workspace.destroy();
+        assert_eq!(count(&stand_in, "slot_one"), "0");
+    }
+    // Newer minor releases have a list of plugins, and 42501 for all others.
+    let stand_in = with_table(StandIn::start_with(17, &["--logical", "--set", "output_plugin_libraries = 'pgoutput'"]));
+    let workspace = Workspace::new(&stand_in);
+    workspace.write(&WITHOUT_PUBLICATION.replace("ARGUMENTS", "").replace("test_decoding", "wal2json"));
+    let error = workspace.apply_fails().error();
+    assert!(error.is_on("plugin"), "{error:?}");
+    for part in ["wal2json", "output_plugin_libraries"] {
+        assert!(error.text().contains(part), "{part}: {error:?}");
+    }
+    assert_eq!(count(&stand_in, "slot_one"), "0");
+}
+
+#[test]
 fn a_plugin_that_is_not_there_is_named() {
     let stand_in = started();
     let workspace = Workspace::new(&stand_in);

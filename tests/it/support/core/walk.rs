@@ -68,7 +68,8 @@ fn obey(what: &str, violations: &[String]) {
 
 impl Walk {
     pub(super) fn open(runtime: &Arc<Runtime>, schemas: &Arc<ProviderSchema>) -> Self {
-        let plugin = Plugin::start();
+        // The stand-in's proxy knows a new list of addresses at once.
+        let plugin = Plugin::start_with(&[("NEONREP_IP_ALLOW_DELAY", "50ms")]);
         let client = runtime.block_on(plugin.client());
         Self { plugin, client, runtime: Arc::clone(runtime), schemas: Arc::clone(schemas) }
     }
@@ -253,16 +254,27 @@ impl Walk {
         Ok(Object { type_name: type_name.to_owned(), value, private: imported.private, tainted: false })
     }
 
+    /// A configuration of a resource; what is left out is null.
+    pub(crate) fn config(&self, type_name: &str, config: &Json) -> Value {
+        json::read(self.schema(type_name).object_type(), config)
+    }
+
+    /// `ValidateDataResourceConfig`
+    pub(crate) fn validate_data(&self, type_name: &str, config: &Json) -> Messages {
+        let schema = super::data_schema(&self.schemas, type_name);
+        let config = Some(encode(schema, &json::read(schema.object_type(), config)));
+        let request = validate_data_resource_config::Request { type_name: type_name.to_owned(), config };
+        let answer = self.runtime.block_on(self.client.clone().validate_data_resource_config(request));
+        Messages::of(answer.expect("an answer").into_inner().diagnostics)
+    }
+
     /// `ValidateDataResourceConfig`, then `ReadDataSource`.
     pub(crate) fn data(&self, type_name: &str, config: &Json) -> Result<Value, Messages> {
-        let schema = &self.schemas.data_sources.iter().find(|it| it.0 == type_name).expect("a data source").1;
+        self.validate_data(type_name, config).unless_errors()?;
+        let schema = super::data_schema(&self.schemas, type_name);
         let config = json::read(schema.object_type(), config);
         let encoded = Some(encode(schema, &config));
-        let request =
-            validate_data_resource_config::Request { type_name: type_name.to_owned(), config: encoded.clone() };
         let mut client = self.client.clone();
-        let answer = self.runtime.block_on(client.validate_data_resource_config(request)).expect("an answer");
-        Messages::of(answer.into_inner().diagnostics).unless_errors()?;
         assert!(config.is_wholly_known(), "Terraform puts off a data source whose configuration is not known");
         let request = read_data_source::Request {
             type_name: type_name.to_owned(),

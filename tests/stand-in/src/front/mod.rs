@@ -3,6 +3,7 @@
 //! certificate, so that channel binding (SCRAM-SHA-256-PLUS), which hashes that certificate, holds from end to end.
 
 pub(crate) mod cache;
+mod passwords;
 pub(crate) mod refusal;
 mod relay;
 pub(crate) mod rounds;
@@ -118,7 +119,9 @@ async fn handle(app: &App, mut client: TcpStream, peer: SocketAddr, port: &Port)
     if log_in(&mut client, &mut server, style, &user).await? == Login::Refused {
         return Ok(());
     }
-    let passed = relay::pass(app, &compute, &mut client, &mut server).await;
+    let branch = app.world().endpoint(&port.endpoint).map(|(_, branch, _)| branch.id.clone()).unwrap_or_default();
+    let note = |role: &str, password| app.world().note_password(&branch, role, password);
+    let passed = relay::pass(app, &compute, &mut client, &mut server, note).await;
     if let Ok(compute) = app.compute(&compute) {
         compute.touch();
     }

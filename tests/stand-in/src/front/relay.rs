@@ -6,6 +6,7 @@ use anyhow::{Result, bail, ensure};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 
 use super::framed;
+use super::passwords;
 use super::refusal::field;
 use super::rounds::{Action, Asked, Fault, When};
 use crate::app::App;
@@ -30,15 +31,16 @@ struct Progress {
     kept_back: Option<(u64, Fault)>,
 }
 
-/// The connection until one of both ends it.
-pub(super) async fn pass<C, S>(app: &App, compute: &str, client: &mut C, server: &mut S) -> Result<()>
+/// The connection until one of both ends it. `note` hears of each password that the client sets for a role.
+pub(super) async fn pass<C, S, N>(app: &App, compute: &str, client: &mut C, server: &mut S, note: N) -> Result<()>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
+    N: Fn(&str, Option<String>),
 {
     let (client_reads, client_writes) = split(client);
     let (server_reads, server_writes) = split(server);
-    let relay = Relay { app, compute, progress: Mutex::default() };
+    let relay = Relay { app, compute, note, progress: Mutex::default() };
     let up = async {
         relay.up(client_reads, server_writes).await?;
         std::future::pending::<Result<()>>().await // the client has left; the server ends the rest
@@ -50,13 +52,14 @@ where
     }
 }
 
-struct Relay<'a> {
+struct Relay<'a, N> {
     app: &'a App,
     compute: &'a str,
+    note: N,
     progress: Mutex<Progress>,
 }
 
-impl Relay<'_> {
+impl<N: Fn(&str, Option<String>)> Relay<'_, N> {
     fn progress<T>(&self, look: impl FnOnce(&mut Progress) -> T) -> T {
         look(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -66,6 +69,9 @@ impl Relay<'_> {
         while frames.read(&mut from).await? {
             let mut ready = Vec::new();
             while let Some((kind, body)) = frames.next()? {
+                for (role, password) in passwords::set_by(kind, &body) {
+                    (self.note)(&role, password);
+                }
                 let (ends, met) = asked.meets(kind, &body, &self.app.rounds);
                 if let Some(fault) = met.as_ref().filter(|fault| fault.when == When::Before) {
                     to.write_all(&ready).await?;
@@ -172,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn messages_come_whole_however_they_arrive() {
-        let sent = [framed(b'Q', b"SELECT 1\0"), framed(b'S', b""), framed(b'd', &[7; 70_000])].concat();
+        let sent = [framed(b'Q', b"SELECT 1\0"), framed(b'S', b""), framed(b'd', &vec![7; 70_000])].concat();
         let mut frames = Frames::default();
         let mut seen = Vec::new();
         for part in sent.chunks(1_009) {

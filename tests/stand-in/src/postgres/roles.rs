@@ -19,6 +19,8 @@ pub(crate) struct FoundRole {
 pub(crate) struct FoundDatabase {
     /// Its name.
     pub(crate) name: String,
+    /// Its OID.
+    pub(crate) oid: u32,
     /// Its owner's name.
     pub(crate) owner: String,
 }
@@ -112,10 +114,10 @@ pub(crate) async fn list(client: &Client) -> Result<Vec<FoundRole>> {
 pub(crate) async fn list_databases(client: &Client) -> Result<Vec<FoundDatabase>> {
     let rows = client
         .query(
-            "SELECT datname, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database \
+            "SELECT datname, oid, pg_catalog.pg_get_userbyid(datdba) FROM pg_catalog.pg_database \
              WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY oid",
             &[],
         )
         .await?;
-    Ok(rows.iter().map(|row| FoundDatabase { name: row.get(0), owner: row.get(1) }).collect())
+    Ok(rows.iter().map(|row| FoundDatabase { name: row.get(0), oid: row.get(1), owner: row.get(2) }).collect())
 }

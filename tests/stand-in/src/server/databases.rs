@@ -116,6 +116,8 @@ pub(crate) async fn patch(
         return Err(Refusal::not_found("role"));
     }
     let database = &mut found.databases[place];
+    // Until the server has the new name, what it reports is the old one.
+    database.applied &= new_name == database.name;
     database.name.clone_from(&new_name);
     database.owner.clone_from(&owner);
     database.updated_at = names::now();

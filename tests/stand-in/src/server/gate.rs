@@ -115,8 +115,18 @@ pub(crate) async fn pass(State(app): State<Arc<App>>, request: Request, next: Ne
     if action.reset == Some(When::After) {
         cut();
     }
-    app.journal.lock().unwrap_or_else(PoisonError::into_inner).answered(number, answer.status().as_u16());
+    let (answer, kept) = if app.world().knobs.journal_answers { kept(answer).await } else { (answer, None) };
+    app.journal.lock().unwrap_or_else(PoisonError::into_inner).answered(number, answer.status().as_u16(), kept);
     answer
+}
+
+/// The answer, and its body for the journal.
+async fn kept(answer: Response) -> (Response, Option<serde_json::Value>) {
+    let (parts, body) = answer.into_parts();
+    // Answers are made in memory, so reading one cannot fail.
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let kept = journal::body(&body);
+    (Response::from_parts(parts, Body::from(body)), Some(kept))
 }
 
 /// Waits until the rule is deleted.
@@ -168,6 +178,7 @@ fn note(app: &App, parts: &Parts, path: &str, body: &Bytes, fault: Option<&Actio
         unknown: known_keys::unknown(parts.method.as_str(), path, &body),
         body,
         status: None,
+        answer: None,
         fault: fault.cloned(),
     };
     app.journal.lock().unwrap_or_else(PoisonError::into_inner).add(entry)

@@ -31,6 +31,9 @@ pub(crate) struct Database {
     pub(crate) id: i64,
     /// Its name.
     pub(crate) name: String,
+    /// Its OID on the server, once that was seen: the number stays when SQL renames the database, because Neon's computes
+    /// report the old name with the new one.
+    pub(crate) oid: Option<u32>,
     /// Its owner's name.
     pub(crate) owner: String,
     /// Whether the server has it.
@@ -145,6 +148,8 @@ pub(crate) struct Branch {
     pub(crate) expires_at: Option<String>,
     /// Roles by name.
     pub(crate) roles: BTreeMap<String, Role>,
+    /// Passwords that were set with SQL for roles that are not in the catalogue yet.
+    pub(crate) passwords: BTreeMap<String, String>,
     /// Databases by number.
     pub(crate) databases: Vec<Database>,
     /// Endpoints, oldest first.
@@ -171,6 +176,7 @@ impl Branch {
             state: "ready".to_owned(),
             expires_at: None,
             roles: BTreeMap::new(),
+            passwords: BTreeMap::new(),
             databases: Vec::new(),
             endpoints: Vec::new(),
             endpoints_hidden: false,
@@ -223,12 +229,22 @@ impl Branch {
         self.roles.insert(name.to_owned(), role);
     }
 
+    /// Notes a password that was set with SQL.
+    pub(crate) fn note_password(&mut self, role: &str, password: Option<String>) {
+        if let Some(role) = self.roles.get_mut(role) {
+            role.password = password;
+        } else if let Some(password) = password {
+            self.passwords.insert(role.to_owned(), password);
+        }
+    }
+
     /// Notes a database as it was just asked for.
     pub(crate) fn add_database(&mut self, name: &str, owner: &str, applied: bool) {
         let now = names::now();
         self.databases.push(Database {
             id: names::number(),
             name: name.to_owned(),
+            oid: None,
             owner: owner.to_owned(),
             applied,
             created_at: now.clone(),
@@ -247,22 +263,31 @@ impl Branch {
         self.roles.retain(|name, role| !role.applied || roles.iter().any(|found| found.name == *name));
         for found in roles {
             if !self.roles.contains_key(&found.name) {
-                self.add_role(&found.name, None, true);
+                let password = self.passwords.remove(&found.name);
+                self.add_role(&found.name, password, true);
             }
             if let Some(role) = self.roles.get_mut(&found.name) {
                 role.applied = true;
                 role.login = found.login;
             }
         }
-        self.databases
-            .retain(|database| !database.applied || databases.iter().any(|found| found.name == database.name));
+        let is = |database: &Database, found: &FoundDatabase| match database.oid {
+            Some(oid) => oid == found.oid,
+            None => database.name == found.name,
+        };
+        self.databases.retain(|database| !database.applied || databases.iter().any(|found| is(database, found)));
         for found in databases {
-            let known = self.databases.iter_mut().find(|database| database.name == found.name);
-            if let Some(database) = known {
-                database.applied = true;
-                database.owner.clone_from(&found.owner);
-            } else {
+            if !self.databases.iter().any(|database| is(database, found)) {
                 self.add_database(&found.name, &found.owner, true);
+            }
+            for database in self.databases.iter_mut().filter(|database| is(database, found)) {
+                database.oid = Some(found.oid);
+                // A rename by the API that the server does not have yet stays.
+                if database.applied || database.name == found.name {
+                    database.applied = true;
+                    database.name.clone_from(&found.name);
+                    database.owner.clone_from(&found.owner);
+                }
             }
         }
     }
@@ -290,6 +315,20 @@ mod tests {
     }
 
     #[test]
+    fn a_password_set_with_sql_is_known() {
+        let mut branch = Branch::new("main");
+        branch.add_role("old", Some("npg_x".to_owned()), true);
+        branch.note_password("old", Some("changed".to_owned()));
+        branch.note_password("new", Some("given".to_owned()));
+        branch.take_over(&[found("old"), found("new")], &[]);
+        let password = |branch: &Branch, name: &str| branch.roles[name].password.clone();
+        assert_eq!(password(&branch, "old").as_deref(), Some("changed"));
+        assert_eq!(password(&branch, "new").as_deref(), Some("given"));
+        branch.note_password("old", None);
+        assert_eq!(password(&branch, "old"), None);
+    }
+
+    #[test]
     fn a_role_that_the_server_does_not_have_yet_stays() {
         let mut branch = Branch::new("main");
         branch.add_role("coming", Some("npg_x".to_owned()), false);
@@ -305,10 +344,26 @@ mod tests {
         let mut branch = Branch::new("main");
         branch.add_database("neondb", "a", true);
         let id = branch.databases[0].id;
-        let owned_by_b = FoundDatabase { name: "neondb".to_owned(), owner: "b".to_owned() };
+        let owned_by_b = FoundDatabase { name: "neondb".to_owned(), oid: 7, owner: "b".to_owned() };
         branch.take_over(&[], &[owned_by_b]);
         assert_eq!(branch.databases[0].id, id);
         assert_eq!(branch.databases[0].owner, "b");
+    }
+
+    #[test]
+    fn a_database_keeps_its_number_when_sql_renames_it() {
+        let found = |oid, name: &str| FoundDatabase { name: name.to_owned(), oid, owner: "a".to_owned() };
+        let mut branch = Branch::new("main");
+        branch.add_database("neondb", "a", true);
+        let id = branch.databases[0].id;
+        branch.take_over(&[], &[found(7, "neondb")]);
+        branch.take_over(&[], &[found(7, "renamed"), found(8, "neondb")]);
+        let of = |name: &str| branch.database(name).map(|database| database.id);
+        assert_eq!(of("renamed"), Some(id));
+        assert!(of("neondb").is_some_and(|other| other != id), "another database has the old name");
+        branch.take_over(&[], &[found(9, "renamed")]);
+        assert!(branch.database("renamed").is_some_and(|database| database.id != id), "dropped and created again");
+        assert_eq!(branch.databases.len(), 1);
     }
 
     #[test]

@@ -83,6 +83,14 @@ impl World {
         })
     }
 
+    /// Notes a password that was set with SQL on a branch.
+    pub(crate) fn note_password(&mut self, branch: &str, role: &str, password: Option<String>) {
+        let found = self.projects.iter_mut().find_map(|project| project.branch_mut(branch));
+        if let Some(branch) = found {
+            branch.note_password(role, password);
+        }
+    }
+
     /// The project of a compute, which is a branch's or a read-only endpoint's.
     pub(crate) fn project_of_compute(&self, compute: &str) -> Option<&Project> {
         self.projects.iter().find(|project| {

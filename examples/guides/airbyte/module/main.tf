@@ -1,0 +1,37 @@
+terraform {
+  required_providers {
+    neonrep = { source = "neonrep/neonrep" }
+  }
+}
+
+provider "neonrep" {} # NEON_API_KEY
+
+variable "project_id" { type = string }
+
+module "source" {
+  source      = "../../../modules/source"
+  project_id  = var.project_id
+  destination = "airbyte"
+  tables      = [{ name = "playing_with_neon" }]
+
+  consumer_options = { # the heartbeat writes a table, which is created, published and granted
+    heartbeat_table        = "public.airbyte_heartbeat"
+    heartbeat_action_query = "INSERT INTO public.airbyte_heartbeat (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET beat = now()"
+  }
+}
+
+output "connection" {
+  sensitive = true
+  value     = module.source.connection
+}
+
+output "names" {
+  value = { publication = module.source.publication_name, slot = module.source.slot_name }
+}
+
+check "source_is_ready" {
+  assert {
+    condition     = module.source.readiness.ready
+    error_message = module.source.readiness.report
+  }
+}

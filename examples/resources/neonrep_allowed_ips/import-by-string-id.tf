@@ -1,0 +1,4 @@
+import {
+  to = neonrep_allowed_ips.consumer
+  id = "lively-voice-12345678"
+}

@@ -1,0 +1,4 @@
+import {
+  to = neonrep_subscription.orders
+  id = "lively-voice-12345678/br-cool-rain-a1b2c3d4/neondb/orders"
+}

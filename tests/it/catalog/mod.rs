@@ -1,3 +1,0 @@
-//! What is read from the catalogs of real servers, without Terraform.
-
-mod readiness;
