@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
-use super::cases::{Case, PUBLISHER, SETUP};
+use super::cases::{Case, NO_PUBLISHER_SLOT, PUBLISHER, PUBLISHER_SLOT, SETUP};
 use super::fingerprint;
 use super::steps::{Step, Verb};
 use super::table::{self, Action, Does, Fault};
@@ -83,6 +83,8 @@ impl Bench {
 
     /// What is there before the case; the text of it.
     pub(super) fn begin(&self, case: &Case) -> String {
+        let slot = if case.name == "subscription" { PUBLISHER_SLOT } else { NO_PUBLISHER_SLOT };
+        self.stand_in.sql_in(PUBLISHER.0, slot);
         if case.name == "logical_replication" {
             self.stand_in.settings(&json!({ "enable_logical_replication": false }));
             self.stand_in.postgres("restart");

@@ -14,13 +14,15 @@ pub(super) const SETUP: &str = "
     CREATE ROLE reader LOGIN;
 ";
 
-/// A publisher for the subscription: run by a superuser in a database of this name.
-pub(super) const PUBLISHER: (&str, &str) = (
-    "publisher",
-    "CREATE TABLE a(id int PRIMARY KEY);
-     CREATE PUBLICATION published FOR TABLE a;
-     SELECT pg_create_logical_replication_slot('publisher_slot', 'pgoutput');",
-);
+/// The database of a publisher for the subscription, and what is in it.
+pub(super) const PUBLISHER: (&str, &str) =
+    ("publisher", "CREATE TABLE a(id int PRIMARY KEY); CREATE PUBLICATION published FOR TABLE a");
+
+/// Its slot, which is there for the subscription alone: with a slot a server cannot start without logical replication.
+pub(super) const PUBLISHER_SLOT: &str = "SELECT pg_create_logical_replication_slot('publisher_slot', 'pgoutput') \
+    WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'publisher_slot')";
+pub(super) const NO_PUBLISHER_SLOT: &str =
+    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'publisher_slot'";
 
 /// What the next apply does with an object that exists and is in no state, because the provider was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
