@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
-use super::cases::{Case, SETUP};
+use super::cases::{Case, NO_PUBLISHER_SLOT, PUBLISHER, PUBLISHER_SLOT, SETUP};
 use super::fingerprint;
 use super::steps::{Step, Verb};
 use super::table::{self, Action, Does, Fault};
@@ -54,6 +54,10 @@ impl Bench {
 
     fn prepare(&mut self) {
         self.stand_in.sql(SETUP);
+        let (database, publisher) = PUBLISHER;
+        let of_the_owner = json!({ "name": database, "owner": "neondb_owner" });
+        self.stand_in.admin("POST", "/databases", Some(&of_the_owner));
+        self.stand_in.sql_in(database, publisher);
         let branch = self.stand_in.admin("POST", "/branches", Some(&json!({ "name": "elsewhere" })));
         branch["branch"]["id"].as_str().or(branch["id"].as_str()).expect("an id").clone_into(&mut self.elsewhere);
         self.secrets = vec![self.stand_in.ready.api_key.clone(), self.stand_in.password_of("neondb_owner")];
@@ -79,6 +83,8 @@ impl Bench {
 
     /// What is there before the case; the text of it.
     pub(super) fn begin(&self, case: &Case) -> String {
+        let slot = if case.name == "subscription" { PUBLISHER_SLOT } else { NO_PUBLISHER_SLOT };
+        self.stand_in.sql_in(PUBLISHER.0, slot);
         if case.name == "logical_replication" {
             self.stand_in.settings(&json!({ "enable_logical_replication": false }));
             self.stand_in.postgres("restart");

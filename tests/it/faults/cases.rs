@@ -14,10 +14,20 @@ pub(super) const SETUP: &str = "
     CREATE ROLE reader LOGIN;
 ";
 
+/// The database of a publisher for the subscription, and what is in it.
+pub(super) const PUBLISHER: (&str, &str) =
+    ("publisher", "CREATE TABLE a(id int PRIMARY KEY); CREATE PUBLICATION published FOR TABLE a");
+
+/// Its slot, which is there for the subscription alone: with a slot a server cannot start without logical replication.
+pub(super) const PUBLISHER_SLOT: &str = "SELECT pg_create_logical_replication_slot('publisher_slot', 'pgoutput') \
+    WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = 'publisher_slot')";
+pub(super) const NO_PUBLISHER_SLOT: &str =
+    "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'publisher_slot'";
+
 /// What the next apply does with an object that exists and is in no state, because the provider was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unrecorded {
-    /// It finds what it wants and keeps it.
+    /// It finds what it wants and counts it as found before: a destroy leaves it.
     Kept,
     /// It says that the object exists; an import cures it.
     Imported,
@@ -102,7 +112,48 @@ pub(super) const CASES: &[Case] = &[
         updated: Some(|ready| json!({ "publication_id": older(ready), "name": "s", "failover": true })),
         unrecorded: Unrecorded::Imported,
     },
+    Case {
+        name: "signal_table",
+        type_name: "neonrep_signal_table",
+        id: |ready| format!("{}/{}/neondb/public/beats", ready.project_id, ready.branch_id),
+        created: |ready| located(ready, json!({ "name": "beats", "shape": "heartbeat" })),
+        updated: None,
+        unrecorded: Unrecorded::Kept,
+    },
+    Case {
+        name: "subscription",
+        type_name: "neonrep_subscription",
+        id: |ready| format!("{}/{}/neondb/sub", ready.project_id, ready.branch_id),
+        created: |ready| subscription(ready, json!({})),
+        updated: Some(|ready| subscription(ready, json!({ "binary": true, "disable_on_error": true }))),
+        unrecorded: Unrecorded::Imported,
+    },
+    Case {
+        name: "allowed_ips",
+        type_name: "neonrep_allowed_ips",
+        id: |ready| ready.project_id.clone(),
+        created: |ready| allowed(ready, json!(["127.0.0.0/8", "::1"])),
+        updated: Some(|ready| allowed(ready, json!(["127.0.0.0/8", "::1", "192.0.2.1"]))),
+        unrecorded: Unrecorded::Kept,
+    },
 ];
+
+fn subscription(ready: &Ready, mut more: Json) -> Json {
+    let publisher = ready.superuser_dsn.replace("/neondb?", &format!("/{}?", PUBLISHER.0));
+    let members = more.as_object_mut().expect("an object");
+    members.insert("name".to_owned(), json!("sub"));
+    members.insert("publications".to_owned(), json!(["published"]));
+    members.insert("connection_wo".to_owned(), json!(publisher));
+    members.insert("connection_wo_version".to_owned(), json!(1));
+    members.insert("create_slot".to_owned(), json!(false));
+    members.insert("slot_name".to_owned(), json!("publisher_slot"));
+    members.insert("copy_data".to_owned(), json!(false));
+    located(ready, more)
+}
+
+fn allowed(ready: &Ready, ips: Json) -> Json {
+    json!({ "project_id": ready.project_id, "ips": ips, "enforce": true, "on_destroy": "open" })
+}
 
 fn located(ready: &Ready, mut more: Json) -> Json {
     let members = more.as_object_mut().expect("an object");

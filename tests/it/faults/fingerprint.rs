@@ -41,7 +41,8 @@ SELECT coalesce(string_agg(line, E'\n' ORDER BY line), '') FROM (
     SELECT format('slot %s %s %s two_phase=%s', slot_name, plugin, database, two_phase)
         || coalesce(to_jsonb(s)->>'failover', '') FROM pg_replication_slots s WHERE slot_type = 'logical'
     UNION ALL
-    SELECT format('subscription %s', subname) FROM pg_subscription
+    SELECT format('subscription %s enabled=%s slot=%s binary=%s on %s', subname, subenabled, subslotname, subbinary,
+        subpublications) FROM pg_subscription
     UNION ALL
     SELECT format('wal_level %s', current_setting('wal_level'))
 ) all_lines(line)";
@@ -55,6 +56,9 @@ pub(super) fn of(stand_in: &StandIn) -> String {
     roles.sort();
     let (_, found) = stand_in.api("GET", &format!("/projects/{project}"), None);
     let settings = &found["project"]["settings"];
-    let settings = [&settings["enable_logical_replication"], &settings["allowed_ips"]];
-    format!("{}\n{}\nAPI settings {settings:?}", stand_in.value(OBJECTS), roles.join("\n"))
+    let mut ips: Vec<_> =
+        settings["allowed_ips"]["ips"].as_array().into_iter().flatten().map(ToString::to_string).collect();
+    ips.sort();
+    let logical = &settings["enable_logical_replication"];
+    format!("{}\n{}\nAPI settings {logical} {ips:?}", stand_in.value(OBJECTS), roles.join("\n"))
 }

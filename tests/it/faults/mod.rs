@@ -98,7 +98,12 @@ fn every_fault_at_every_step() {
             say(&format!("{:>6} ms {} {cell}", begun.elapsed().as_millis(), if ran.is_ok() { "ok  " } else { "FAIL" }));
         }
         match ran {
-            Ok(met) => Some(met),
+            Ok(ran) => {
+                if !ran.is_clean {
+                    bench.reset();
+                }
+                Some(ran.met)
+            }
             Err(panic) => {
                 failures.lock().expect("failures").push(format!("{cell}\n{}", text_of(panic.as_ref())));
                 bench.reset();

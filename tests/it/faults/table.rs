@@ -238,6 +238,7 @@ pub(super) const CALLS: &[(&str, &str)] = &[
     ("GET", "/projects/*/endpoints"),
     ("GET", "/projects/*/operations"),
     ("GET", "/projects/*/operations/*"),
+    ("GET", "/projects/*/branches/*"),
     ("GET", "/projects/*/branches/*/databases"),
     ("GET", "/projects/*/branches/*/databases/*"),
     ("GET", "/projects/*/branches/*/endpoints"),
