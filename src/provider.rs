@@ -23,7 +23,6 @@ use crate::{data_sources, ephemeral, functions, neon, resources};
 #[derive(Debug, Default)]
 pub struct Neonrep;
 
-/// The provider block.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {

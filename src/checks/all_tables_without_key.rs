@@ -8,7 +8,6 @@ use super::check::{Check, Level, named};
 use crate::postgres::publication::Operation;
 use crate::postgres::table::{Kind, Tables};
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "all_tables_without_key",
     level: Level::Warning,

@@ -8,7 +8,6 @@ use super::check::{self, Check, Level, named};
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "children_not_published",
     level: Level::Warning,

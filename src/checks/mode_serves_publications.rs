@@ -8,7 +8,6 @@ use crate::postgres::publisher::Publisher;
 use crate::postgres::replica_identity::Mode;
 use crate::postgres::{PublicationName, ServerVersion, TableName};
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "mode_serves_publications",
     level: Level::Warning,

@@ -8,7 +8,6 @@ use super::check::{Check, Level, named};
 use crate::postgres::TableName;
 use crate::postgres::table::{Kind, Tables};
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "partitioned_without_root",
     level: Level::Warning,

@@ -9,7 +9,6 @@ use crate::postgres::PublicationName;
 pub(crate) const SLOT_BEFORE_PUBLICATION: &str = "A slot created before its publication gets stuck permanently on Postgres 17 and \
                                            earlier, and silently skips changes on 18.";
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "publication_exists",
     level: Level::Error,

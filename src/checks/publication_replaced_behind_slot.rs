@@ -6,7 +6,6 @@ use super::check::{Check, Level};
 use super::publication_exists::SLOT_BEFORE_PUBLICATION;
 use crate::postgres::{PublicationName, SlotName};
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "publication_replaced_behind_slot",
     level: Level::ErrorOrWarning,

@@ -6,7 +6,6 @@ use super::check::{Check, Level};
 use crate::postgres::SlotName;
 use crate::postgres::slot::Consumer;
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "slot_has_consumer",
     level: Level::Warning,

@@ -5,7 +5,6 @@ use tfplugin::{AttributePath, Diagnostic};
 use super::check::{Check, Level};
 use crate::postgres::slot::Capacity;
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "slots_nearly_used_up",
     level: Level::Warning,

@@ -4,7 +4,6 @@ use tfplugin::{AttributePath, Diagnostic};
 
 use super::check::{Check, Level};
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "subscription_copies_rows",
     level: Level::Warning,

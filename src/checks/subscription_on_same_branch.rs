@@ -6,7 +6,6 @@ use super::check::{Check, Level};
 use crate::postgres::DatabaseName;
 use crate::postgres::conninfo::ConnInfo;
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "subscription_on_same_branch",
     level: Level::Error,

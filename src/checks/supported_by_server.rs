@@ -5,7 +5,6 @@ use tfplugin::{AttributePath, Diagnostic};
 use super::check::{Check, Level};
 use crate::postgres::ServerVersion;
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "supported_by_server",
     level: Level::Error,

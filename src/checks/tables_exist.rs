@@ -8,7 +8,6 @@ use super::check::{Check, Level, named};
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "tables_exist",
     level: Level::Warning,

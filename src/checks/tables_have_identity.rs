@@ -10,7 +10,6 @@ use crate::postgres::publication::Publication;
 use crate::postgres::table::{Kind, Table, Tables};
 use crate::postgres::{PublicationName, ServerVersion, TableName};
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "tables_have_identity",
     level: Level::ErrorOrWarning,

@@ -9,7 +9,6 @@ use crate::postgres::membership::Membership;
 use crate::postgres::table::{Table, Tables};
 use crate::postgres::{RoleName, TableName};
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "tables_owned",
     level: Level::Warning,

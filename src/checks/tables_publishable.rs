@@ -8,7 +8,6 @@ use super::check::{Check, Level, lines};
 use crate::postgres::TableName;
 use crate::postgres::table::Tables;
 
-/// The rule.
 pub(crate) const CHECK: Check = Check {
     id: "tables_publishable",
     level: Level::Warning,

@@ -11,9 +11,7 @@ pub(crate) struct Destination {
     pub(crate) row: &'static str,
     /// Whether one can start to use it today.
     pub(crate) status: Status,
-    /// Its publication.
     pub(crate) publication: Publication,
-    /// Its slot.
     pub(crate) slot: Slot,
     /// Servers that its vendor names.
     pub(crate) postgres: Versions,
@@ -107,7 +105,6 @@ pub(crate) enum ViaRoot {
 pub(crate) struct Publication {
     /// Who creates it.
     pub(crate) made_by: Maker,
-    /// Its name.
     pub(crate) name: Name,
     /// Forms that work; the first is the one that the guide uses.
     pub(crate) forms: &'static [Form],
@@ -120,7 +117,6 @@ pub(crate) struct Publication {
 pub(crate) struct Slot {
     /// Who creates it.
     pub(crate) made_by: Maker,
-    /// Its name.
     pub(crate) name: Name,
     /// Output plugin.
     pub(crate) plugin: &'static str,
@@ -232,7 +228,6 @@ impl Severity {
 /// A check that applies to a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Applies {
-    /// Its id.
     pub(crate) check: &'static str,
     /// What a finding weighs here.
     pub(crate) severity: Severity,

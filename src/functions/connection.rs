@@ -11,11 +11,8 @@ use super::refusal::{Refused, Result, object, refused};
 pub(crate) struct Connection {
     /// The direct host.
     pub(crate) host: String,
-    /// Its port.
     pub(crate) port: u16,
-    /// The database.
     pub(crate) database: String,
-    /// The role.
     pub(crate) username: String,
     /// Its password; `None` if the data source was not asked for it.
     pub(crate) password: Option<String>,

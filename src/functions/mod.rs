@@ -20,7 +20,6 @@ mod sequin_yaml;
 use tfplugin::ErasedFunction;
 use tfplugin::kinds::erased::function;
 
-/// All functions.
 pub(crate) fn all() -> Vec<Box<dyn ErasedFunction>> {
     vec![
         function(airbyte_source_configuration::AirbyteSourceConfiguration),

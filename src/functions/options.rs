@@ -10,7 +10,6 @@ use super::refusal::{Result, refused};
 /// Options by name.
 pub(crate) type Options = BTreeMap<String, String>;
 
-/// The parameter.
 pub(super) fn parameter() -> Parameter {
     Parameter::new(
         "options",

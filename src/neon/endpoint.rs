@@ -63,7 +63,6 @@ pub(crate) enum EndpointState {
     /// Being created.
     #[default]
     Init,
-    /// Running.
     Active,
     /// Suspended. A connection wakes it.
     Idle,

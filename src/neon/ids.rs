@@ -24,7 +24,6 @@ pub enum InvalidId {
     TooLong {
         /// What was meant.
         kind: &'static str,
-        /// The text.
         text: String,
         /// The limit with its unit.
         longest: &'static str,
@@ -34,7 +33,6 @@ pub enum InvalidId {
     Character {
         /// What was meant.
         kind: &'static str,
-        /// The text.
         text: String,
         /// The first character that is not allowed.
         found: char,
@@ -44,7 +42,6 @@ pub enum InvalidId {
     Unsendable {
         /// What was meant.
         kind: &'static str,
-        /// The text.
         text: String,
     },
 }

@@ -22,9 +22,7 @@ pub(crate) type Changed<T> = (T, Vec<Operation>);
 pub(crate) enum OperationStatus {
     /// Waits to be started.
     Scheduling,
-    /// Runs.
     Running,
-    /// Done.
     Finished,
     /// Ended with a failure, and may be retried by Neon.
     Failed,
@@ -32,7 +30,6 @@ pub(crate) enum OperationStatus {
     Error,
     /// Being cancelled.
     Cancelling,
-    /// Cancelled.
     Cancelled,
     /// Not needed.
     Skipped,

@@ -21,7 +21,6 @@ pub(crate) enum Method {
     Post,
     /// Changes the fields in the body.
     Patch,
-    /// Deletes.
     Delete,
 }
 

@@ -25,7 +25,6 @@ impl Client {
 }
 
 impl Shared<'_> {
-    /// The project.
     pub(crate) async fn project(&self, project: &ProjectId, budget: &Budget) -> Result<Arc<Project>, Error> {
         let load = || async { self.0.get_project(project, budget).await.map(Arc::new) };
         self.0.cache().projects.get(self.0.now(project), (), budget, load).await
@@ -37,7 +36,6 @@ impl Shared<'_> {
         self.0.cache().default_branches.get(self.0.now(project), (), budget, load).await
     }
 
-    /// A branch.
     pub(crate) async fn branch(
         &self,
         project: &ProjectId,
@@ -71,7 +69,6 @@ impl Shared<'_> {
         Ok(roles.iter().find(|role| role.name == name).cloned())
     }
 
-    /// A database.
     pub(crate) async fn database(
         &self,
         project: &ProjectId,

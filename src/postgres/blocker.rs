@@ -15,11 +15,8 @@ use super::row::Param;
 pub(crate) enum Blocker {
     /// One of a session.
     Session {
-        /// Its process.
         pid: i32,
-        /// Its role.
         user: String,
-        /// Its database.
         database: String,
         /// `application_name`.
         application: String,
@@ -29,14 +26,7 @@ pub(crate) enum Blocker {
         query: Option<String>,
     },
     /// One left behind by PREPARE TRANSACTION: it has no session, only COMMIT PREPARED or ROLLBACK PREPARED ends it.
-    Prepared {
-        /// Its name.
-        gid: String,
-        /// Its role.
-        owner: String,
-        /// Its database.
-        database: String,
-    },
+    Prepared { gid: String, owner: String, database: String },
 }
 
 impl fmt::Display for Blocker {

@@ -47,7 +47,6 @@ pub(crate) struct Address {
     pub(crate) host: String,
     /// TCP port.
     pub(crate) port: u16,
-    /// The database.
     pub(crate) database: DatabaseName,
     /// The role that connects.
     pub(crate) user: RoleName,
@@ -66,7 +65,6 @@ pub(crate) struct Notice {
     pub(crate) severity: String,
     /// Five characters.
     pub(crate) sqlstate: String,
-    /// The text.
     pub(crate) message: String,
 }
 

@@ -27,9 +27,7 @@ pub(crate) enum Entry {
     Future {
         /// Who will make them.
         owner: RoleName,
-        /// Where.
         schema: SchemaName,
-        /// What.
         privilege: TablePrivilege,
     },
 }
@@ -52,13 +50,10 @@ impl fmt::Display for Entry {
 /// What a role is to hold. CONNECT and the schemas' USAGE follow from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// The role.
     pub(crate) role: RoleName,
-    /// The database.
     pub(crate) database: DatabaseName,
     /// Each table of these schemas that belongs to no extension.
     pub(crate) schemas: BTreeSet<SchemaName>,
-    /// These tables.
     pub(crate) tables: BTreeSet<TableName>,
     /// On each of them.
     pub(crate) privileges: BTreeSet<TablePrivilege>,

@@ -34,7 +34,6 @@ pub(crate) enum Identity {
 pub(crate) struct TableFacts {
     /// What identifies its rows.
     pub(crate) identity: Identity,
-    /// Its generated columns.
     pub(crate) generated: BTreeMap<ColumnName, Generated>,
 }
 

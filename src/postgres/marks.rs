@@ -164,7 +164,6 @@ fn blank_and(nonce: Option<&Nonce>) -> String {
 pub(crate) struct Comment {
     /// The user's text.
     pub(crate) text: String,
-    /// Our marks.
     pub(crate) marks: Marks,
 }
 

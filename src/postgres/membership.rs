@@ -12,7 +12,6 @@ use crate::sql;
 /// What memberships allow a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Membership {
-    /// The role.
     pub(crate) role: RoleName,
     /// It is a superuser, who acts for everyone.
     pub(crate) superuser: bool,

@@ -23,7 +23,6 @@ pub(crate) enum InvalidName {
     TooLong {
         /// Kind of object.
         what: &'static str,
-        /// The text.
         name: String,
         /// Its length in bytes.
         bytes: usize,
@@ -39,7 +38,6 @@ pub(crate) enum InvalidName {
         "name of a replication slot may hold lower case letters a-z, digits and underscore only, `{name}` has {character:?}"
     )]
     SlotCharacter {
-        /// The text.
         name: String,
         /// The first character that is not allowed.
         character: char,
@@ -155,9 +153,7 @@ name!(
 /// Name of a table, view, materialized view, partitioned or foreign table, with its schema.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct TableName {
-    /// The schema.
     pub(crate) schema: SchemaName,
-    /// The bare name.
     name: Relation,
 }
 

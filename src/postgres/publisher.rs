@@ -12,11 +12,9 @@ use super::row::{Param, Row};
 /// A publication that sends changes of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Publisher {
-    /// Its name.
     pub(crate) name: PublicationName,
     /// Its `pg_publication.oid`.
     pub(crate) oid: u32,
-    /// Its owner.
     pub(crate) owner: RoleName,
     /// Its changes, columns and filter for this table.
     pub(crate) published_as: PublishedAs,

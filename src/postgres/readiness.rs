@@ -150,11 +150,9 @@ WHERE r.rolname = $1";
     .transpose()
 }
 
-/// A publication.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the options that Postgres has")]
 pub(crate) struct Publication {
-    /// Its owner.
     pub(crate) owner: String,
     /// FOR ALL TABLES
     pub(crate) all_tables: bool,
@@ -195,9 +193,7 @@ FROM pg_publication p WHERE p.pubname = $1";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question that a check asks")]
 pub(crate) struct Relation {
-    /// Its schema.
     pub(crate) schema: String,
-    /// Its name.
     pub(crate) name: String,
     /// `pg_class.relkind`: `r`, `p`, `v`, `m`, `f`.
     pub(crate) kind: String,
@@ -219,11 +215,9 @@ pub(crate) struct Relation {
     pub(crate) has_column_list: bool,
     /// It has a column whose unchanged large values are not sent.
     pub(crate) has_large_columns: bool,
-    /// Its generated columns.
     pub(crate) generated_columns: Vec<String>,
     /// Its columns of types outside `pg_catalog`.
     pub(crate) foreign_types: Vec<String>,
-    /// Its columns.
     pub(crate) columns: Vec<String>,
     /// Columns of its primary key.
     pub(crate) key: Vec<String>,
@@ -403,11 +397,8 @@ pub(crate) struct Subscriber {
 /// A table of the subscriber.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// Its schema.
     pub(crate) schema: String,
-    /// Its name.
     pub(crate) name: String,
-    /// Its columns.
     pub(crate) columns: Vec<String>,
     /// It, or one of its partitions, has pages on disk: it holds rows, or held some.
     pub(crate) has_pages: bool,

@@ -16,21 +16,14 @@ use super::row::{Param, Row};
     reason = "they are the attributes that Postgres has"
 )]
 pub(crate) struct Role {
-    /// Its oid.
     pub(crate) oid: u32,
-    /// Its name.
     pub(crate) name: RoleName,
-    /// SUPERUSER.
     pub(crate) superuser: bool,
-    /// LOGIN.
     pub(crate) login: bool,
     /// REPLICATION: not inherited through membership.
     pub(crate) replication: bool,
-    /// BYPASSRLS.
     pub(crate) bypass_rls: bool,
-    /// CREATEROLE.
     pub(crate) create_role: bool,
-    /// CREATEDB.
     pub(crate) create_db: bool,
     /// Roles it is a direct member of, sorted.
     pub(crate) member_of: Vec<RoleName>,

@@ -27,7 +27,6 @@ const fn always(name: &'static str, value: &'static str, why: &'static str) -> S
 pub(crate) const STATEMENT_TIMEOUT: Setting =
     always("statement_timeout", "10min", "ends every statement that runs longer; transactions set their own limit");
 
-/// All others.
 pub(crate) const SETTINGS: &[Setting] = &[
     always("search_path", "", "an object of the same name could shadow one of the catalogue; names are read qualified"),
     always("lock_timeout", "0", "ends a statement that waits for a lock; transactions set their own limit"),

@@ -39,7 +39,6 @@ SELECT current_setting('wal_level') AS wal_level,
        (SELECT oid FROM pg_database WHERE datname = current_database()) AS database_oid,
        current_user::text AS current_user";
 
-/// Reads them.
 pub(crate) async fn read(connection: &Connection) -> Result<Settings> {
     let row = connection.fetch_one(READ, &[]).await?;
     let count = |column| Ok(usize::try_from(row.get::<i32>(column)?).unwrap_or_default());

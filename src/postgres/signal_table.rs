@@ -222,7 +222,6 @@ impl Column {
 pub(crate) struct SignalTable {
     /// `pg_class.oid`.
     pub(crate) oid: u32,
-    /// Its name.
     pub(crate) name: TableName,
     /// What it is.
     pub(crate) kind: Kind,

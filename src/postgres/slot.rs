@@ -21,7 +21,6 @@ pub(crate) enum Kind {
 /// A slot as the server has it (`pg_replication_slots`). Figures that only some versions have are `None` on the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// Its name.
     pub(crate) name: SlotName,
     /// Logical or physical.
     pub(crate) kind: Kind,
@@ -91,7 +90,6 @@ impl Slot {
 /// Which slot of a name is meant: another of the same name is somebody else's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identified<'a> {
-    /// Its plugin.
     pub(crate) plugin: &'a str,
     /// Oid of its database; `None` for the connected one. A slot can be seen, and dropped, from every database.
     pub(crate) database: Option<u32>,
@@ -170,7 +168,6 @@ pub(crate) struct Capacity {
     pub(crate) max: usize,
 }
 
-/// Reads it.
 pub(crate) async fn capacity(connection: &Connection) -> Result<Capacity> {
     const CAPACITY: &str = "
 SELECT count(*)::int4 AS used, current_setting('max_replication_slots')::int4 AS max FROM pg_replication_slots";
@@ -293,7 +290,6 @@ pub(crate) fn set_failover(name: &SlotName, failover: bool) -> Statement {
 /// A slot to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewSlot {
-    /// Its name.
     pub(crate) name: SlotName,
     /// Output plugin, such as `pgoutput`.
     pub(crate) plugin: String,

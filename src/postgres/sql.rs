@@ -159,7 +159,6 @@ impl Fragment for Ident<'_> {
 /// `"schema"."name"`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QualifiedName<'a> {
-    /// The schema.
     pub(crate) schema: &'a str,
     /// The name in it.
     pub(crate) name: &'a str,

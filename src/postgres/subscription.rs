@@ -98,7 +98,6 @@ pub(crate) struct Options {
 /// A subscription of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription {
-    /// Its name.
     pub(crate) name: SubscriptionName,
     /// OID of its database, which stays when the database is renamed.
     pub(crate) database_oid: u32,
@@ -118,7 +117,6 @@ pub(crate) struct Subscription {
 #[expect(clippy::struct_excessive_bools, reason = "options of the statement, each a boolean there")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewSubscription {
-    /// Its name.
     pub(crate) name: SubscriptionName,
     /// How to connect to the publisher.
     pub(crate) connection: Secret,

@@ -15,13 +15,9 @@ use super::row::{Param, Row};
 pub(crate) enum Kind {
     /// An ordinary table.
     Table,
-    /// A partitioned table.
     Partitioned,
-    /// A view.
     View,
-    /// A materialized view.
     MaterializedView,
-    /// A foreign table.
     Foreign,
 }
 
@@ -55,11 +51,9 @@ impl Kind {
 pub(crate) struct Table {
     /// `pg_class.oid`.
     pub(crate) oid: u32,
-    /// Its name.
     pub(crate) name: TableName,
     /// What it is.
     pub(crate) kind: Kind,
-    /// Its owner.
     pub(crate) owner: RoleName,
     /// Neither temporary nor unlogged.
     pub(crate) is_permanent: bool,
@@ -73,7 +67,6 @@ pub(crate) struct Table {
     pub(crate) identity_index_valid: bool,
     /// Key columns of that index.
     pub(crate) identity_index_columns: BTreeSet<ColumnName>,
-    /// Its generated columns.
     pub(crate) generated: BTreeMap<ColumnName, Generated>,
     /// Tables that inherit from it, partitions left out. They are not published with it.
     pub(crate) inherited_by: BTreeSet<TableName>,

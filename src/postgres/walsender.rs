@@ -10,7 +10,6 @@ use super::names::{PublicationName, SlotName};
 /// Which publications a consumer receives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
-    /// These.
     Publications(BTreeSet<PublicationName>),
     /// It does not stream by publications: another plugin, or nothing yet.
     Other,
@@ -21,13 +20,11 @@ pub(crate) enum Stream {
 /// A consumer: a process of the server that sends changes to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Walsender {
-    /// Its process.
     pub(crate) pid: i32,
     /// The role that the consumer uses.
     pub(crate) user: String,
     /// What the consumer calls itself.
     pub(crate) application: String,
-    /// Its slot.
     pub(crate) slot: Option<SlotName>,
     /// What it receives.
     pub(crate) stream: Stream,

@@ -29,17 +29,13 @@ pub(crate) enum Error {
     /// The API answers 404 for the project: it is gone, or the key may not see it. No object's state may be dropped for it.
     #[error("{source}")]
     ProjectNotFound {
-        /// The project.
         project: ProjectId,
         /// The API's answer.
         source: neon::Error,
     },
     /// The API gave a pooled host although a direct one was asked for.
     #[error("the API gives the pooled host `{host}`, through which replication cannot be set up")]
-    PooledHost {
-        /// The host.
-        host: String,
-    },
+    PooledHost { host: String },
     /// Nobody has the password of a role, so the provider cannot log in as it.
     #[error("the password of role `{role}` is not available: {why}")]
     NoPassword {

@@ -38,7 +38,6 @@ impl Failure for Error {
     }
 }
 
-/// All families.
 #[derive(Debug, Default)]
 pub(super) struct Snapshots {
     publications: Family<BTreeMap<PublicationName, Publication>>,

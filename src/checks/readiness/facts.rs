@@ -69,7 +69,6 @@ fn named(text: &str) -> Named {
 /// How the server is reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Host {
-    /// Its name.
     pub(crate) name: String,
     /// Its addresses, where they were looked up.
     pub(crate) addresses: Vec<IpAddr>,
@@ -112,9 +111,7 @@ pub(crate) struct Facts {
     pub(crate) asked: Asked,
     /// How the server is reached.
     pub(crate) host: Host,
-    /// The server.
     pub(crate) server: Server,
-    /// The role.
     pub(crate) role: Seen<Role>,
     /// The publication, by its name or the destination's fixed one.
     pub(crate) publication: Seen<Publication>,
@@ -154,7 +151,6 @@ impl Facts {
         self.relations.iter().filter(|it| (it.published || it.published_by_root) && it.kind != "p")
     }
 
-    /// One relation.
     pub(crate) fn relation(&self, name: &Named) -> Option<&Relation> {
         self.relations.iter().find(|it| it.schema == name.0 && it.name == name.1)
     }
@@ -163,11 +159,8 @@ impl Facts {
 /// What to read for a destination: names that are empty where nothing need be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// The publication.
     pub(crate) publication: Option<String>,
-    /// The role.
     pub(crate) role: Option<String>,
-    /// The slot.
     pub(crate) slot: Option<String>,
     /// Tables beside those of the publication.
     pub(crate) tables: Vec<Named>,

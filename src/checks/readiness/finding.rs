@@ -31,9 +31,7 @@ pub(super) fn found(object: impl Into<String>, reason: impl Into<String>, remedy
     Found { object: object.into(), reason: reason.into(), remedy: remedy.into(), at_most: Severity::Error }
 }
 
-/// One check.
 pub(super) struct Check {
-    /// Its id.
     pub(super) id: &'static str,
     /// What is so when it finds nothing, as a sentence.
     pub(super) rule: &'static str,

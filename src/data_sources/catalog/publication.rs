@@ -11,7 +11,6 @@ use crate::postgres::publication::{EffectiveTables, GeneratedColumns, Operation,
 use crate::postgres::{ColumnName, PublicationName, Relation, RoleName, SchemaName, TableName};
 use crate::target::{Database, PublicationId};
 
-/// One publication.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Publication {
@@ -28,7 +27,6 @@ pub(crate) struct Publication {
     pub(crate) effective_tables: Attr<Vec<Table>>,
 }
 
-/// A published table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Table {

@@ -15,7 +15,6 @@ pub(crate) struct Scope {
     pub(crate) role: RoleName,
     /// Each table of these schemas that belongs to no extension.
     pub(crate) schemas: BTreeSet<SchemaName>,
-    /// These tables.
     pub(crate) tables: BTreeSet<TableName>,
     /// Tables of these oids, whatever they are called now: what was granted before a rename.
     pub(crate) oids: BTreeSet<u32>,
@@ -31,9 +30,7 @@ impl Scope {
 /// The role that holds privileges.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grantee {
-    /// Its oid.
     pub(crate) oid: u32,
-    /// Its name.
     pub(crate) name: RoleName,
     /// One of Postgres's own, such as `pg_monitor`: the catalogue does not tell where else it holds something.
     pub(crate) predefined: bool,
@@ -42,9 +39,7 @@ pub(crate) struct Grantee {
 /// An object that privileges are given on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holding {
-    /// Its oid.
     pub(crate) oid: u32,
-    /// Its owner.
     pub(crate) owner: RoleName,
     /// What the role holds. An owner whose object has no ACL yet holds the defaults.
     pub(crate) entries: BTreeSet<Entry>,
@@ -68,13 +63,11 @@ pub(crate) struct TableHolding {
 /// What was read for a scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// The role.
     pub(crate) grantee: Grantee,
     /// For whom the connected role can act.
     pub(crate) membership: Membership,
     /// The connected database.
     pub(crate) database: Holding,
-    /// Its name.
     pub(crate) database_name: DatabaseName,
     /// Schemas of the scope that exist.
     pub(crate) schemas: BTreeMap<SchemaName, Holding>,

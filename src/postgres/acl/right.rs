@@ -13,15 +13,12 @@ use crate::postgres::privilege::TablePrivilege;
 pub(crate) enum Object {
     /// The connected database.
     Database(u32),
-    /// A schema.
     Schema(u32),
     /// A table, or what is like one.
     Table(u32),
     /// Tables that a role will create in a schema.
     Future {
-        /// The role.
         owner: u32,
-        /// The schema.
         schema: u32,
     },
 }
@@ -64,26 +61,19 @@ impl Right {
 /// One right on one object, told apart by oid alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
-    /// On what.
     pub(crate) object: Object,
-    /// Which.
     pub(crate) right: Right,
 }
 
 /// What the object of a [`Key`] is called now.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
-    /// A database.
     Database(DatabaseName),
-    /// A schema.
     Schema(SchemaName),
-    /// A table.
     Table(TableName),
-    /// Future tables.
     Future {
         /// Who will create them.
         owner: RoleName,
-        /// Where.
         schema: SchemaName,
     },
 }

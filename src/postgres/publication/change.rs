@@ -12,7 +12,6 @@ use crate::postgres::names::{ColumnName, PublicationName, RoleName, SchemaName, 
 use crate::postgres::sql::{Fragment, Keyword, List, Literal, Statement};
 use crate::sql;
 
-/// Creates it.
 pub(crate) fn create(name: &PublicationName, want: &Definition) -> Vec<Statement> {
     create_whole(name, &Whole::of(want, None))
 }
@@ -83,7 +82,6 @@ pub(crate) fn replace(have: &Publication, comment_after: &Comment, want: &Defini
     statements
 }
 
-/// Drops it.
 pub(crate) fn drop(name: &PublicationName) -> Vec<Statement> {
     vec![sql!("DROP PUBLICATION {}", name)]
 }

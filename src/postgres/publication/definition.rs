@@ -82,23 +82,18 @@ pub(crate) struct Member {
 /// A publication as the server has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Publication {
-    /// Its name.
     pub(crate) name: PublicationName,
     /// Its `pg_publication.oid`: a changed value means that it was recreated.
     pub(crate) oid: u32,
-    /// Its owner.
     pub(crate) owner: RoleName,
-    /// The listed tables.
     pub(crate) tables: BTreeMap<TableName, Member>,
     /// Schemas that are published whole (15+).
     pub(crate) schemas: BTreeSet<SchemaName>,
     /// FOR ALL TABLES.
     pub(crate) all_tables: bool,
-    /// Published changes.
     pub(crate) publish: BTreeSet<Operation>,
     /// Changes of partitions appear as changes of the partitioned table.
     pub(crate) via_partition_root: bool,
-    /// Generated columns.
     pub(crate) generated_columns: GeneratedColumns,
     /// The marks in its COMMENT. The user's text is not loaded: it may be of any length, see `read_comment`.
     pub(crate) marks: Marks,
