@@ -9,7 +9,7 @@ use super::Target;
 use super::api_names::database_name;
 use super::database::{Database, Server};
 use super::error::Error;
-use crate::neon::{self, Budget};
+use crate::neon::Budget;
 use crate::postgres::{self, DatabaseName};
 
 /// What identifies a database, whatever its name.
