@@ -23,6 +23,7 @@ use crate::{data_sources, ephemeral, functions, neon, resources};
 #[derive(Debug, Default)]
 pub struct Neonrep;
 
+/// The arguments of the `provider` block.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {

@@ -325,6 +325,8 @@ fn a_refusal_of_the_server_gets_the_owners_only_where_they_explain_it() {
 
 #[test]
 fn grants_that_share_privileges_are_told_from_one_grant_at_two_addresses() {
+    const SELECT: &[TablePrivilege] = &[TablePrivilege::Select];
+    const INSERT: &[TablePrivilege] = &[TablePrivilege::Insert];
     let scope = |schemas: &[&str], tables: &[&str], privileges: &[TablePrivilege]| Scope {
         role: role("r"),
         database: DatabaseName::parse("d").unwrap(),
@@ -334,8 +336,6 @@ fn grants_that_share_privileges_are_told_from_one_grant_at_two_addresses() {
         future: super::model::Future::OwnersFound,
         is_authoritative: false,
     };
-    const SELECT: &[TablePrivilege] = &[TablePrivilege::Select];
-    const INSERT: &[TablePrivilege] = &[TablePrivilege::Insert];
     let all = scope(&["public"], &[], SELECT);
     for (other, shares, is_same) in [
         (scope(&["public"], &[], SELECT), true, true),
