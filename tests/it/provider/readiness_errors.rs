@@ -84,7 +84,7 @@ impl<'a> Case<'a> {
         for statement in text.split("; ").map(str::trim).filter(|it| !it.is_empty() && *it != "ASK") {
             match statement.split_once("> ") {
                 Some((database, statement)) if !database.contains(' ') => {
-                    drop(self.stand_in.sql_in(database, statement))
+                    drop(self.stand_in.sql_in(database, statement));
                 }
                 _ if statement == "RESTORE SLOT" => self.restore_slot(),
                 _ => drop(self.stand_in.sql(statement)),

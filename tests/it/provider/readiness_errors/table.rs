@@ -152,7 +152,6 @@ pub(super) const ERRORS: &[Error] = &[
         cure: "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'filling%'",
         after: "RESTORE SLOT",
         asked: r#"{"slot": null}"#,
-        ..NONE
     },
     Error {
         check: "slot_absent",
