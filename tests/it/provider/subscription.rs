@@ -120,5 +120,4 @@ fn what_is_gone_is_created_again_and_what_changed_is_set_again() {
     assert!(found.is_none());
     messages.insist_warning("no longer exists");
     messages.insist_warning("Neon drops subscriptions");
-    core.destroyed(&mended);
 }
