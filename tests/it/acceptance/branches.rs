@@ -81,7 +81,7 @@ fn started() -> (StandIn, Workspace) {
 
 /// A call that is repeated while operations of the project run.
 fn call(stand_in: &StandIn, method: &str, path: &str, body: Option<&Value>) -> Value {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     loop {
         let (status, answer) = stand_in.api(method, &format!("/projects/{}{path}", stand_in.ready.project_id), body);
         if status != 423 {
@@ -103,7 +103,7 @@ fn child(stand_in: &StandIn, name: &str) -> String {
 }
 
 fn until_ready(stand_in: &StandIn, id: &str) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while call(stand_in, "GET", &format!("/branches/{id}"), None)["branch"]["current_state"] != "ready" {
         assert!(Instant::now() < until, "{id} is not ready");
         std::thread::sleep(Duration::from_millis(50));
@@ -244,7 +244,7 @@ fn a_branch_that_expires_is_told_in_advance_and_takes_its_objects_along() {
     plan.insist_warning("2036-01-01T00:00:00Z");
     workspace.apply();
     expires("2020-01-01T00:00:00Z");
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     let path = format!("/projects/{}/branches/{branch}", stand_in.ready.project_id);
     while stand_in.api("GET", &path, None).0 != 404 {
         assert!(Instant::now() < until, "the branch does not expire");

@@ -1,4 +1,4 @@
-//! Neon's OpenAPI document: routes, and what each takes and answers.
+//! Neon's `OpenAPI` document: routes, and what each takes and answers.
 
 use std::process::Command;
 

@@ -97,7 +97,7 @@ impl<'a> Exchange<'a> {
         let schema = &response["content"]["application/json"]["schema"];
         match (self.answer, schema) {
             (Some(answer), Value::Object(_)) => {
-                found.extend(mismatches(document, schema, answer, &format!("{status}")))
+                found.extend(mismatches(document, schema, answer, &format!("{status}")));
             }
             (Some(Value::Null) | None, _) => {}
             (Some(answer), _) => found.push(format!("{status}: the body {answer} is not documented")),

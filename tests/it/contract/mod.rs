@@ -1,4 +1,4 @@
-//! Whether the provider, Neon's CLI and the stand-in say to each other what Neon's OpenAPI document allows.
+//! Whether the provider, Neon's CLI and the stand-in say to each other what Neon's `OpenAPI` document allows.
 //!
 //! The document is `public-v2-for-users.gen.yaml` of the npm package `@neondatabase/api-client`. It is read when the tests run and
 //! is no part of this repository. Each story of this suite leaves its exchanges in a file; the last test here reads all of them, so

@@ -1,4 +1,4 @@
-//! Whether a JSON value is what a schema of OpenAPI 3.0 says, as far as Neon's document uses that language.
+//! Whether a JSON value is what a schema of `OpenAPI` 3.0 says, as far as Neon's document uses that language.
 
 use std::collections::BTreeSet;
 

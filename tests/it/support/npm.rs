@@ -1,4 +1,4 @@
-//! What the tests take from npm, at the versions of `tests/it/npm`: Neon's own CLI, and Neon's OpenAPI document.
+//! What the tests take from npm, at the versions of `tests/it/npm`: Neon's own CLI, and Neon's `OpenAPI` document.
 
 use std::fs;
 use std::path::PathBuf;
