@@ -69,8 +69,7 @@ impl Call<'_> {
         if let Some(role) = connect_as {
             self.target().offer_reader(&at, role);
         }
-        let warning = self.stays_aside(&at.server);
-        Ok((at, warning.map_or_else(Diagnostics::none, Into::into)))
+        Ok((at, Diagnostics::none()))
     }
 
     /// The database of a location. `connect_as` reads where the default role cannot log in.

@@ -105,6 +105,14 @@ impl Call<'_> {
         self.cx().set_private(REPLACED_BY, &new.to_string());
     }
 
+    /// Notes that the read of an instance begins. Terraform reads a deposed object beside the living one, so that each knows
+    /// of the other when its read ends.
+    pub(crate) fn begins<T: ObjectId>(&self, id: &Attr<T>, holds: &impl Serialize) {
+        if let (Attr::Known(id), Some(nonce), Ok(holds)) = (id, self.nonce(), serde_json::to_value(holds)) {
+            self.target().addresses().read(&id.natural_key(), &nonce, holds);
+        }
+    }
+
     /// Notes that an object was read. Refuses the plan if the destroy of another instance of it was planned before.
     pub(crate) fn sees(&self, id: &impl ObjectId) -> Result<(), Diagnostics> {
         if self.sees_part(id, &()).is_empty() { Ok(()) } else { Err(two_addresses(id).into()) }

@@ -84,8 +84,28 @@ impl Call<'_> {
         self.cx().private().get(RENAMED_FROM)
     }
 
-    /// Refuses a replacement that comes only from a rename of the database.
+    /// What a plan says of a replacement: it is refused if it comes only from a rename of the database, and warned of if it
+    /// stays on a branch that is no longer the default one. Terraform drops the warnings of the plan call that follows.
     pub(crate) async fn unless_renamed<M: Located>(&self, plan: &Plan<M>) -> Diagnostics {
+        let refused = self.only_renamed(plan).await;
+        if refused.has_errors() { refused } else { self.aside(plan).await }
+    }
+
+    async fn aside<M: Located>(&self, plan: &Plan<M>) -> Diagnostics {
+        let (Some(config), Some(prior), Some(planned)) = (&plan.config, &plan.prior, &plan.planned) else {
+            return Diagnostics::none();
+        };
+        let is_free = config.branch_id().is_null() && planned.project_id() == prior.project_id();
+        let server = attributes::server_of(prior.project_id(), prior.branch_id());
+        let Some(server) = server.filter(|_| is_free && !self.policy().is_off()) else { return Diagnostics::none() };
+        let Some(branch) = server.branch() else { return Diagnostics::none() };
+        match self.target().branch(&branch.project, None, &self.budget()).await {
+            Ok(default) if default != branch.id => self.stays_aside(&server).map_or_else(Diagnostics::none, Into::into),
+            _ => Diagnostics::none(),
+        }
+    }
+
+    async fn only_renamed<M: Located>(&self, plan: &Plan<M>) -> Diagnostics {
         let (true, Some(prior), Some(planned)) = (plan.replaces(), &plan.prior, &plan.planned) else {
             return Diagnostics::none();
         };

@@ -137,6 +137,7 @@ impl Resource for Grant {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let role = state.role.need(path!(role))?;
         let call = Call::new(cx, format!("read the privileges of role `{role}`"));
+        call.begins(&state.id, &state.scope()?);
         let db = call.database_of(&state).await?;
         let Some(held) = db.holdings(role).await? else { return Ok(None) };
         let scope = state.scope()?;

@@ -167,6 +167,7 @@ impl Resource for Publication {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("read publication `{name}`"));
+        call.begins(&state.id, &());
         let db = call.database_of(&state).await?;
         let Some(found) = db.publication(name).await? else { return Ok(None) };
         let id = PublicationId { database: db.at().clone(), name: name.clone() };

@@ -104,6 +104,7 @@ impl Resource for ReplicaIdentity {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let table = state.table()?;
         let call = Call::new(cx, format!("read the replica identity of `{table}`"));
+        call.begins(&state.id, &());
         let db = call.database_of(&state).await?;
         let Some(found) = check::find(&db, &table).await?.filter(apply::has_identity) else { return Ok(None) };
         call.sees(&ReplicaIdentityId { database: db.at().clone(), table: found.name.clone() })?;

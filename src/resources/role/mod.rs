@@ -175,6 +175,7 @@ impl Resource for Role {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("read role `{name}`"));
+        call.begins(&state.id, &());
         let id = state.located(&call).await?;
         let by_api = if state.is_imported() && !call.target().is_direct() {
             !apply_sql::is_created_with_sql(&call, &id).await
