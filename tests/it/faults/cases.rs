@@ -132,8 +132,8 @@ pub(super) const CASES: &[Case] = &[
         name: "allowed_ips",
         type_name: "neonrep_allowed_ips",
         id: |ready| ready.project_id.clone(),
-        created: |ready| allowed(ready, json!(["127.0.0.0/8", "::1"])),
-        updated: Some(|ready| allowed(ready, json!(["127.0.0.0/8", "::1", "192.0.2.1"]))),
+        created: |ready| allowed(ready, &json!(["127.0.0.0/8", "::1"])),
+        updated: Some(|ready| allowed(ready, &json!(["127.0.0.0/8", "::1", "192.0.2.1"]))),
         unrecorded: Unrecorded::Kept,
     },
 ];
@@ -151,7 +151,7 @@ fn subscription(ready: &Ready, mut more: Json) -> Json {
     located(ready, more)
 }
 
-fn allowed(ready: &Ready, ips: Json) -> Json {
+fn allowed(ready: &Ready, ips: &Json) -> Json {
     json!({ "project_id": ready.project_id, "ips": ips, "enforce": true, "on_destroy": "open" })
 }
 

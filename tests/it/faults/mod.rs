@@ -206,7 +206,7 @@ fn sample(cells: &mut Vec<Cell>, seed: u64) {
     cells.reverse(); // the last is taken first
 }
 
-/// Fisher and Yates with the numbers of SplitMix64.
+/// Fisher and Yates with the numbers of `SplitMix64`.
 fn shuffle<T>(cells: &mut [T], seed: u64) {
     let mut state = seed;
     for last in (1..cells.len()).rev() {

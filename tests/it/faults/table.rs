@@ -113,6 +113,9 @@ pub(super) const fn held(when: When) -> &'static str {
 /// What an interrupted apply says: "interrupted", or "was cancelled" where a call of the API was.
 const INTERRUPTED: Expected = PassesOrFails(&["interrupted"]);
 
+/// What is said where a lost connection is not opened again.
+const LOST: Expected = PassesOrFails(&["closed the connection. Try again."]);
+
 pub(super) const FAULTS: &[Fault] = &[
     // --- Calls that read
     fault("423 for 5 s", Get, LOCKED, Passes),
@@ -223,6 +226,10 @@ pub(super) const FAULTS: &[Fault] = &[
 pub(super) const EXCEPTIONS: &[(&[&str], Expected)] = &[
     // Checks that cannot look are a warning, and the apply decides.
     (&["/plan/redirect/"], Passes),
+    // A statement of a subscription is not in a transaction, and is not sent a second time. The next apply goes on.
+    (&["subscription/", "/cut "], LOST),
+    (&["subscription/", "/server killed "], LOST),
+    (&["subscription/", "/compute restarting "], LOST),
     // The setting is enabled; that the compute could not be asked is a warning.
     (&["logical_replication/create/redirect/", "/branches"], Passes),
     (&["logical_replication/create/redirect/", "/connection_uri"], Passes),
