@@ -1,5 +1,5 @@
 //! What Terraform itself takes: as many objects without a plugin, of the toy provider, and of a provider that does
-//! nothing (`NULL_PROVIDER` is the path of HashiCorp's `terraform-provider-null`).
+//! nothing (`NULL_PROVIDER` is the path of `HashiCorp`'s `terraform-provider-null`).
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,7 +12,7 @@ use super::terraform::Workspace;
 use super::usage::{Notes, Run, middle, quietly};
 
 /// How many pairs of plans: one over publications and, right after it, one over the other provider's objects.
-const PAIRS: usize = 9;
+const PAIRS: u32 = 9;
 
 /// As many `terraform_data`, applied.
 pub(crate) fn of_core(count: usize) -> Workspace {
@@ -131,17 +131,16 @@ resource "neonrep_publication" "many" {
     multiply(&workspace, "neonrep_publication", count);
     workspace.write(&configuration.replace("COUNT", &count.to_string()));
     quietly(&workspace, &["apply", "-refresh-only", "-auto-approve"]);
-    let others = match std::env::var_os("NULL_PROVIDER") {
-        Some(program) => [1, VALUES]
+    let others = if let Some(program) = std::env::var_os("NULL_PROVIDER") {
+        [1, VALUES]
             .map(|values| {
                 let (it, notes) = of_null(count, Path::new(&program), values);
                 (format!("null_resource with {values} values"), it, notes)
             })
-            .into(),
-        None => {
-            let (it, notes) = of_toy(count);
-            vec![("toy_note".to_owned(), it, notes)]
-        }
+            .into()
+    } else {
+        let (it, notes) = of_toy(count);
+        vec![("toy_note".to_owned(), it, notes)]
     };
     for (name, other, other_notes) in others {
         notes.reset();
@@ -156,7 +155,7 @@ resource "neonrep_publication" "many" {
         };
         row("terraform plan", |it| it.elapsed);
         row("processor time, CLI and provider", |it| it.processor);
-        let pairs = PAIRS as f64;
+        let pairs = f64::from(PAIRS);
         let ((ours, peak), (other, peak_of_other)) = (notes.used(), other_notes.used());
         println!("  {:<36} {:.2} s; the other {:.2} s", "processor time of the provider", ours / pairs, other / pairs);
         println!("  {:<36} {peak:.1} MiB; the other {peak_of_other:.1} MiB", "peak memory of the provider");

@@ -167,7 +167,7 @@ fn plans(
     (workspace, notes): (&Workspace, &Notes),
     plain: &Workspace,
     (toy, toy_notes): (&Workspace, &Notes),
-    repeats: usize,
+    repeats: u32,
 ) {
     let road = Road::build(stand_in, workspace, round_trip);
     notes.reset();
@@ -176,7 +176,7 @@ fn plans(
     // One after the other, so that a slow minute of the machine falls on all.
     let runs: Vec<[Run; 3]> = (0..repeats).map(|_| [plan(workspace), plan(plain), plan(toy)]).collect();
     let passed = road.passed();
-    let of = |number: usize| number as f64 / repeats as f64;
+    let of = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / f64::from(repeats);
     let row = |name: &str, value: String| println!("    {name:<44} {value}");
     println!("  round trip + {} ms", round_trip.as_millis());
     row("connections to Postgres per plan", format!("{:.0}", of(passed.connections)));
@@ -186,7 +186,7 @@ fn plans(
     row("calls of the API per plan", format!("{:.0}", of(passed.calls)));
     let ((processor, peak), (of_toy, peak_of_toy)) = (notes.used(), toy_notes.used());
     row("peak memory of the provider", format!("{peak:.1} MiB (toy {peak_of_toy:.1} MiB)"));
-    let (processor, of_toy) = (processor / repeats as f64, of_toy / repeats as f64);
+    let (processor, of_toy) = (processor / f64::from(repeats), of_toy / f64::from(repeats));
     row("processor time of the provider", format!("{processor:.2} s (toy {of_toy:.2} s)"));
     let columns = |value: fn(&Run) -> f64| {
         let [ours, plain, toy] = [0, 1, 2].map(|at| middle(runs.iter().map(|it| value(&it[at]))));

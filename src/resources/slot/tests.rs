@@ -243,7 +243,7 @@ fn the_first_trouble_is_the_status() {
         (Some(lost.clone()), None, true, Some(1), Status::Lost, Some(1)),
         (None, Some(behind(1, None)), true, Some(1), Status::Missing, Some(1)),
     ] {
-        let seen = Seen::of(found.as_ref(), publication.as_ref(), named, recorded, &Proof::default());
+        let seen = Seen::of(found.as_ref(), publication.as_ref(), named, recorded, &model::Proof::default());
         assert_eq!((seen.status, seen.publication_oid), (status, oid), "{found:?} {named} {recorded:?}");
     }
 }
@@ -393,7 +393,7 @@ fn a_slot_follows_its_database_to_another_name() {
     let moved = model().moved(&renamed);
     assert_eq!(moved.database, known("renamed"));
     assert_eq!(moved.publication_id, known("shiny-wind-028834/br-aged-salad-637688/renamed/p"));
-    let seen = Seen::of(Some(&found()), Some(&behind(16_400, None)), true, Some(16_400), &Proof::default());
+    let seen = Seen::of(Some(&found()), Some(&behind(16_400, None)), true, Some(16_400), &model::Proof::default());
     let observed = moved.observed(&renamed, &name(), seen);
     assert_eq!(observed.id, known("shiny-wind-028834/br-aged-salad-637688/renamed/s"));
     assert_eq!(observed.status, Attr::Known(Status::Ok));
