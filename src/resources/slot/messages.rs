@@ -284,7 +284,7 @@ pub(super) fn misplaced(config: &Model) -> Diagnostics {
     let plugin = config.plugin.known().map_or(PGOUTPUT, String::as_str);
     if !by_publication {
         // What is unknown yet may turn out null, and is checked then.
-        if config.publication_id.known().is_some() {
+        if config.publication_id.known().is_some() || config.publication_id.is_unknown() && config.database.is_null() {
             let detail = format!(
                 "The plugin `{plugin}` does not use publications. Remove `publication_id`, and name the database of the slot with \
                  `database`, on Neon with `project_id` too."

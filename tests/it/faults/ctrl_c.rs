@@ -110,7 +110,8 @@ fn config(bench: &Bench, case: &Case, verb: Verb) -> Json {
 /// The configuration, as Terraform reads it in JSON.
 fn write(workspace: &Workspace, case: &Case, config: &Json) {
     let body = json!({ "resource": { case.type_name: { ADDRESS: config } } });
-    workspace.write_file("case.tf.json", &body.to_string());
+    // Over several lines: a message shows the one that it is about, and the connection string stands in another.
+    workspace.write_file("case.tf.json", &serde_json::to_string_pretty(&body).expect("JSON"));
 }
 
 fn workspace(bench: &Bench) -> Workspace {

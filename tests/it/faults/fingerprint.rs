@@ -57,8 +57,8 @@ pub(super) fn of(stand_in: &StandIn) -> String {
     let (_, found) = stand_in.api("GET", &format!("/projects/{project}"), None);
     let settings = &found["project"]["settings"];
     let mut ips: Vec<_> =
-        settings["allowed_ips"]["ips"].as_array().into_iter().flatten().map(ToString::to_string).collect();
+        settings["allowed_ips"]["ips"].as_array().into_iter().flatten().map(|it| format!("API admits {it}")).collect();
     ips.sort();
     let logical = &settings["enable_logical_replication"];
-    format!("{}\n{}\nAPI settings {logical} {ips:?}", stand_in.value(OBJECTS), roles.join("\n"))
+    format!("{}\n{}\nAPI settings {logical}\n{}", stand_in.value(OBJECTS), roles.join("\n"), ips.join("\n"))
 }

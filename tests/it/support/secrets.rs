@@ -11,8 +11,8 @@ use std::path::Path;
 
 use super::outcome::Outcome;
 
-/// Arguments by which a configuration asks for passwords that Terraform then stores.
-const ASKS: [&str; 2] = ["store_password", "include_password"];
+/// By what a configuration asks for secrets that Terraform then stores; the last is a resource of a test that holds the key itself.
+const ASKS: [&str; 3] = ["store_password", "include_password", "terraform_data.key"];
 
 /// How the stand-in's secrets begin, and how many letters and digits follow at least.
 const PREFIXES: [&str; 2] = ["npg_", "napi_"];
