@@ -171,7 +171,7 @@ async fn grant_all(
     unless_absent(scope, found, tx)?;
     // A GRANT that does nothing is only a warning of the server (SQLSTATE 01007). A table that appeared meanwhile shows as
     // missing in the next plan: waiting for a quiet moment may never end.
-    let still: Rights = found.missing(&to_give).into_iter().filter(|(_, name)| exists(found, name)).collect();
+    let still: Rights = found.missing(&to_give).into_iter().filter(|(key, name)| exists(found, key, name)).collect();
     if still.is_empty() { Ok(left_out) } else { Err(messages::nothing_granted(&still, found).into()) }
 }
 
@@ -335,7 +335,8 @@ async fn remove(
         let mut rights = scope.covered(&found);
         rights.extend(found.granted(&all, &scope.privileges));
         let mut keep = ledger.of(&found);
-        keep.extend(shared.iter().flat_map(|it| it.covered(&found).into_keys()));
+        // Of grants that share nothing, the catalog says what they need.
+        keep.extend(shared.iter().filter(|it| it.shares_with(scope)).flat_map(|it| it.covered(&found).into_keys()));
         let difference = to_revoke(db, &found, &all, &rights, &keep);
         // Before the lock is released.
         release(db, &scope.role, rights.keys());
@@ -385,11 +386,12 @@ fn may_grant(found: &Found, key: &Key, name: &Name) -> bool {
     option || found.membership.acts_for(&it.table.owner)
 }
 
-fn exists(found: &Found, name: &Name) -> bool {
+/// Whether the object is there still. A table that was dropped and created again under its name is another table.
+pub(super) fn exists(found: &Found, key: &Key, name: &Name) -> bool {
     match name {
         Name::Database(_) => true,
         Name::Schema(schema) | Name::Future { schema, .. } => found.schemas.contains_key(schema),
-        Name::Table(table) => found.tables.contains_key(table),
+        Name::Table(table) => found.tables.get(table).is_some_and(|it| key.object == Object::Table(it.table.oid)),
     }
 }
 

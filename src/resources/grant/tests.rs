@@ -366,4 +366,10 @@ fn a_table_that_was_created_again_under_its_name_is_no_longer_the_one_to_grant_o
     };
     super::apply::keep_those_there(&mut rights, now);
     assert_eq!(rights, Rights::from([right(1, "kept"), usage]));
+    // Nor is it missed when nothing was granted on it.
+    let (found, name) = (found(), Name::Table(TableName::parse("public", "own").unwrap()));
+    let oid = found.tables.values().map(|it| it.table.oid).min().unwrap();
+    let of = |oid| Key { object: Object::Table(oid), right: Right::Table(TablePrivilege::Select) };
+    let there: Vec<bool> = [oid, 999].iter().map(|oid| super::apply::exists(&found, &of(*oid), &name)).collect();
+    assert_eq!(there, [true, false]);
 }
