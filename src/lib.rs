@@ -75,9 +75,4 @@ mod support {
     pub(crate) mod stand_in;
     #[path = "versions.rs"]
     pub(crate) mod versions;
-
-    /// These tests leave no recordings.
-    pub(crate) fn scratch() -> Option<std::path::PathBuf> {
-        None
-    }
 }
