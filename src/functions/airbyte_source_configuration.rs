@@ -7,6 +7,7 @@ use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 use super::connection::{self, Connection};
 use super::options::{self, Form, Options, values};
 use super::refusal::{Result, given, named, refused};
+use super::replication;
 
 /// Airbyte runs it while it reads, so that its saved position moves on a quiet database. It needs no table, on Postgres 14
 /// and later.
@@ -84,8 +85,8 @@ impl Function for AirbyteSourceConfiguration {
     fn signature() -> Signature {
         Signature::new("`configuration` of an Airbyte source for Postgres.", "Gives the configuration of the connector `source-postgres` with CDC as JSON, as `configuration` of an `airbyte_source` takes it. The heartbeat is on: without it the slot does not advance while the tables are quiet.\n\nOptions are `heartbeat_action_query`, `initial_load_timeout_hours`, `initial_waiting_seconds`, `invalid_cdc_cursor_position_behavior`, `lsn_commit_behaviour`, `queue_size` and `ssl_mode`.\n\nThe result contains the password, and Terraform hides it because `password` of `connection` is sensitive.", Type::String)
             .parameter(connection::parameter())
-            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, such as `neonrep_slot.<name>.slot_name`."))
-            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_slot.<name>.publication_name`."))
+            .parameter(replication::slot_name())
+            .parameter(replication::publication_name())
             .parameter(Parameter::new("schemas", Type::List(Box::new(Type::String)), "Schemas to read. Must not be empty."))
             .parameter(options::parameter())
     }

@@ -2,11 +2,12 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
+use tfplugin::{Attr, Function, FunctionError, Signature, Type};
 
 use super::connection::{self, Connection};
 use super::options::{self, Options};
 use super::refusal::{Result, given, named, refused};
+use super::replication;
 
 /// Settings that the arguments give.
 const GIVEN: &[&str] =
@@ -101,8 +102,8 @@ impl Function for DebeziumConfig {
     fn signature() -> Signature {
         Signature::new("Settings of the Debezium connector for Postgres.", "Gives the settings of the Debezium connector for Postgres, by the names of the connector.\n\n`database.password` is not among them: merge it where the connector takes secrets. `options` are further settings by the names of the connector and win over the defaults. Those that contradict the prepared database are refused.", Type::Map(Box::new(Type::String)))
             .parameter(connection::parameter())
-            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, such as `neonrep_slot.<name>.slot_name`."))
-            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_slot.<name>.publication_name`."))
+            .parameter(replication::slot_name())
+            .parameter(replication::publication_name())
             .parameter(options::parameter())
     }
 

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 use serde_json::json;
-use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
+use tfplugin::{Attr, Function, FunctionError, Signature, Type};
 
 use super::connection::{self, Connection};
 use super::refusal::{Result, given, named};
+use super::replication;
 
 /// The configuration of service `postgres` with the update method `WAL_PGOUTPUT`.
 pub(crate) fn fivetran_config(connection: &Connection, slot_name: &str, publication_name: &str) -> Result<String> {
@@ -44,8 +45,8 @@ impl Function for FivetranConfig {
     fn signature() -> Signature {
         Signature::new("`config` of a Fivetran connection for Postgres.", "Gives the configuration of the service `postgres` with the update method `WAL_PGOUTPUT` as JSON, as `config` of a `fivetran_connection_config` takes it.\n\nThe result contains the password, and Terraform hides it because `password` of `connection` is sensitive.", Type::String)
             .parameter(connection::parameter())
-            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, such as `neonrep_slot.<name>.slot_name`."))
-            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_slot.<name>.publication_name`."))
+            .parameter(replication::slot_name())
+            .parameter(replication::publication_name())
     }
 
     fn call(arguments: Arguments) -> std::result::Result<String, FunctionError> {

@@ -15,6 +15,7 @@ mod fivetran_config;
 mod options;
 mod parse_id;
 mod refusal;
+mod replication;
 mod sequin_yaml;
 
 use tfplugin::ErasedFunction;

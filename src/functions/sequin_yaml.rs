@@ -7,6 +7,7 @@ use tfplugin::{Attr, Function, FunctionError, Parameter, Signature, Type};
 
 use super::connection::{self, Connection};
 use super::refusal::{Result, given, named};
+use super::replication;
 
 /// YAML whose texts are quoted as in JSON, which is YAML too.
 ///
@@ -71,8 +72,8 @@ impl Function for SequinYaml {
     fn signature() -> Signature {
         Signature::new("The database in `sequin.yaml`.", "Gives the part of `sequin.yaml` that describes the database, its slot and its publication. Both are created by Terraform, so Sequin does not create them.\n\nThe result contains the password, and Terraform hides it because `password` of `connection` is sensitive.", Type::String)
             .parameter(connection::parameter())
-            .parameter(Parameter::new("slot_name", Type::String, "Name of the slot, such as `neonrep_slot.<name>.slot_name`."))
-            .parameter(Parameter::new("publication_name", Type::String, "Name of the publication, such as `neonrep_slot.<name>.publication_name`."))
+            .parameter(replication::slot_name())
+            .parameter(replication::publication_name())
             .parameter(Parameter::new("name", Type::String, "Name of the database in Sequin."))
     }
 
