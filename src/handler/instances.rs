@@ -124,16 +124,12 @@ impl Call<'_> {
         self.leaves(id);
         let (Some(nonce), Ok(holds)) = (self.nonce_or_new(), serde_json::to_value(holds)) else { return Vec::new() };
         let others = self.target().addresses().read(&id.natural_key(), &nonce, holds);
-        self.note_shared_with(&others.alive);
-        parsed(others.leaving)
-    }
-
-    fn note_shared_with(&self, others: &[Json]) {
-        if others.is_empty() {
+        if others.alive.is_empty() {
             self.cx().remove_private(SHARED_WITH);
         } else {
-            self.cx().set_private(SHARED_WITH, &others);
+            self.cx().set_private(SHARED_WITH, &others.alive);
         }
+        parsed(others.leaving)
     }
 
     /// What other instances hold of the object, as far as the last read knew them: a destroy leaves that.
@@ -156,11 +152,7 @@ impl Call<'_> {
     ) -> Vec<T> {
         let (Some(nonce), Ok(holds)) = (self.nonce(), serde_json::to_value(holds)) else { return Vec::new() };
         let noted: Vec<Json> = self.shared_with();
-        let (mut others, was_read) = self.target().addresses().plan_destroy(&id.natural_key(), &nonce, holds);
-        if was_read {
-            // Terraform plans the destroy from the private state before the refresh, whose note may be old.
-            self.note_shared_with(&others);
-        }
+        let mut others = self.target().addresses().plan_destroy(&id.natural_key(), &nonce, holds);
         others.retain(|it| !noted.contains(it));
         parsed(others)
     }

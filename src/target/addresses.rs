@@ -45,17 +45,16 @@ impl Addresses {
         Others { alive: others(&instances.alive), leaving: others(&instances.leaving) }
     }
 
-    /// Notes that the destroy of an instance is planned. Returns what the other instances hold that were read before, and
-    /// whether this one was read at all: without a refresh nothing is known of the others.
-    pub(crate) fn plan_destroy(&self, key: &NaturalKey, instance: &Nonce, holds: Json) -> (Vec<Json>, bool) {
+    /// Notes that the destroy of an instance is planned. Returns what the other instances hold that were read before.
+    pub(crate) fn plan_destroy(&self, key: &NaturalKey, instance: &Nonce, holds: Json) -> Vec<Json> {
         let mut all = self.all();
         let instances = all.entry(key.clone()).or_default();
-        let was_read = instances.alive.remove(instance).is_some();
+        instances.alive.remove(instance);
         let others: Vec<Json> = instances.alive.values().cloned().collect();
         if !others.contains(&holds) {
             instances.leaving.insert(instance.clone(), holds);
         }
-        (others, was_read)
+        others
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<NaturalKey, Instances>> {
@@ -83,16 +82,16 @@ mod tests {
         let (addresses, key, old, new) = started();
         assert_eq!(addresses.read(&key, &new, Json::Null), others(&[], &[]));
         assert_eq!(addresses.read(&key, &old, Json::Null), others(&[Json::Null], &[]));
-        assert_eq!(addresses.plan_destroy(&key, &old, Json::Null), (vec![Json::Null], true));
+        assert_eq!(addresses.plan_destroy(&key, &old, Json::Null), [Json::Null]);
         assert_eq!(addresses.read(&key, &new, Json::Null), others(&[], &[]), "that destroy takes nothing away");
-        assert_eq!(addresses.plan_destroy(&key, &new, Json::Null), (vec![], true));
+        assert!(addresses.plan_destroy(&key, &new, Json::Null).is_empty());
     }
 
     #[test]
     fn a_destroy_that_was_planned_first_is_found_by_the_read_of_the_other() {
         let (addresses, key, old, new) = started();
         addresses.read(&key, &old, json!("a"));
-        assert_eq!(addresses.plan_destroy(&key, &old, json!("a")), (vec![], true));
+        assert!(addresses.plan_destroy(&key, &old, json!("a")).is_empty());
         assert_eq!(addresses.read(&key, &old, json!("a")), others(&[], &[]), "its own");
         addresses.plan_destroy(&key, &old, json!("a"));
         assert_eq!(addresses.read(&key, &new, json!("b")), others(&[], &[json!("a")]));
@@ -102,7 +101,7 @@ mod tests {
     fn who_holds_something_else_does_not_hide_a_destroy() {
         let (addresses, key, old, new) = started();
         addresses.read(&key, &new, json!("b"));
-        assert_eq!(addresses.plan_destroy(&key, &old, json!("a")), (vec![json!("b")], false), "it was not read");
+        assert_eq!(addresses.plan_destroy(&key, &old, json!("a")), [json!("b")]);
         let third = Nonce::random().unwrap();
         assert_eq!(addresses.read(&key, &third, json!("a")).leaving, [json!("a")]);
     }
