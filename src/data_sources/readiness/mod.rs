@@ -73,22 +73,7 @@ impl DataSource for Readiness {
     fn schema() -> Schema {
         let finding = ["severity", "check", "object", "reason", "remedy"].map(|it| (it.to_owned(), Type::String));
         Schema::new(include_str!("page.md"))
-            .attribute(
-                "project_id",
-                string()
-                    .optional()
-                    .parsed_by(ProjectId::parse)
-                    .doc("ID of the Neon project. Must not be set with the provider's `sql` block."),
-            )
-            .attribute(
-                "branch_id",
-                string()
-                    .optional()
-                    .computed()
-                    .parsed_by(attributes::branch)
-                    .doc("ID of the branch. Defaults to the default branch of the project."),
-            )
-            .attribute("database", string().required().parsed_by(DatabaseName::parse).doc("Name of the database."))
+            .attributes(attributes::location_to_read())
             .attribute(
                 "destination",
                 string().required().one_of(readiness::destinations()).doc("The consumer, such as `databricks_lakeflow`."),

@@ -10,14 +10,14 @@ use crate::support::stand_in::StandIn;
 const TYPE: &str = "neonrep_role";
 const COUNT: &str = "SELECT count(*) FROM pg_roles WHERE rolname = 'r'";
 
-fn config(stand_in: &StandIn, more: Json) -> Json {
+pub(super) fn config(stand_in: &StandIn, more: Json) -> Json {
     let mut config = json!({ "project_id": stand_in.ready.project_id, "name": "r" });
     let Json::Object(more) = more else { panic!("an object") };
     config.as_object_mut().expect("an object").extend(more);
     config
 }
 
-fn id(stand_in: &StandIn) -> String {
+pub(super) fn id(stand_in: &StandIn) -> String {
     format!("{}/{}/r", stand_in.ready.project_id, stand_in.ready.branch_id)
 }
 

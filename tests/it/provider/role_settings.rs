@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::role::{config, id};
 use crate::support::core::{Action, Core, Object, state_json};
 use crate::support::on_every_logical_postgres;
 use crate::support::sql;
@@ -9,17 +10,6 @@ use crate::support::stand_in::StandIn;
 use crate::support::versions::VERSIONS;
 
 const TYPE: &str = "neonrep_role";
-
-fn config(stand_in: &StandIn, more: Json) -> Json {
-    let mut config = json!({ "project_id": stand_in.ready.project_id, "name": "r" });
-    let Json::Object(more) = more else { panic!("an object") };
-    config.as_object_mut().expect("an object").extend(more);
-    config
-}
-
-fn id(stand_in: &StandIn) -> String {
-    format!("{}/{}/r", stand_in.ready.project_id, stand_in.ready.branch_id)
-}
 
 /// What the role has, as `name=value`.
 fn held(stand_in: &StandIn) -> Vec<String> {
