@@ -17,6 +17,7 @@ use crate::postgres::{
     TableName, Tls, Usage,
 };
 use crate::secret::Secret;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
 use crate::support::stand_in::StandIn;
@@ -24,6 +25,9 @@ use crate::support::stand_in::StandIn;
 /// The way into the stand-in's server, and the runtime that its futures run on.
 struct Server<'a> {
     stand_in: &'a StandIn,
+    /// Of one thread: what a future sends while it is polled once is sent before any of it can be answered. So round trips are
+    /// counted the same however busy the machine is.
+    runtime: Runtime,
     pool: Pool,
     /// The owner of the project's database, with TLS, as the provider connects.
     owner: Address,
@@ -33,11 +37,12 @@ impl<'a> Server<'a> {
     fn of(stand_in: &'a StandIn) -> Self {
         let ready = &stand_in.ready;
         let owner = address(stand_in, &ready.owner_role, &stand_in.password_of(&ready.owner_role), &ready.database);
-        Self { stand_in, pool: Pool::new(PoolSettings::default()), owner }
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        Self { stand_in, runtime, pool: Pool::new(PoolSettings::default()), owner }
     }
 
     fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
-        self.stand_in.runtime.block_on(work)
+        self.runtime.block_on(work)
     }
 
     /// A session of the owner.

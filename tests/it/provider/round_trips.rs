@@ -10,7 +10,7 @@ use crate::support::road::Road;
 use crate::support::stand_in::StandIn;
 
 /// What is sent within half of it belongs to one round trip: so long may the machine be busy with something else.
-const ROUND_TRIP: Duration = Duration::from_millis(200);
+const ROUND_TRIP: Duration = Duration::from_millis(400);
 
 /// One process of the provider, and what its calls cost.
 struct Costs {
