@@ -152,50 +152,97 @@ GROUP BY r.rolname, n.nspname";
 /// What one role holds; `None` if there is no such role.
 pub(crate) async fn read(connection: &Connection, role: &RoleName) -> Result<Option<Holdings>> {
     let roles = [role.as_str()];
-    Ok(from_rows(&connection.fetch(READ, &[Param::Texts(&roles)]).await?)?.remove(role))
+    Ok(from_rows(&connection.fetch(READ, &[Param::Texts(&roles)]).await?)?.of(role))
 }
 
 /// What each role holds.
-pub(crate) async fn read_all(connection: &Connection) -> Result<BTreeMap<RoleName, Holdings>> {
+pub(crate) async fn read_all(connection: &Connection) -> Result<HoldingsByRole> {
     from_rows(&connection.fetch(READ, &[Param::NoTexts]).await?)
 }
 
-fn from_rows(rows: &[Row]) -> Result<BTreeMap<RoleName, Holdings>> {
-    let mut all: BTreeMap<RoleName, Holdings> = BTreeMap::new();
+/// What each role holds, as the rows told it: a plan over many grants keeps all of it, and as [`Holdings`] it would take ten times the
+/// memory.
+#[derive(Debug)]
+pub(crate) struct HoldingsByRole(BTreeMap<RoleName, Vec<Held>>);
+
+impl HoldingsByRole {
+    /// What that role holds; `None` if there is no such role.
+    pub(crate) fn of(&self, role: &RoleName) -> Option<Holdings> {
+        Some(self.0.get(role)?.iter().collect())
+    }
+}
+
+/// What a row of [`READ`] tells, with who gave it.
+#[derive(Clone, Debug)]
+enum Held {
+    Connect(Option<RoleName>),
+    Usage(SchemaName, Option<RoleName>),
+    Create(SchemaName, Option<RoleName>),
+    Table(TableName, Box<[TablePrivilege]>, Option<RoleName>),
+    Future(RoleName, Option<SchemaName>, Box<[TablePrivilege]>),
+    Other(Option<SchemaName>, u64),
+}
+
+impl<'a> FromIterator<&'a Held> for Holdings {
+    fn from_iter<I: IntoIterator<Item = &'a Held>>(all: I) -> Self {
+        let mut held = Self::default();
+        for it in all.into_iter().cloned() {
+            match it {
+                Held::Connect(by) => held.connect.extend(by),
+                Held::Usage(schema, by) => held.usage.entry(schema).or_default().extend(by),
+                Held::Create(schema, by) => held.create.entry(schema).or_default().extend(by),
+                Held::Table(table, privileges, by) => {
+                    let entries = held.tables.entry(table).or_default();
+                    for privilege in privileges {
+                        entries.entry(privilege).or_default().extend(by.clone());
+                    }
+                }
+                Held::Future(owner, schema, privileges) => {
+                    held.future.entry((owner, schema)).or_default().extend(privileges);
+                }
+                Held::Other(schema, count) => {
+                    held.others.insert(schema, count);
+                }
+            }
+        }
+        held
+    }
+}
+
+fn from_rows(rows: &[Row]) -> Result<HoldingsByRole> {
+    let mut all: BTreeMap<RoleName, Vec<Held>> = BTreeMap::new();
     for row in rows {
+        // Roles that hold nothing have a row too.
         let held = all.entry(row.parse("role", RoleName::parse)?).or_default();
-        let privileges: Vec<String> = row.get("privileges")?;
-        let grantor = row.parse_optional("grantor", RoleName::parse)?;
+        let words: Vec<&str> = row.get("privileges")?;
+        let privileges = || words.iter().filter_map(|it| TablePrivilege::parse(it)).collect();
+        let by = row.parse_optional("grantor", RoleName::parse)?;
         let schema = row.parse_optional("schema", SchemaName::parse)?;
         match (row.get::<&str>("kind")?, schema) {
-            ("database", _) if privileges.iter().any(|it| it == "CONNECT") => held.connect.extend(grantor),
+            ("database", _) if words.contains(&"CONNECT") => held.push(Held::Connect(by)),
             ("schema", Some(schema)) => {
-                for (word, by_schema) in [("USAGE", &mut held.usage), ("CREATE", &mut held.create)] {
-                    if privileges.iter().any(|it| it == word) {
-                        by_schema.entry(schema.clone()).or_default().extend(grantor.clone());
-                    }
+                if words.contains(&"USAGE") {
+                    held.push(Held::Usage(schema.clone(), by.clone()));
+                }
+                if words.contains(&"CREATE") {
+                    held.push(Held::Create(schema, by));
                 }
             }
             ("table", Some(schema)) => {
                 let table = row.parse("object", |name| TableName::parse(schema.as_str(), name))?;
-                let entries = held.tables.entry(table).or_default();
-                for privilege in privileges.iter().filter_map(|it| TablePrivilege::parse(it)) {
-                    entries.entry(privilege).or_default().extend(grantor.clone());
-                }
+                held.push(Held::Table(table, privileges(), by));
             }
             ("future", schema) => {
-                let owner = row.parse("object", RoleName::parse)?;
-                let entries = held.future.entry((owner, schema)).or_default();
-                entries.extend(privileges.iter().filter_map(|it| TablePrivilege::parse(it)));
+                held.push(Held::Future(row.parse("object", RoleName::parse)?, schema, privileges()));
             }
             ("other", schema) => {
-                let count = u64::try_from(row.get::<i64>("count")?).unwrap_or_default();
-                held.others.insert(schema, count);
+                held.push(Held::Other(schema, u64::try_from(row.get::<i64>("count")?).unwrap_or_default()));
             }
             _ => {}
         }
     }
-    Ok(all)
+    all.values_mut().for_each(Vec::shrink_to_fit);
+    Ok(HoldingsByRole(all))
 }
 
 /// Tables on which `who`, or else the connected role, may give privileges that others own: by a grant option, its own or

@@ -13,7 +13,7 @@ use super::few::{FewTables, First};
 use super::memberships::Memberships;
 use crate::neon::{Budget, ProjectId};
 use crate::postgres::names::{PublicationName, RoleName, SlotName, SubscriptionName, TableName};
-use crate::postgres::privilege::{self, Holdings};
+use crate::postgres::privilege::{self, Holdings, HoldingsByRole};
 use crate::postgres::publication::{self, EffectiveTables, Publication};
 use crate::postgres::role::{self, Role};
 use crate::postgres::settings::{self, Settings};
@@ -54,7 +54,7 @@ pub(super) struct Snapshots {
     settings: Family<Settings>,
     /// Of servers on which logical replication is on: it takes a restart to turn that off, so no write makes this untrue.
     logical: Mutex<BTreeMap<Database, Arc<Settings>>>,
-    holdings: Family<BTreeMap<RoleName, Holdings>>,
+    holdings: Family<HoldingsByRole>,
     first_holdings: First<RoleName, Option<Holdings>>,
     memberships: Memberships,
 }
@@ -265,7 +265,7 @@ impl Target {
             return snapshots.first_holdings.load.get(database, load).await;
         }
         let read_all = |it: Arc<Connection>| async move { privilege::read_all(&it).await };
-        Ok(self.shared(&snapshots.holdings, database, budget, purpose, read_all).await?.get(role).cloned())
+        Ok(self.shared(&snapshots.holdings, database, budget, purpose, read_all).await?.of(role))
     }
 
     pub(super) fn memberships(&self) -> &Memberships {
