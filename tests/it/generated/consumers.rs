@@ -97,7 +97,8 @@ fn below(above: &str, name: &str) -> String {
 /// What is wrong with the arguments of one resource.
 fn wrong(used: &BTreeSet<String>, resource: &Resource) -> Vec<String> {
     let known: BTreeSet<&str> = resource.arguments.iter().map(|it| it.trim_end_matches('!')).collect();
-    let unknown = used.iter().filter(|it| !known.contains(it.as_str()) && !META.contains(&it.as_str()));
+    let meta = |it: &str| META.contains(&it.split('.').next().unwrap_or_default());
+    let unknown = used.iter().filter(|it| !known.contains(it.as_str()) && !meta(it));
     let mut found: Vec<String> = unknown.map(|it| format!("{}.{it} is no argument", resource.name)).collect();
     for required in resource.arguments.iter().filter_map(|it| it.strip_suffix('!')) {
         // The longest known path above it: names of connector options have dots.
@@ -295,7 +296,7 @@ fn paths_go_through_blocks_objects_and_calls() {
     assert_eq!(found, expected.map(str::to_owned).into());
     let resource = Resource { name: "r", arguments: &["a!", "a.b", "a.b.c.d!", "e", "h!", "k!"] };
     assert_eq!(
-        wrong(&["a", "a.b", "e", "x"].map(str::to_owned).into(), &resource),
+        wrong(&["a", "a.b", "e", "lifecycle", "lifecycle.x", "x"].map(str::to_owned).into(), &resource),
         ["r.x is no argument", "r.a.b.c.d is not set", "r.h is not set", "r.k is not set"]
     );
 }
