@@ -24,6 +24,12 @@ const CONSUMER_SLOT: &str = "\
    {order}
 ";
 
+const CONSUMER_MODULE: &str = "\
+To configure the module's provider, write a `provider` block in this configuration, and name the provider in `required_providers` of
+this configuration too, with the same `source`: otherwise Terraform looks for it under `hashicorp/`. `terraform destroy` deletes the
+consumer before the objects that it reads.
+";
+
 const READINESS: &str = "\
 `neonrep_readiness` reads what the consumer would stumble over, and changes nothing. With this file beside the configuration each plan
 warns until every error is cured. The report names the object, the reason and the remedy. [Continuous integration](ci.md) shows how
@@ -132,6 +138,7 @@ pub fn text(name: &str) -> Option<String> {
     let text = match name {
         "order" => BEFORE_THE_SLOT.to_owned() + OWN_SLOT,
         "order-consumer-slot" => BEFORE_THE_SLOT.to_owned() + CONSUMER_SLOT,
+        "consumer-module" => CONSUMER_MODULE.to_owned(),
         "readiness" => READINESS.to_owned(),
         "ip-allow" => IP_ALLOW.to_owned(),
         "more-tables" => MORE_TABLES.to_owned(),

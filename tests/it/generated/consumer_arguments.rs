@@ -65,7 +65,7 @@ const AIRBYTE_DESTINATION: &[&str] = &[
 
 /// Sorted by name.
 pub(super) const RESOURCES: &[Resource] = &[
-    // airbytehq/airbyte 1.3
+    // airbytehq/airbyte 1.2
     Resource {
         name: "airbyte_connection",
         arguments: &[
@@ -102,7 +102,7 @@ pub(super) const RESOURCES: &[Resource] = &[
         name: "aws_vpc_security_group_ingress_rule",
         arguments: &["security_group_id!", "cidr_ipv4", "from_port", "to_port", "ip_protocol!"],
     },
-    // hashicorp/azurerm
+    // hashicorp/azurerm 5.2
     Resource {
         name: "azurerm_postgresql_flexible_server_configuration",
         arguments: &["name!", "server_id!", "value!"],
@@ -273,7 +273,7 @@ pub(super) const RESOURCES: &[Resource] = &[
             "trust_certificates",
         ],
     },
-    // hashicorp/google
+    // hashicorp/google 7.45
     Resource {
         name: "google_alloydb_instance",
         arguments: &[
@@ -367,6 +367,6 @@ pub(super) const RESOURCES: &[Resource] = &[
     },
     Resource { name: "snowflake_service_user", arguments: &["name!", "rsa_public_key", "default_role"] },
     Resource { name: "snowflake_warehouse", arguments: &["name!"] },
-    // supabase/supabase
+    // supabase/supabase 1.10
     Resource { name: "supabase_settings", arguments: &["project_ref!", "network", "network.restrictions"] },
 ];

@@ -11,6 +11,7 @@ use hcl::expr::{Expression, ObjectKey};
 use hcl::structure::{Block, Body, Structure};
 
 use super::consumer_arguments::{RESOURCES, Resource};
+use crate::support::terraform::Workspace;
 
 /// Arguments that every resource takes.
 const META: &[&str] = &["for_each", "count", "depends_on", "lifecycle", "provider"];
@@ -96,7 +97,8 @@ fn below(above: &str, name: &str) -> String {
 /// What is wrong with the arguments of one resource.
 fn wrong(used: &BTreeSet<String>, resource: &Resource) -> Vec<String> {
     let known: BTreeSet<&str> = resource.arguments.iter().map(|it| it.trim_end_matches('!')).collect();
-    let unknown = used.iter().filter(|it| !known.contains(it.as_str()) && !META.contains(&it.as_str()));
+    let meta = |it: &str| META.contains(&it.split('.').next().unwrap_or_default());
+    let unknown = used.iter().filter(|it| !known.contains(it.as_str()) && !meta(it));
     let mut found: Vec<String> = unknown.map(|it| format!("{}.{it} is no argument", resource.name)).collect();
     for required in resource.arguments.iter().filter_map(|it| it.strip_suffix('!')) {
         // The longest known path above it: names of connector options have dots.
@@ -167,6 +169,115 @@ fn pages_call_the_modules_with_what_they_take() {
     }
 }
 
+/// Types of resources that read the slot once they exist, or create one of their own.
+const READERS: &[&str] = &[
+    "airbyte_connection",
+    "clickhouse_clickpipe",
+    "confluent_connector",
+    "databricks_pipeline",
+    "fivetran_connection",
+    "materialize_source_postgres",
+    "sequin_database",
+];
+
+/// What a reader comes after: the slot, or the publication where the consumer creates its slot. None if Neon is the target.
+fn source(body: &Body) -> Option<&str> {
+    let variables: Vec<&str> = blocks(body, "variable").map(|it| label(it, 0)).collect();
+    ["slot_name", "slot_config", "publication_name"].into_iter().find(|it| variables.contains(it))
+}
+
+/// Resources (`type.name`) of a module that do not depend on the variable, neither directly nor through other resources.
+fn independent(body: &Body, variable: &str) -> BTreeSet<String> {
+    let mut waiting: BTreeMap<String, String> = BTreeMap::new();
+    for block in blocks(body, "resource") {
+        let text = hcl::to_string(block.body()).expect("text");
+        waiting.insert(format!("{}.{}", label(block, 0), label(block, 1)), text);
+    }
+    let mut ordered = vec![format!("var.{variable}")];
+    while let Some(known) = ordered.pop() {
+        let found: Vec<String> =
+            waiting.iter().filter(|(_, text)| refers(text, &known)).map(|(name, _)| name.clone()).collect();
+        for name in found {
+            waiting.remove(&name);
+            ordered.push(name);
+        }
+    }
+    waiting.into_keys().collect()
+}
+
+/// Whether the text refers to `what`, and not to something whose name only begins with it.
+fn refers(text: &str, what: &str) -> bool {
+    let word = |it: char| it.is_alphanumeric() || matches!(it, '_' | '-');
+    text.match_indices(what).any(|(at, _)| {
+        let (left, right) = (text[..at].chars().next_back(), text[at + what.len()..].chars().next());
+        !left.is_some_and(|it| word(it) || it == '.') && !right.is_some_and(word)
+    })
+}
+
+#[test]
+fn readers_are_created_after_their_source_and_destroyed_before_it() {
+    let mut checked = BTreeSet::new();
+    for (guide, body) in modules() {
+        let Some(variable) = source(&body) else { continue };
+        let wrong = independent(&body, variable);
+        let wrong: Vec<&String> = wrong.iter().filter(|it| READERS.iter().any(|one| kind(it) == *one)).collect();
+        assert!(wrong.is_empty(), "{guide}: {wrong:?} do not depend on var.{variable}");
+        checked.extend(blocks(&body, "resource").map(|it| label(it, 0).to_owned()));
+    }
+    let unused: Vec<&&str> = READERS.iter().filter(|it| !checked.contains(**it)).collect();
+    assert!(unused.is_empty(), "no module uses {unused:?}");
+}
+
+fn kind(address: &str) -> &str {
+    address.split('.').next().unwrap_or_default()
+}
+
+#[test]
+fn order_goes_through_references_and_depends_on() {
+    let text = r#"
+        resource "a" "one" { x = var.slot_name }
+        resource "a" "two" { x = a.one.id }
+        resource "a" "three" { depends_on = [a.two] }
+        resource "a" "on" { x = a.oneself.id }
+        resource "a" "four" { x = var.slot_names }
+        resource "b" "five" { x = a.on.id }
+        resource "b" "six" { x = data.a.one }
+    "#;
+    let expected = ["a.four", "a.on", "b.five", "b.six"];
+    let found = independent(&hcl::parse(text).expect("a body"), "slot_name");
+    assert_eq!(found, expected.map(str::to_owned).into());
+}
+
+/// Supabase answers with IPv4 before IPv6, and its provider compares the lists as text: another order would be a difference in
+/// each plan.
+#[test]
+fn supabase_restrictions_are_in_the_order_of_the_answer() {
+    let modules = modules();
+    let network = blocks(&modules["supabase"], "resource")
+        .find(|it| label(it, 0) == "supabase_settings")
+        .and_then(|it| it.body().attributes().find(|it| it.key() == "network").map(|it| it.expr().clone()))
+        .expect("an argument");
+    let workspace = Workspace::bare();
+    workspace.write_file(
+        "main.tf",
+        &format!(
+            r#"
+variable "addresses" {{
+  type    = set(string)
+  default = ["3.4.5.6/32", "2001:db8::/32", "1.2.3.4/32"]
+}}
+
+output "network" {{
+  value = jsondecode({network})
+}}
+"#
+        ),
+    );
+    workspace.apply_once(&[]);
+    let expected = serde_json::json!({ "restrictions": ["1.2.3.4/32", "3.4.5.6/32", "2001:db8::/32"] });
+    assert_eq!(workspace.outputs()["network"]["value"], expected);
+}
+
 #[test]
 fn paths_go_through_blocks_objects_and_calls() {
     let text = r#"
@@ -185,7 +296,7 @@ fn paths_go_through_blocks_objects_and_calls() {
     assert_eq!(found, expected.map(str::to_owned).into());
     let resource = Resource { name: "r", arguments: &["a!", "a.b", "a.b.c.d!", "e", "h!", "k!"] };
     assert_eq!(
-        wrong(&["a", "a.b", "e", "x"].map(str::to_owned).into(), &resource),
+        wrong(&["a", "a.b", "e", "lifecycle", "lifecycle.x", "x"].map(str::to_owned).into(), &resource),
         ["r.x is no argument", "r.a.b.c.d is not set", "r.h is not set", "r.k is not set"]
     );
 }

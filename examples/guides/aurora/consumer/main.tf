@@ -36,6 +36,10 @@ resource "aws_rds_cluster_parameter_group" "logical" {
     value        = "1"
     apply_method = "pending-reboot" # a static parameter
   }
+
+  lifecycle {
+    create_before_destroy = true # a new family needs a new name: the old group is in use until then
+  }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "neon" {

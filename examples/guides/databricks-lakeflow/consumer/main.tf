@@ -34,6 +34,8 @@ resource "databricks_pipeline" "gateway" {
       source_catalog = var.database
     }
   }
+
+  depends_on = [var.slot_config] # created after the slot, destroyed before it
 }
 
 resource "databricks_pipeline" "ingestion" {

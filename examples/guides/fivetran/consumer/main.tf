@@ -18,6 +18,8 @@ resource "fivetran_connection" "neon" {
   config = jsonencode({
     update_method = "WAL_PGOUTPUT"
   })
+
+  depends_on = [var.slot_name] # destroyed before the slot
 }
 
 # The provider does not mark `config` as sensitive: it shows in plans.

@@ -49,7 +49,7 @@ variable "private_key" {
 }
 
 variable "public_key" {
-  description = "The public key that belongs to it, without its first and last line."
+  description = "The public key that belongs to it, on one line, without header and trailer."
   type        = string
 }
 
