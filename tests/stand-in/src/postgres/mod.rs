@@ -5,6 +5,7 @@ pub(crate) mod archive;
 pub(crate) mod cluster;
 mod copy;
 mod fork;
+pub(crate) mod history;
 pub(crate) mod passing;
 pub(crate) mod process;
 pub(crate) mod roles;

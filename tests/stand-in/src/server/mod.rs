@@ -10,11 +10,13 @@ mod endpoints;
 mod found;
 mod gate;
 mod guard;
+mod history;
 mod keys;
 mod known_keys;
 mod operations;
 mod projects;
 mod request_id;
+mod restore;
 mod roles;
 mod servers;
 
@@ -86,7 +88,7 @@ fn project() -> Router<Arc<App>> {
         .route("/branches", get(branches::list).post(branches::create))
         .route("/branches/count", get(branches::count))
         .route("/branches/{branch}", get(branches::get).patch(branches::patch).delete(branches::delete))
-        .route("/branches/{branch}/restore", post(branches::restore))
+        .route("/branches/{branch}/restore", post(restore::restore))
         .route("/branches/{branch}/set_as_default", post(branches::set_as_default))
         .route("/branches/{branch}/endpoints", get(endpoints::list_of_branch))
         .route("/branches/{branch}/databases", get(databases::list).post(databases::create))

@@ -42,7 +42,7 @@ pub(crate) fn shown(project: &Project, permission: Option<&str>) -> Value {
         "data_transfer_bytes": 0,
         "synthetic_storage_size": 0,
         "creation_source": "console",
-        "history_retention_seconds": 86_400,
+        "history_retention_seconds": project.history_window().as_secs(),
         "consumption_period_start": project.created_at,
         "consumption_period_end": project.created_at,
         "owner_id": ORGANIZATION,

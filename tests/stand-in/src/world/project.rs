@@ -1,10 +1,14 @@
 //! A project: settings, branches, and the operations that run on it.
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use super::branch::Branch;
 use crate::names;
 use crate::operations::Operation;
+
+/// The window of paid plans, where nothing else is set.
+pub(crate) const HISTORY_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// A project.
 #[derive(Debug, Clone)]
@@ -61,6 +65,12 @@ impl Project {
     /// Whether logical replication is on.
     pub(crate) fn logical(&self) -> bool {
         self.settings.get("enable_logical_replication").and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// How long its branches' past is kept: `history_retention_seconds`, one day if nobody says.
+    pub(crate) fn history_window(&self) -> SignedDuration {
+        let sent = self.patched.get("history_retention_seconds").and_then(Value::as_i64);
+        sent.map_or(HISTORY_WINDOW, SignedDuration::from_secs)
     }
 
     /// The branch of that id.
