@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod archive;
 pub(crate) mod cluster;
 mod copy;
+pub(crate) mod dump;
 mod fork;
 pub(crate) mod history;
 pub(crate) mod passing;

@@ -53,7 +53,7 @@ impl Wanted {
     /// The time as the API shows it; of a position it is not known and counts as now.
     pub(super) fn time(self) -> String {
         match self {
-            Self::Past(Moment::At(time)) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            Self::Past(Moment::At(time)) => names::time(time),
             Self::Past(Moment::Lsn(_)) | Self::Head => names::now(),
         }
     }

@@ -15,9 +15,11 @@ mod keys;
 mod known_keys;
 mod operations;
 mod projects;
+mod recovery;
 mod request_id;
 mod restore;
 mod roles;
+mod schema;
 mod servers;
 
 use std::sync::Arc;
@@ -76,7 +78,8 @@ async fn not_modelled(method: Method, uri: Uri) -> Refusal {
 
 fn project() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(projects::get).patch(projects::patch).delete(projects::delete))
+        .route("/", get(projects::get).patch(projects::patch).delete(recovery::delete))
+        .route("/recover", post(recovery::recover))
         .route("/connection_uri", get(connection::uri))
         .route("/operations", get(operations::list))
         .route("/operations/{operation}", get(operations::get))
@@ -89,6 +92,8 @@ fn project() -> Router<Arc<App>> {
         .route("/branches/count", get(branches::count))
         .route("/branches/{branch}", get(branches::get).patch(branches::patch).delete(branches::delete))
         .route("/branches/{branch}/restore", post(restore::restore))
+        .route("/branches/{branch}/schema", get(schema::get))
+        .route("/branches/{branch}/compare_schema", get(schema::compare))
         .route("/branches/{branch}/set_as_default", post(branches::set_as_default))
         .route("/branches/{branch}/endpoints", get(endpoints::list_of_branch))
         .route("/branches/{branch}/databases", get(databases::list).post(databases::create))

@@ -1,6 +1,6 @@
 //! A project: settings, branches, and the operations that run on it.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::branch::Branch;
@@ -9,6 +9,9 @@ use crate::operations::Operation;
 
 /// The window of paid plans, where nothing else is set.
 pub(crate) const HISTORY_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a deleted project may come back.
+const RECOVERABLE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A project.
 #[derive(Debug, Clone)]
@@ -37,6 +40,25 @@ pub(crate) struct Project {
     pub(crate) created_at: String,
     /// When it was changed last.
     pub(crate) updated_at: String,
+}
+
+/// A project that was deleted and may come back.
+#[derive(Debug, Clone)]
+pub(crate) struct Deleted {
+    /// As it was.
+    pub(crate) project: Project,
+    /// When it was deleted.
+    pub(crate) at: String,
+    /// Until when it may come back.
+    pub(crate) until: String,
+}
+
+impl Deleted {
+    /// Deleted now.
+    pub(crate) fn now(project: Project) -> Self {
+        let now = Timestamp::now();
+        Self { project, at: names::time(now), until: names::time(now + RECOVERABLE_FOR) }
+    }
 }
 
 impl Project {

@@ -182,3 +182,38 @@ async fn a_branch_that_sleeps_or_was_killed_has_its_past() {
     assert_eq!(count(&owner_of(&stand_in, &project, &id).await, "t").await, 1);
     assert_eq!(count(&owner_of(&stand_in, &project, &main).await, "t").await, 2);
 }
+
+/// `pg_dump` is not ours: where none is on the `PATH`, or one that is too old, the answer says so.
+#[tokio::test]
+async fn the_schema_is_that_of_the_moment() {
+    let stand_in = StandIn::start(&["--postgres", "14"]);
+    let (project, main) = (stand_in.text("project_id").to_owned(), stand_in.text("branch_id").to_owned());
+    let client = owner_of(&stand_in, &project, &main).await;
+    client.batch_execute("CREATE TABLE t (id int PRIMARY KEY)").await.expect("a table");
+    let (time, position) = moment(&client).await;
+    client.batch_execute("ALTER TABLE t ADD COLUMN note text").await.expect("a column");
+    let schema = format!("{}/schema?db_name=neondb", stand_in.branch());
+    let (status, now) = stand_in.api("GET", &schema, None).await;
+    if std::process::Command::new("pg_dump").arg("--version").output().is_err() {
+        assert_eq!(status, 501, "{now}");
+        assert!(now["message"].as_str().is_some_and(|message| message.contains("pg_dump 14 or newer")), "{now}");
+        return;
+    }
+    let sql = |answer: &Value| answer["sql"].as_str().expect("a schema").to_owned();
+    assert!(sql(&now).contains("note text") && !sql(&now).contains("neon_stand_in"), "{now}");
+    for query in [format!("timestamp={}", time.replace('+', "%2B")), format!("lsn={position}")] {
+        let (status, then) = stand_in.api("GET", &format!("{schema}&{query}"), None).await;
+        assert_eq!(status, 200, "{then}");
+        assert!(sql(&then).contains("CREATE TABLE public.t") && !sql(&then).contains("note"), "{then}");
+    }
+    let compare = format!("{}/compare_schema?db_name=neondb", stand_in.branch());
+    let (status, refused) = stand_in.api("GET", &compare, None).await;
+    assert_eq!(status, 400, "a root branch has no parent: {refused}");
+    let (_, compared) =
+        stand_in.api("GET", &format!("{compare}&base_branch_id={main}&base_lsn={position}"), None).await;
+    let diff = compared["diff"].as_str().expect("a diff");
+    assert!(diff.starts_with("--- ") && diff.contains("\n+    note text\n"), "{diff}");
+    assert_eq!(stand_in.api("GET", &format!("{}/schema", stand_in.branch()), None).await.0, 400);
+    assert_eq!(stand_in.api("GET", &format!("{}/schema?db_name=x", stand_in.branch()), None).await.0, 404);
+    assert_eq!(stand_in.api("GET", &format!("{schema}&format=json"), None).await.0, 501);
+}
