@@ -102,6 +102,10 @@ fn its_commands_on_the_past_work() {
         assert!(shown.contains("-    note text"), "{shown}");
         let shown = run(&["branches", "schema-diff", "by-position", "^parent", "--database", "neondb"]).to_string();
         assert!(shown.contains("-    note text"), "{shown}");
+        let compare = format!("branches/{}/compare_schema", stand_in.ready.branch_id);
+        let query = format!("db_name=neondb&base_branch_id={}&base_lsn={position}", stand_in.ready.branch_id);
+        let (status, compared) = stand_in.api("GET", &format!("/projects/{project}/{compare}?{query}"), None);
+        assert_eq!(status, 200, "{compared}");
     } else {
         let said = neon_fails(&stand_in, &[&difference[..], &["--project-id", &project]].concat());
         assert!(said.contains("needs pg_dump 14 or newer"), "{said}");
