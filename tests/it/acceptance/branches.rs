@@ -80,7 +80,7 @@ fn started() -> (StandIn, Workspace) {
 }
 
 /// A call that is repeated while operations of the project run.
-fn call(stand_in: &StandIn, method: &str, path: &str, body: Option<&Value>) -> Value {
+pub(super) fn call(stand_in: &StandIn, method: &str, path: &str, body: Option<&Value>) -> Value {
     let until = Instant::now() + Duration::from_mins(1);
     loop {
         let (status, answer) = stand_in.api(method, &format!("/projects/{}{path}", stand_in.ready.project_id), body);
@@ -102,7 +102,7 @@ fn child(stand_in: &StandIn, name: &str) -> String {
     id
 }
 
-fn until_ready(stand_in: &StandIn, id: &str) {
+pub(super) fn until_ready(stand_in: &StandIn, id: &str) {
     let until = Instant::now() + Duration::from_mins(1);
     while call(stand_in, "GET", &format!("/branches/{id}"), None)["branch"]["current_state"] != "ready" {
         assert!(Instant::now() < until, "{id} is not ready");

@@ -2,6 +2,7 @@
 
 mod adding_logical_replication;
 mod allowed_ips;
+mod branch_history;
 mod branches;
 mod catalog;
 mod connection;

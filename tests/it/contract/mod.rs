@@ -68,7 +68,27 @@ data "neonrep_connection" "reader" {
     for noun in ["branches", "databases", "roles", "operations", "ip-allow"] {
         neon(&stand_in, &[&[noun, "list"][..], &on].concat());
     }
+    // The past: a branch of it, a restore, and a project that comes back.
+    let id = stand_in.ready.project_id.as_str();
+    let position = stand_in.value("SELECT pg_current_wal_insert_lsn()");
+    neon(&stand_in, &[&["branches", "create", "--name", "then", "--parent", &position][..], &on].concat());
+    let itself = format!("^self@{position}");
+    neon(&stand_in, &[&["branches", "restore", "main", &itself, "--preserve-under-name", "before"][..], &on].concat());
+    let branch = format!("/projects/{id}/branches/{}", stand_in.ready.branch_id);
+    while stand_in.api("GET", &branch, None).1["branch"]["current_state"] != "ready" {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    for query in ["schema?db_name=neondb".to_owned(), format!("compare_schema?db_name=neondb&base_lsn={position}")] {
+        stand_in.api("GET", &format!("{branch}/{query}"), None);
+    }
+    neon(&stand_in, &["projects", "delete", id]);
+    neon(&stand_in, &["projects", "list", "--recoverable-only", "--org-id", "org-stand-in-00000001"]);
+    neon(&stand_in, &["projects", "recover", id]);
     let exchanges = stand_in.requests();
+    let answered = |method: &str, path: &str| {
+        exchanges.iter().any(|it| it["method"] == method && it["path"] == path && it["status"] == 200)
+    };
+    assert!(answered("POST", &format!("{branch}/restore")) && answered("POST", &format!("/projects/{id}/recover")));
     assert!(by_provider > 20 && exchanges.len() > by_provider + 4, "{by_provider}, {}", exchanges.len());
     let document = Document::load();
     assert_eq!(wrong(&document, &exchanges), Vec::<String>::new());

@@ -15,6 +15,13 @@ pub(crate) fn neon(stand_in: &StandIn, arguments: &[&str]) -> Value {
     serde_json::from_str(&stdout).unwrap_or(Value::String(stdout))
 }
 
+/// What the CLI prints on standard error when it fails. Panics if it succeeds.
+pub(crate) fn neon_fails(stand_in: &StandIn, arguments: &[&str]) -> String {
+    let output = run(stand_in, arguments);
+    assert!(!output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 fn run(stand_in: &StandIn, arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(npm::folder().join("node_modules/.bin/neon"));

@@ -142,6 +142,7 @@ impl App {
         for database in &databases {
             admin::create_database(&compute.access, &database.name, &database.owner).await?;
         }
+        compute.begin_past().await?;
         let mut world = self.world();
         if let Some(branch) = world.project_mut(project).and_then(|project| project.branch_mut(branch)) {
             branch.roles.values_mut().for_each(|role| role.applied = true);

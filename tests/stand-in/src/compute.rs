@@ -1,17 +1,19 @@
 //! One server: a branch's or a replica's. It is started, suspended, copied, and reached as superuser.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::Client;
+use tokio_postgres::types::PgLsn;
 
 use crate::lab::Lab;
 use crate::names;
 use crate::postgres::admin::{self, Access};
 use crate::postgres::cluster::{Cluster, WalLevel};
+use crate::postgres::history::{self, Moment, Since};
 use crate::postgres::roles;
 use crate::world::Role;
 
@@ -44,6 +46,8 @@ pub(crate) struct Compute {
     cluster: Mutex<Cluster>,
     superuser: Mutex<Option<Arc<Client>>>,
     touched: StdMutex<Instant>,
+    since: OnceLock<Since>,
+    forked_at: Option<PgLsn>,
 }
 
 impl Compute {
@@ -57,6 +61,8 @@ impl Compute {
             cluster: Mutex::new(cluster),
             superuser: Mutex::new(None),
             touched: StdMutex::new(Instant::now()),
+            since: OnceLock::new(),
+            forked_at: None,
         })
     }
 
@@ -73,19 +79,57 @@ impl Compute {
         Ok(compute)
     }
 
-    /// A child of this one: its data, without slots and subscriptions, `roles` with their passwords. It runs.
-    pub(crate) async fn branch(&self, lab: &Lab, level: WalLevel, roles: &[Role]) -> Result<Self> {
-        let mut cluster = self.copy(lab).await?;
+    /// A branch of this one: its data of now or of a moment of its past, without slots and subscriptions, `roles` with
+    /// their passwords. It runs, in place of `before`, which is stopped and whose port it takes.
+    pub(crate) async fn branch(
+        &self,
+        lab: &Lab,
+        level: WalLevel,
+        roles: &[Role],
+        moment: Option<Moment>,
+        before: Option<&Self>,
+    ) -> Result<Self> {
+        let (mut cluster, mut forked_at) = match moment {
+            Some(moment) => (self.at(lab, moment).await?, None),
+            None => (self.copy(lab).await?, self.position().await.ok()),
+        };
         cluster.start_with(level, NO_WORKERS).await?;
-        let child = Self::new(cluster, self.access.password.clone())?;
-        let client = child.superuser().await?;
-        admin::begin_branch(&child.access, &client).await?;
+        forked_at = forked_at.or_else(|| cluster.left_at());
+        let password = self.access.password.clone();
+        let access = Access { socket: cluster.socket().to_owned(), port: cluster.port(), password };
+        let client = access.connect("postgres").await?;
+        admin::begin_branch(&access, &client).await?;
         for role in roles.iter().filter(|role| role.password.is_some()) {
             roles::create(&client, &role.name, role.password.as_deref()).await?;
         }
         drop(client);
-        child.restart(level).await?;
-        Ok(child)
+        cluster.stop().await?;
+        cluster.begin_past().await?;
+        if let Some(before) = before {
+            before.halt(ServerState::Stopped, true).await?;
+            cluster.use_port(before.access.port);
+        }
+        cluster.start(level).await?;
+        let mut branch = Self::new(cluster, access.password)?;
+        branch.forked_at = forked_at;
+        branch.begin_past().await?;
+        Ok(branch)
+    }
+
+    /// What is left of this one when a branch was made in its place: its data and its past, without slots and
+    /// subscriptions, on another port. It sleeps.
+    pub(crate) async fn kept(&self, level: WalLevel) -> Result<Self> {
+        let mut cluster = self.retire(Cluster::without_slots).await?;
+        cluster.start_with(level, NO_WORKERS).await?;
+        let kept = Self::new(cluster, self.access.password.clone())?;
+        let client = kept.superuser().await?;
+        admin::begin_branch(&kept.access, &client).await?;
+        drop(client);
+        if let Some(since) = self.since() {
+            let _ = kept.since.set(since); // it has none yet
+        }
+        kept.halt(ServerState::Asleep, false).await?;
+        Ok(kept)
     }
 
     /// A replica of this one. It runs.
@@ -100,6 +144,43 @@ impl Compute {
         let cluster = self.cluster.lock().await; // nobody stops or starts it meanwhile
         let client = if cluster.runs() { Some(self.access.connect("postgres").await?) } else { None };
         cluster.copy(lab, client.as_ref()).await
+    }
+
+    async fn at(&self, lab: &Lab, moment: Moment) -> Result<Cluster> {
+        let cluster = self.cluster.lock().await; // nobody stops it meanwhile
+        if !cluster.runs() {
+            bail!("the compute does not run");
+        }
+        cluster.at(lab, &self.access.connect("postgres").await?, moment).await
+    }
+
+    /// Lets its past begin now, once.
+    pub(crate) async fn begin_past(&self) -> Result<()> {
+        let since = Since::now(&*self.superuser().await?).await?;
+        let _ = self.since.set(since); // it began before
+        Ok(())
+    }
+
+    /// Where its past begins.
+    pub(crate) fn since(&self) -> Option<Since> {
+        self.since.get().copied()
+    }
+
+    /// Where it left the past of the one that it was made from.
+    pub(crate) fn forked_at(&self) -> Option<PgLsn> {
+        self.forked_at
+    }
+
+    /// Where it writes next, or where it was stopped.
+    pub(crate) async fn position(&self) -> Result<PgLsn> {
+        let stopped_at = {
+            let cluster = self.cluster.lock().await;
+            if cluster.runs() { None } else { Some(cluster.stopped_at()?) }
+        };
+        match stopped_at {
+            Some(position) => Ok(position),
+            None => history::position(&*self.superuser().await?).await,
+        }
     }
 
     /// The superuser's lasting connection, opened again when it was lost.
@@ -177,11 +258,18 @@ impl Compute {
 
     /// Stops the server for good: nothing that still runs can start it again.
     pub(crate) async fn close(&self) -> Result<()> {
+        self.retire(|_| Ok(())).await
+    }
+
+    /// The same; what `look` finds in the cluster when it has ended.
+    async fn retire<T>(&self, look: impl FnOnce(&Cluster) -> Result<T>) -> Result<T> {
         let mut cluster = self.cluster.lock().await;
         self.state.send_replace(ServerState::Stopped);
         let stopped = cluster.crash().await;
+        let found = look(&cluster);
         std::mem::forget(cluster); // the lock stays taken until the process ends
-        stopped
+        stopped?;
+        found
     }
 
     /// Removes its files, once it was closed or stopped.

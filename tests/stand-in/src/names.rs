@@ -86,7 +86,12 @@ pub(crate) fn uuid() -> String {
 
 /// Now, as the API writes times: RFC 3339, UTC, whole seconds.
 pub(crate) fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    time(jiff::Timestamp::now())
+}
+
+/// A time, written so.
+pub(crate) fn time(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Why the API refuses a role's or database's name, if it does.

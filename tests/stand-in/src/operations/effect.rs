@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::app::App;
-use crate::compute::{Compute, ServerState};
+use crate::compute::ServerState;
 use crate::postgres::admin;
+use crate::postgres::history::Moment;
 use crate::postgres::roles;
 use crate::world::{Branch, EndpointState, Role};
 
@@ -42,18 +43,10 @@ pub(crate) enum Effect {
     DropDatabase(String),
     /// Makes the first server of a new project.
     CreateProject,
-    /// Makes the branch from its parent's data.
-    CreateBranch,
-    /// Gives the branch the data of another one.
-    Restore {
-        /// That other one.
-        source: String,
-    },
+    /// Makes the branch from the data of another one, or gives it these instead of its own.
+    Branch(Origin),
     /// Makes the branch from the schema of another one, without rows.
-    CopySchema {
-        /// That other one.
-        source: String,
-    },
+    CopySchema(Origin),
     /// Ends the branch's server, and those of its replicas, with their data.
     DeleteBranch {
         /// Its read-only endpoints.
@@ -67,6 +60,17 @@ pub(crate) enum Effect {
     DeleteReplica,
     /// Nothing that a server sees.
     Nothing,
+}
+
+/// What a branch is made from.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    /// The other branch; of a restore, it may be the same.
+    pub(crate) source: String,
+    /// A moment of its past; null is its present.
+    pub(crate) moment: Option<Moment>,
+    /// The branch that keeps what this one was before.
+    pub(crate) kept: Option<String>,
 }
 
 /// Where it happens.
@@ -87,13 +91,9 @@ pub(crate) async fn apply(app: &Arc<App>, target: &Target, effect: &Effect) -> R
         Effect::Suspend => app.halt(&target.compute, ServerState::Asleep, false).await,
         Effect::Start => start(app, target).await,
         Effect::CreateProject => app.add_project_compute(&target.project, &target.branch, None).await,
-        Effect::CreateBranch => {
-            let parent = branch_of(app, target)?.parent.context("a parent")?;
-            branch(app, target, &parent).await
-        }
-        Effect::Restore { source } => branch(app, target, source).await,
-        Effect::CopySchema { source } => {
-            branch(app, target, source).await?;
+        Effect::Branch(origin) => branch(app, target, origin).await,
+        Effect::CopySchema(origin) => {
+            branch(app, target, origin).await?;
             app.wake(&target.branch).await?;
             admin::empty_tables(&app.compute(&target.branch)?.access).await?;
             if branch_of(app, target)?.read_write().is_none() {
@@ -138,22 +138,41 @@ async fn start(app: &Arc<App>, target: &Target) -> Result<()> {
     app.wake(&target.compute).await
 }
 
-/// Copies the data of `source`, and lets the branch have it.
-async fn branch(app: &Arc<App>, target: &Target, source: &str) -> Result<()> {
+/// Gives the branch a server with what it is made from.
+async fn branch(app: &Arc<App>, target: &Target, origin: &Origin) -> Result<()> {
     let found = branch_of(app, target)?;
     let level = app.wal_level(&target.project);
-    let parent = app.compute(source)?;
+    let source = app.compute(&origin.source)?;
+    let before = app.compute(&target.branch).ok();
     let roles: Vec<Role> = found.roles.values().cloned().collect();
-    let made: Compute = parent.branch(&app.lab, level, &roles).await?;
-    if let Some(before) = app.add_compute(&target.branch, made) {
-        before.halt(ServerState::Stopped, true).await?;
-        before.remove_files();
+    // Only a server that runs hands over its WAL.
+    let woken = origin.moment.is_some() && source.state() == ServerState::Asleep;
+    if woken {
+        app.wake(&origin.source).await?;
+    }
+    let made = source.branch(&app.lab, level, &roles, origin.moment, before.as_deref()).await;
+    if woken && (made.is_err() || origin.source != target.branch) {
+        app.halt(&origin.source, ServerState::Asleep, false).await?;
+    }
+    let made = made?;
+    let forked_at = made.forked_at();
+    app.add_compute(&target.branch, made);
+    match (before, &origin.kept) {
+        (Some(before), Some(kept)) => {
+            app.add_compute(kept, before.kept(level).await?);
+        }
+        (Some(before), None) => before.remove_files(),
+        (None, _) => {}
     }
     {
         let mut world = app.world();
-        let branch = world.project_mut(&target.project).and_then(|project| project.branch_mut(&target.branch));
-        let branch = branch.context("the branch has gone")?;
-        "ready".clone_into(&mut branch.state);
+        let project = world.project_mut(&target.project).context("the project has gone")?;
+        for id in [Some(&target.branch), origin.kept.as_ref()].into_iter().flatten() {
+            let branch = project.branch_mut(id).context("the branch has gone")?;
+            "ready".clone_into(&mut branch.state);
+        }
+        let branch = project.branch_mut(&target.branch).context("the branch has gone")?;
+        branch.parent_lsn = forked_at.map(|lsn| lsn.to_string());
     }
     if found.read_write().is_some_and(|endpoint| !endpoint.disabled) {
         app.world().compute_turned(&target.branch, EndpointState::Active);

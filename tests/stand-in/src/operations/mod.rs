@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::faults::Fate;
 use crate::names;
 use crate::world::{Branch, Endpoint, EndpointKind, EndpointState, Project};
-pub(crate) use effect::Effect;
 use effect::Target;
+pub(crate) use effect::{Effect, Origin};
 
 /// `Operation.status` of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

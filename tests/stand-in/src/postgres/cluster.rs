@@ -14,9 +14,11 @@ use rand::Rng;
 use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
+use tokio_postgres::types::PgLsn;
 
 use super::archive::Installation;
 use super::copy;
+use super::history::{self, Moment};
 use super::process;
 use super::tls::Certificates;
 use super::user::RunAs;
@@ -58,6 +60,10 @@ pub(crate) struct Cluster {
     installation: Installation,
     user: RunAs,
     data: PathBuf,
+    /// Data of this cluster as they were once: its past begins there. A root branch's are those of the seed.
+    base: PathBuf,
+    /// All WAL since then.
+    wal: PathBuf,
     log: PathBuf,
     socket: PathBuf,
     port: u16,
@@ -79,7 +85,7 @@ impl Cluster {
         let data = folder.join("data");
         match client {
             Some(client) => copy::running(client, self.installation.major, &self.data, &data, lab.user).await,
-            None => copy::stopped(&self.data, &data, lab.user).await,
+            None => copy::stopped(&self.data, &data, lab.user, true).await,
         }
         .context("copying the data")?;
         Self::in_folder(lab, self.installation.clone(), &folder)
@@ -89,29 +95,82 @@ impl Cluster {
     fn in_folder(lab: &Lab, installation: Installation, folder: &Path) -> Result<Self> {
         let user = lab.user;
         let data = folder.join("data");
-        let socket = folder.join("socket");
-        fs::create_dir(&socket)?;
-        fs::set_permissions(&socket, fs::Permissions::from_mode(0o700))?;
-        user.own(&socket)?;
+        let (socket, wal) = (folder.join("socket"), folder.join("wal"));
+        for own in [&socket, &wal] {
+            fs::create_dir(own)?;
+            fs::set_permissions(own, fs::Permissions::from_mode(0o700))?;
+            user.own(own)?;
+        }
         let log = folder.join("postgres.log");
         closed_file(&log)?; // statements with passwords may be in it
-        let cluster = Self { installation, user, data, log, socket: socket.clone(), port: 0, child: None };
+        let base = installation.seed.clone();
+        let cluster = Self { installation, user, data, base, wal, log, socket: socket.clone(), port: 0, child: None };
         let mut settings = settings(&lab.certificates, &socket);
         for line in &lab.settings {
             settings.push_str(line);
             settings.push('\n');
         }
         cluster.write("stand-in.conf", &settings)?;
-        cluster.write("postgresql.conf", "include 'stand-in.conf'\n")?;
+        cluster.write("postgresql.conf", CONFIGURATION)?;
         cluster.write("pg_hba.conf", ACCESS)?;
         Ok(cluster)
+    }
+
+    /// A cluster with the data of a moment of this one's past; `client` is connected to this one. It recovers them at its
+    /// first start, which should be its only one until [`Self::begin_past`].
+    pub(crate) async fn at(&self, lab: &Lab, client: &Client, moment: Moment) -> Result<Self> {
+        history::hand_over(client, &self.wal).await?;
+        let folder = lab.cluster_folder()?;
+        copy::stopped(&self.base, &folder.join("data"), lab.user, false).await.context("copying the base")?;
+        let cluster = Self::in_folder(lab, self.installation.clone(), &folder)?;
+        let number = self.wal.parent().and_then(Path::file_name).context("a folder")?.to_string_lossy();
+        let settings = moment.recovery(&format!("../../{number}/wal"));
+        cluster.write("postgresql.conf", &format!("{CONFIGURATION}{settings}"))?;
+        cluster.write("recovery.signal", "")?;
+        Ok(cluster)
+    }
+
+    /// Lets its past begin here, while it is stopped.
+    pub(crate) async fn begin_past(&mut self) -> Result<()> {
+        self.write("postgresql.conf", CONFIGURATION)?;
+        self.base = self.data.with_file_name("base");
+        copy::stopped(&self.data, &self.base, self.user, false).await.context("copying the base")
+    }
+
+    /// Where it was stopped.
+    pub(crate) fn stopped_at(&self) -> Result<PgLsn> {
+        history::last_checkpoint(&self.data)
+    }
+
+    /// Where it left the past that it was recovered from.
+    pub(crate) fn left_at(&self) -> Option<PgLsn> {
+        history::left_at(&self.data)
+    }
+
+    /// The same cluster, stopped, without its slots and its port.
+    pub(crate) fn without_slots(&self) -> Result<Self> {
+        let slots = self.data.join("pg_replslot");
+        for slot in fs::read_dir(&slots)? {
+            fs::remove_dir_all(slot?.path())?;
+        }
+        Ok(Self {
+            installation: self.installation.clone(),
+            user: self.user,
+            data: self.data.clone(),
+            base: self.base.clone(),
+            wal: self.wal.clone(),
+            log: self.log.clone(),
+            socket: self.socket.clone(),
+            port: 0,
+            child: None,
+        })
     }
 
     /// Makes it a standby of the server behind that socket and port.
     pub(crate) fn follow(&self, socket: &Path, port: u16) -> Result<()> {
         // Neon's computes have such a connection too, by this name; monitoring leaves it out.
         let line = format!(
-            "include 'stand-in.conf'\nprimary_conninfo = 'host={} port={port} user=cloud_admin \
+            "{CONFIGURATION}primary_conninfo = 'host={} port={port} user=cloud_admin \
              application_name=walproposer'\n",
             socket.display()
         );
@@ -133,6 +192,7 @@ impl Cluster {
     /// Writes a file beside the log that nobody else can read, and says where.
     pub(crate) fn write_closed(&self, name: &str, text: &str) -> Result<PathBuf> {
         let path = self.log.with_file_name(name);
+        let _ = fs::remove_file(&path); // one of a cluster that this one continues
         writeln!(closed_file(&path)?, "{text}")?;
         Ok(path)
     }
@@ -271,10 +331,14 @@ impl Cluster {
     }
 }
 
+/// `postgresql.conf` itself.
+const CONFIGURATION: &str = "include 'stand-in.conf'\n";
+
 /// What Neon's computes set (`max_*` = 10, `wal_sender_timeout` 10 s, …), and what makes a throw-away server quick.
 fn settings(certificates: &Certificates, socket: &Path) -> String {
     format!(
-        "listen_addresses = '127.0.0.1'\n\
+        "{}\
+         listen_addresses = '127.0.0.1'\n\
          unix_socket_directories = '{}'\n\
          unix_socket_permissions = 0700\n\
          ssl = on\n\
@@ -297,6 +361,7 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
          timezone = 'GMT'\n\
          log_timezone = 'GMT'\n\
          log_line_prefix = '%m [%p] %q%u@%d '\n",
+        history::SETTINGS,
         socket.display(),
         certificates.certificate.display(),
         certificates.key.display()

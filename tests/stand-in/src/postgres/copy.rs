@@ -37,9 +37,9 @@ pub(crate) async fn running(client: &Client, major: u16, from: &Path, to: &Path,
     user.own(&path)
 }
 
-/// Copies the data of a server that does not run.
-pub(crate) async fn stopped(from: &Path, to: &Path, user: RunAs) -> Result<()> {
-    apart(from, to, user, false).await
+/// Copies the data of a server that does not run; without its WAL, the copy can only be recovered from WAL kept elsewhere.
+pub(crate) async fn stopped(from: &Path, to: &Path, user: RunAs, with_wal: bool) -> Result<()> {
+    apart(from, to, user, !with_wal).await
 }
 
 /// On a thread of its own: everything else goes on meanwhile.

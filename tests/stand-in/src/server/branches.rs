@@ -10,11 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Refusal, created, member, nothing, object, ok};
 use super::gate::Destined;
-use super::{connection, databases, endpoints, found, roles};
+use super::{connection, databases, endpoints, found, history, roles};
 use crate::app::App;
 use crate::faults::Fate;
 use crate::names;
-use crate::operations::{self, Effect, Link};
+use crate::operations::{self, Effect, Link, Origin};
 use crate::world::{Branch, EndpointKind, Project};
 
 /// The object.
@@ -44,11 +44,15 @@ pub(crate) fn shown(project: &Project, branch: &Branch) -> Value {
     }
     if let Some(parent) = &branch.parent {
         shown["parent_id"] = json!(parent);
-        shown["parent_lsn"] = json!("0/1E88838");
-        shown["parent_timestamp"] = json!(branch.created_at);
         shown["init_source"] = json!("parent-data");
     }
-    for (key, value) in [("expires_at", &branch.expires_at), ("last_reset_at", &branch.last_reset_at)] {
+    let of_parent = |value: &Option<String>| value.clone().filter(|_| branch.parent.is_some());
+    for (key, value) in [
+        ("parent_lsn", of_parent(&branch.parent_lsn)),
+        ("parent_timestamp", of_parent(&branch.parent_timestamp)),
+        ("expires_at", branch.expires_at.clone()),
+        ("last_reset_at", branch.last_reset_at.clone()),
+    ] {
         if let Some(value) = value {
             shown[key] = json!(value);
         }
@@ -159,19 +163,12 @@ fn take(branch: &mut Branch, sent: &Map<String, Value>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn free(project: &Project, name: &str, own: &str) -> Result<(), Refusal> {
+pub(super) fn free(project: &Project, name: &str, own: &str) -> Result<(), Refusal> {
     if project.branches.iter().any(|branch| branch.name == name && branch.id != own) {
         let message = format!("branch already exists; branch_name:{name:?}");
         return Err(Refusal::new(StatusCode::CONFLICT, message));
     }
     Ok(())
-}
-
-fn only_the_head(sent: &Map<String, Value>, keys: &[&str]) -> Result<(), Refusal> {
-    match keys.iter().find(|key| sent.get(**key).is_some_and(|value| !value.is_null())) {
-        Some(key) => Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, format!("the stand-in has no history: {key}"))),
-        None => Ok(()),
-    }
 }
 
 /// `POST …/branches`.
@@ -185,7 +182,6 @@ pub(crate) async fn create(
     let body = object(&body)?;
     let empty = Map::new();
     let sent = body.get("branch").and_then(Value::as_object).unwrap_or(&empty);
-    only_the_head(sent, &["parent_lsn", "parent_timestamp"])?;
     let schema_only = match sent.get("init_source").and_then(Value::as_str) {
         None | Some("parent-data") => false,
         Some("schema-only") => true,
@@ -193,6 +189,8 @@ pub(crate) async fn create(
     };
     let parent = sent.get("parent_id").and_then(Value::as_str).unwrap_or(&default).to_owned();
     app.take_over_catalogue(&project, &parent).await;
+    let past = history::Wanted::read(sent, ["parent_lsn", "parent_timestamp"])?;
+    let moment = past.within(&app, &project, &parent).await?;
 
     let mut world = app.world();
     let limit = world.knobs.branches_limit;
@@ -216,12 +214,14 @@ pub(crate) async fn create(
         let endpoint = endpoints::new(&app, &branch, endpoint)?;
         branch.endpoints.push(endpoint);
     }
+    branch.parent_timestamp = Some(past.time());
+    let origin = Origin { source: parent.id.clone(), moment, kept: None };
     let effect = if schema_only {
         // A root branch: it has no parent.
         (branch.parent, branch.schema_only) = (None, true);
-        Effect::CopySchema { source: parent.id.clone() }
+        Effect::CopySchema(origin)
     } else {
-        Effect::CreateBranch
+        Effect::Branch(origin)
     };
     let mut chain = vec![Link::of_branch("create_branch", effect, &branch)];
     let starts = branch.endpoints.iter().map(|it| Link::of_endpoint("start_compute", Effect::Start, &branch, it));
@@ -290,8 +290,9 @@ pub(crate) async fn delete(
     if branch.id == project.default_branch {
         return refused("the default");
     }
-    if branch.parent.is_none() {
-        return refused("a root");
+    // Those that have become roots later go: what a restore has kept, what has another's schema alone.
+    if branch.parent.is_none() && project.branches.first().is_some_and(|first| first.id == id) {
+        return refused("the root");
     }
     if project.has_children(&id) {
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "cannot delete branch that has children"));
@@ -309,73 +310,6 @@ pub(crate) fn remove(app: &Arc<App>, project: &mut Project, branch: &Branch, fat
     branch.endpoints.iter().for_each(|endpoint| app.close_endpoint(&endpoint.id));
     project.branches.retain(|other| other.id != branch.id);
     operations::schedule(app, project, chain, fate)
-}
-
-/// `POST …/branches/{branch}/restore`: the data of another branch; slots are gone, passwords stay.
-pub(crate) async fn restore(
-    State(app): State<Arc<App>>,
-    Path((project, id)): Path<(String, String)>,
-    destined: Destined,
-    body: Bytes,
-) -> Answer {
-    found::branch(&app.world(), &project, &id)?;
-    let sent = object(&body)?;
-    only_the_head(&sent, &["source_lsn", "source_timestamp"])?;
-    let preserve = sent.get("preserve_under_name").and_then(Value::as_str);
-    let Some(source) = sent.get("source_branch_id").and_then(Value::as_str) else {
-        return Err(Refusal::bad_request("[body.source_branch_id] is required"));
-    };
-    if source == id {
-        return Err(Refusal::bad_request("a branch is restored to itself only at a time of its past"));
-    }
-    app.take_over_catalogue(&project, source).await;
-    let mut world = app.world();
-    let project = found::changeable(&mut world, &project)?;
-    let source = found::branch_mut(project, source)?.clone();
-    if found::branch_mut(project, &id)?.protected {
-        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "cannot restore a protected branch"));
-    }
-    let mut chain = match preserve {
-        Some(name) => vec![preserved(project, &id, name)?],
-        None if project.has_children(&id) => {
-            let message = "branch has children: preserve_under_name is required";
-            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message));
-        }
-        None => Vec::new(),
-    };
-    let branch = found::branch_mut(project, &id)?;
-    let before = std::mem::take(&mut branch.roles);
-    branch.inherit(&source);
-    for (name, role) in &mut branch.roles {
-        // Passwords are the branch's own and outlive a restore.
-        if let Some(own) = before.get(name) {
-            role.password.clone_from(&own.password);
-        }
-    }
-    "resetting".clone_into(&mut branch.state);
-    let now = names::now();
-    (branch.updated_at, branch.last_reset_at) = (now.clone(), Some(now));
-    let effect = Effect::Restore { source: source.id.clone() };
-    chain.push(Link::of_branch("create_branch", effect, branch));
-    let operations = operations::schedule(&app, project, chain, destined.0);
-    let branch = found::branch_mut(project, &id)?.clone();
-    ok(json!({"branch": shown(project, &branch), "operations": operations}))
-}
-
-/// A branch with what `id` is before its restore, without a compute; the children are its own from then on.
-fn preserved(project: &mut Project, id: &str, name: &str) -> Result<Link, Refusal> {
-    free(project, name, "")?;
-    let before = found::branch_mut(project, id)?.clone();
-    let mut kept = Branch::new(name);
-    kept.parent.clone_from(&before.parent);
-    kept.inherit(&before);
-    "init".clone_into(&mut kept.state);
-    for child in project.branches.iter_mut().filter(|branch| branch.parent.as_deref() == Some(id)) {
-        child.parent = Some(kept.id.clone());
-    }
-    let link = Link::of_branch("create_branch", Effect::Restore { source: id.to_owned() }, &kept);
-    project.branches.push(kept);
-    Ok(link)
 }
 
 /// `POST …/branches/{branch}/set_as_default`.

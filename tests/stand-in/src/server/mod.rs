@@ -10,12 +10,16 @@ mod endpoints;
 mod found;
 mod gate;
 mod guard;
+mod history;
 mod keys;
 mod known_keys;
 mod operations;
 mod projects;
+mod recovery;
 mod request_id;
+mod restore;
 mod roles;
+mod schema;
 mod servers;
 
 use std::sync::Arc;
@@ -74,7 +78,8 @@ async fn not_modelled(method: Method, uri: Uri) -> Refusal {
 
 fn project() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(projects::get).patch(projects::patch).delete(projects::delete))
+        .route("/", get(projects::get).patch(projects::patch).delete(recovery::delete))
+        .route("/recover", post(recovery::recover))
         .route("/connection_uri", get(connection::uri))
         .route("/operations", get(operations::list))
         .route("/operations/{operation}", get(operations::get))
@@ -86,7 +91,9 @@ fn project() -> Router<Arc<App>> {
         .route("/branches", get(branches::list).post(branches::create))
         .route("/branches/count", get(branches::count))
         .route("/branches/{branch}", get(branches::get).patch(branches::patch).delete(branches::delete))
-        .route("/branches/{branch}/restore", post(branches::restore))
+        .route("/branches/{branch}/restore", post(restore::restore))
+        .route("/branches/{branch}/schema", get(schema::get))
+        .route("/branches/{branch}/compare_schema", get(schema::compare))
         .route("/branches/{branch}/set_as_default", post(branches::set_as_default))
         .route("/branches/{branch}/endpoints", get(endpoints::list_of_branch))
         .route("/branches/{branch}/databases", get(databases::list).post(databases::create))

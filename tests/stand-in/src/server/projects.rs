@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Refusal, created, member, ok};
 use super::gate::{Caller, Destined};
-use super::{branches, databases, endpoints, found, roles};
+use super::{branches, databases, endpoints, found, recovery, roles};
 use crate::app::App;
 use crate::compute::DATABASE;
 use crate::names;
@@ -42,7 +42,7 @@ pub(crate) fn shown(project: &Project, permission: Option<&str>) -> Value {
         "data_transfer_bytes": 0,
         "synthetic_storage_size": 0,
         "creation_source": "console",
-        "history_retention_seconds": 86_400,
+        "history_retention_seconds": project.history_window().as_secs(),
         "consumption_period_start": project.created_at,
         "consumption_period_end": project.created_at,
         "owner_id": ORGANIZATION,
@@ -90,6 +90,7 @@ pub(crate) struct Page {
     org_id: Option<String>,
     cursor: Option<String>,
     limit: Option<usize>,
+    recoverable: Option<bool>,
 }
 
 /// `GET /projects`: a cursor is given with the last page too; what comes after it is empty.
@@ -103,7 +104,12 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(quer
         query.search.as_ref().is_none_or(|text| project.name.contains(text) || project.id.contains(text))
             && query.org_id.as_ref().is_none_or(|id| *id == ORGANIZATION)
     };
-    let all: Vec<_> = world.projects.iter().filter(fits).collect();
+    let recoverable = query.recoverable.unwrap_or_default();
+    let all: Vec<_> = if recoverable {
+        world.deleted.iter().map(|deleted| &deleted.project).filter(fits).collect()
+    } else {
+        world.projects.iter().filter(fits).collect()
+    };
     let start = match &query.cursor {
         Some(cursor) => all.iter().position(|project| project.id == *cursor).map_or(all.len(), |index| index + 1),
         None => 0,
@@ -113,7 +119,12 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(quer
     if let Some(last) = page.last() {
         answer["pagination"] = json!({"cursor": last.id});
     }
-    answer["projects"] = page.into_iter().map(|project| listed(project, permission.as_deref())).collect();
+    let whole = |project: &Project| {
+        let listed = listed(project, permission.as_deref());
+        let deleted = world.deleted.iter().find(|deleted| deleted.project.id == project.id);
+        deleted.map_or_else(|| listed.clone(), |deleted| recovery::listed(deleted, listed.clone()))
+    };
+    answer["projects"] = page.into_iter().map(whole).collect();
     ok(answer)
 }
 
@@ -187,36 +198,6 @@ pub(crate) async fn create(State(app): State<Arc<App>>, caller: Caller, destined
     });
     world.projects.push(project);
     created(answer)
-}
-
-/// `DELETE /projects/{project}`: with its branches and servers.
-pub(crate) async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(project): Path<String>) -> Answer {
-    let (shown, computes) = {
-        let mut world = app.world();
-        let permission = world.permission(&caller.0);
-        if caller.0.kind == KeyKind::Project || permission.as_deref() == Some("EDITOR") {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "you do not have permission to delete this project"));
-        }
-        let project = found::changeable(&mut world, &project)?;
-        if project.branches.iter().any(|branch| branch.protected) {
-            let message = "cannot delete a project with a protected branch";
-            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message));
-        }
-        let shown = shown(project, permission.as_deref());
-        let endpoints = project.branches.iter().flat_map(|branch| &branch.endpoints);
-        let mut computes: Vec<_> = endpoints.map(|endpoint| endpoint.id.clone()).collect();
-        for endpoint in &computes {
-            app.close_endpoint(endpoint);
-        }
-        computes.extend(project.branches.iter().map(|branch| branch.id.clone()));
-        let id = project.id.clone();
-        world.projects.retain(|project| project.id != id);
-        (shown, computes)
-    };
-    for compute in &computes {
-        app.remove_compute(compute).await?;
-    }
-    ok(json!({"project": shown}))
 }
 
 fn settings(sent: &Map<String, Value>) -> Result<Map<String, Value>, Refusal> {

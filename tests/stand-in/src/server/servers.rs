@@ -156,7 +156,8 @@ pub(crate) async fn add_branch(State(app): State<Arc<App>>, body: Bytes) -> Answ
     app.take_over_catalogue(&project, &parent.id).await;
     let mut branch = found::branch(&app.world(), &project, &parent.id)?.1.child(&name);
     let roles: Vec<_> = branch.roles.values().cloned().collect();
-    let compute = app.compute(&parent.id)?.branch(&app.lab, app.wal_level(&project), &roles).await?;
+    let level = app.wal_level(&project);
+    let compute = app.compute(&parent.id)?.branch(&app.lab, level, &roles, None, None).await?;
     app.add_compute(&branch.id, compute);
     let mut answer = json!({"id": branch.id});
     if with_endpoint {

@@ -140,6 +140,10 @@ pub(crate) struct Branch {
     pub(crate) name: String,
     /// Its parent's id.
     pub(crate) parent: Option<String>,
+    /// Where it left its parent's past.
+    pub(crate) parent_lsn: Option<String>,
+    /// The time of that.
+    pub(crate) parent_timestamp: Option<String>,
     /// Made from the schema of another branch, without its rows.
     pub(crate) schema_only: bool,
     /// Protected: not deleted, not restored, and its children get new passwords.
@@ -174,6 +178,8 @@ impl Branch {
             id: names::branch_id(),
             name: name.to_owned(),
             parent: None,
+            parent_lsn: None,
+            parent_timestamp: None,
             schema_only: false,
             protected: false,
             state: "ready".to_owned(),

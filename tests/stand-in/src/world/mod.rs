@@ -6,7 +6,7 @@ mod project;
 
 pub(crate) use branch::{Branch, Database, Endpoint, EndpointKind, EndpointState, Ports, Role};
 pub(crate) use keys::{Key, KeyKind};
-pub(crate) use project::Project;
+pub(crate) use project::{Deleted, Project};
 
 use crate::knobs::Knobs;
 use crate::names;
@@ -22,6 +22,8 @@ pub(crate) const ORGANIZATION: &str = "org-stand-in-00000001";
 pub(crate) struct World {
     /// Projects, oldest first.
     pub(crate) projects: Vec<Project>,
+    /// Projects that were deleted, oldest first.
+    pub(crate) deleted: Vec<Deleted>,
     /// Id of the project that was there at the start.
     pub(crate) first: String,
     /// Keys; the first is the one of the start.
@@ -43,6 +45,7 @@ impl World {
         Self {
             first: project.id.clone(),
             projects: vec![project],
+            deleted: Vec::new(),
             keys: vec![Key::new("stand-in", KeyKind::Personal, None)],
             knobs: Knobs::default(),
             created_at: names::now(),

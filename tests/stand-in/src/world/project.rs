@@ -1,10 +1,17 @@
 //! A project: settings, branches, and the operations that run on it.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::branch::Branch;
 use crate::names;
 use crate::operations::Operation;
+
+/// The window of paid plans, where nothing else is set.
+pub(crate) const HISTORY_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long a deleted project may come back.
+const RECOVERABLE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A project.
 #[derive(Debug, Clone)]
@@ -35,6 +42,25 @@ pub(crate) struct Project {
     pub(crate) updated_at: String,
 }
 
+/// A project that was deleted and may come back.
+#[derive(Debug, Clone)]
+pub(crate) struct Deleted {
+    /// As it was.
+    pub(crate) project: Project,
+    /// When it was deleted.
+    pub(crate) at: String,
+    /// Until when it may come back.
+    pub(crate) until: String,
+}
+
+impl Deleted {
+    /// Deleted now.
+    pub(crate) fn now(project: Project) -> Self {
+        let now = Timestamp::now();
+        Self { project, at: names::time(now), until: names::time(now + RECOVERABLE_FOR) }
+    }
+}
+
 impl Project {
     /// A project without branches.
     pub(crate) fn new(name: &str, major: u16, logical: bool) -> Self {
@@ -61,6 +87,12 @@ impl Project {
     /// Whether logical replication is on.
     pub(crate) fn logical(&self) -> bool {
         self.settings.get("enable_logical_replication").and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// How long its branches' past is kept: `history_retention_seconds`, one day if nobody says.
+    pub(crate) fn history_window(&self) -> SignedDuration {
+        let sent = self.patched.get("history_retention_seconds").and_then(Value::as_i64);
+        sent.map_or(HISTORY_WINDOW, SignedDuration::from_secs)
     }
 
     /// The branch of that id.

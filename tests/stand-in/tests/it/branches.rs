@@ -2,34 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tokio_postgres::{Client, Config};
+use serde_json::json;
+use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::support::StandIn;
-
-/// A session of the owner of a branch, by what the API says of it.
-async fn owner_of(stand_in: &StandIn, project: &str, branch: &str) -> Client {
-    let query = format!("database_name=neondb&role_name=neondb_owner&branch_id={branch}");
-    let (status, answer) = stand_in.api("GET", &format!("/projects/{project}/connection_uri?{query}"), None).await;
-    assert_eq!(status, 200, "{answer}");
-    let config: Config = answer["uri"].as_str().expect("uri").parse().expect("a connection string");
-    let (client, connection) = config.connect(MakeRustlsConnect::new(stand_in.trusting())).await.expect("it connects");
-    tokio::spawn(connection);
-    client
-}
-
-async fn count(client: &Client, from: &str) -> i64 {
-    client.query_one(&format!("SELECT count(*) FROM {from}"), &[]).await.expect(from).get(0)
-}
-
-/// A child with an endpoint; its id.
-async fn child(stand_in: &StandIn, body: Value) -> String {
-    let (status, made) = stand_in.api("POST", &format!("{}/branches", stand_in.project()), Some(body)).await;
-    assert_eq!(status, 201, "{made}");
-    assert_eq!(stand_in.wait(&made).await, "finished", "{made}");
-    made["branch"]["id"].as_str().expect("id").to_owned()
-}
+use crate::support::{StandIn, child, count, owner_of};
 
 /// Publications, rows and roles are copied; slots and subscriptions are not.
 async fn a_child_begins_without_slots(major: u16) {
@@ -146,8 +123,6 @@ async fn protection_default_expiry_and_limits() {
     assert_eq!(stand_in.api("POST", &branches, Some(json!({"branch": {"name": "free"}}))).await.0, 409);
     let (_, found) = stand_in.api("GET", &format!("{branches}/count"), None).await;
     assert_eq!(found["count"], 3);
-    let history = json!({"branch": {"parent_lsn": "0/1"}});
-    assert_eq!(stand_in.api("POST", &branches, Some(history)).await.0, 501);
     stand_in.admin("PATCH", "/settings", Some(json!({"branches_limit": 3}))).await;
     assert_eq!(stand_in.api("POST", &branches, None).await.0, 422);
 

@@ -3,6 +3,7 @@
 mod api;
 mod branches;
 mod front;
+mod history;
 mod hosting;
 mod life;
 mod powers;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::StandIn;
+use crate::support::{StandIn, count, owner_of};
 
 #[tokio::test]
 async fn a_second_project_has_a_server_of_its_own() {
@@ -56,6 +56,36 @@ async fn a_second_project_has_a_server_of_its_own() {
     assert_eq!(stand_in.api("DELETE", &format!("/projects/{id}"), None).await.0, 200);
     assert_eq!(stand_in.api("GET", &format!("/projects/{id}"), None).await.0, 404);
     assert!(client.query_one("SELECT 1", &[]).await.is_err(), "its server has gone");
+}
+
+#[tokio::test]
+async fn a_deleted_project_comes_back_as_it_was() {
+    let stand_in = StandIn::start(&[]);
+    let (project, main) = (stand_in.text("project_id").to_owned(), stand_in.text("branch_id").to_owned());
+    let client = owner_of(&stand_in, &project, &main).await;
+    client.batch_execute("CREATE TABLE t (); INSERT INTO t DEFAULT VALUES").await.expect("a table");
+    let recover = format!("/projects/{project}/recover");
+    assert_eq!(stand_in.api("POST", &recover, None).await.0, 400, "it is not deleted");
+    assert_eq!(stand_in.api("DELETE", &format!("/projects/{project}"), None).await.0, 200);
+    assert_eq!(stand_in.api("GET", &stand_in.branch(), None).await.0, 404);
+    let (_, list) = stand_in.api("GET", "/projects?recoverable=true", None).await;
+    assert_eq!(list["projects"][0]["id"], json!(project));
+    for member in ["deleted_at", "recoverable_until"] {
+        assert!(list["projects"][0][member].is_string(), "{list}");
+    }
+    assert_eq!(stand_in.api("GET", "/projects", None).await.1["projects"], json!([]));
+    let (status, back) = stand_in.api("POST", &recover, None).await;
+    assert_eq!(status, 200, "{back}");
+    assert_eq!((&back["project"]["id"], &back["branches"][0]["id"]), (&json!(project), &json!(main)));
+    // The connection string of before wakes the compute.
+    let endpoint = format!("/projects/{project}/endpoints/{}", stand_in.text("endpoint_id"));
+    assert_eq!(stand_in.api("GET", &endpoint, None).await.1["endpoint"]["current_state"], "idle");
+    let uri = stand_in.api("GET", &format!("{}/roles/neondb_owner/reveal_password", stand_in.branch()), None).await.1;
+    let password = uri["password"].as_str().expect("a password");
+    let client = stand_in.connect("neondb_owner", password).await.expect("at the port of before");
+    assert_eq!(count(&client, "t").await, 1);
+    assert_eq!(stand_in.api("GET", "/projects?recoverable=true", None).await.1["projects"], json!([]));
+    assert_eq!(stand_in.api("POST", "/projects/none/recover", None).await.0, 404);
 }
 
 #[tokio::test]

@@ -172,3 +172,26 @@ pub(crate) fn uri_password(answer: &Value) -> String {
     let uri: Config = answer["uri"].as_str().expect("uri").parse().expect("a connection string");
     String::from_utf8(uri.get_password().expect("a password").to_vec()).expect("text")
 }
+
+/// A session of the owner of a branch, by what the API says of it.
+pub(crate) async fn owner_of(stand_in: &StandIn, project: &str, branch: &str) -> Client {
+    let query = format!("database_name=neondb&role_name=neondb_owner&branch_id={branch}");
+    let (status, answer) = stand_in.api("GET", &format!("/projects/{project}/connection_uri?{query}"), None).await;
+    assert_eq!(status, 200, "{answer}");
+    let config: Config = answer["uri"].as_str().expect("uri").parse().expect("a connection string");
+    let (client, connection) = config.connect(MakeRustlsConnect::new(stand_in.trusting())).await.expect("it connects");
+    tokio::spawn(connection);
+    client
+}
+
+pub(crate) async fn count(client: &Client, from: &str) -> i64 {
+    client.query_one(&format!("SELECT count(*) FROM {from}"), &[]).await.expect(from).get(0)
+}
+
+/// A child with an endpoint; its id.
+pub(crate) async fn child(stand_in: &StandIn, body: Value) -> String {
+    let (status, made) = stand_in.api("POST", &format!("{}/branches", stand_in.project()), Some(body)).await;
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(stand_in.wait(&made).await, "finished", "{made}");
+    made["branch"]["id"].as_str().expect("id").to_owned()
+}
