@@ -225,6 +225,9 @@ fn insist_that_rows_are_used(cells: &[Cell]) {
             |cell: &Cell| matches!(&cell.step, Step::Call { method: m, path: p, .. } if m == method && p == path);
         assert!(cells.iter().any(used), "no resource calls {method} {path}");
     }
+    for fault in FAULTS {
+        assert!(cells.iter().any(|cell| std::ptr::eq(cell.fault, fault)), "no cell has {fault:?}");
+    }
     for (parts, _) in EXCEPTIONS {
         let fits = |cell: &Cell| parts.iter().all(|part| cell.to_string().contains(part));
         assert!(cells.iter().any(fits), "no cell is {parts:?}");
