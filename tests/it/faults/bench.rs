@@ -277,7 +277,7 @@ impl Bench {
     }
 
     fn rule(&self, step: &Step, rule: &str) {
-        let Step::Call { method, path, nth } = step else { panic!("{step} is no call") };
+        let Step::Call { method, path, nth, .. } = step else { panic!("{step} is no call") };
         let mut rule: Json = serde_json::from_str(rule).expect("a rule");
         rule["method"] = json!(method);
         rule["path"] = json!(path);
