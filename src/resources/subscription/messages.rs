@@ -170,9 +170,13 @@ pub(super) fn not_created(call: &Call<'_>, error: &postgres::Error, plan: &Model
         return refused(call, error, plan);
     };
     let why = if was_lost {
-        format!("The connection was lost during an earlier attempt, which may have created slot `{slot}` at the publisher.")
+        format!(
+            "The connection was lost during an earlier attempt, which may have created slot `{slot}` at the publisher."
+        )
     } else {
-        format!("Slot `{slot}` must not exist at the publisher yet. It may be left from this or from an earlier attempt.")
+        format!(
+            "Slot `{slot}` must not exist at the publisher yet. It may be left from this or from an earlier attempt."
+        )
     };
     let explained = explain::postgres(call.doing(), error);
     let detail = format!(
@@ -200,7 +204,9 @@ pub(super) fn took_too_long(name: &SubscriptionName, slot: Option<&SlotName>, wa
          the server of the subscription under another name, the statement waits for itself: create the slot with a `neonrep_slot` and \
          set `create_slot = false`."
     );
-    Diagnostic::error(summary, detail).at(path!(connection_wo))
+    let told = Diagnostic::error(summary, detail);
+    // Who interrupts a run does not ask for advice; the CLI would quote the line of the connection string.
+    if waited.is_some() { told.at(path!(connection_wo)) } else { told }
 }
 
 /// The subscription is gone, and its slot is not. `why`: the server's words, if there are any.

@@ -238,7 +238,6 @@ pub(super) const CALLS: &[(&str, &str)] = &[
     ("PATCH", "/projects/*"),
     ("GET", "/projects/*/branches"),
     ("GET", "/projects/*/connection_uri"),
-    ("GET", "/projects/*/endpoints"),
     ("GET", "/projects/*/operations"),
     ("GET", "/projects/*/operations/*"),
     ("GET", "/projects/*/branches/*"),

@@ -18,7 +18,9 @@ const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE 
 
 fn publisher() -> StandIn {
     let stand_in = StandIn::start_logical(17);
-    stand_in.sql_as_owner("CREATE TABLE t(id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t").expect("a publication");
+    stand_in
+        .sql_as_owner("CREATE TABLE t(id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t")
+        .expect("a publication");
     stand_in
 }
 
@@ -71,7 +73,8 @@ fn a_lost_connection_leaves_one_subscription_with_one_slot_and_then_none() {
     assert_eq!(there(), ("0".to_owned(), "0".to_owned()));
 
     for (when, action) in [("before", "cut"), ("after", "cut"), ("after", "kill"), ("before", "restart")] {
-        let arm = |at: usize| stand_in.admin("POST", "/rounds", Some(&json!({"at": at, "when": when, "action": action})));
+        let arm =
+            |at: usize| stand_in.admin("POST", "/rounds", Some(&json!({"at": at, "when": when, "action": action})));
         let met = || assert_eq!(stand_in.admin("GET", "/rounds", None)["stage"], "done", "{action} {when}");
         let planned = plan(&core, &config);
         arm(create);
@@ -121,7 +124,9 @@ fn a_slot_that_a_lost_attempt_created_is_named_and_can_be_dropped() {
         let told = failed.messages.to_string().contains("The connection was lost during an earlier attempt");
         assert_eq!(told, lost, "{}", failed.messages);
         // It is named as long as it is there.
-        core.apply(&plan(&core, &config), &config).messages.insist_error("slot_name", "pg_drop_replication_slot('sub')");
+        core.apply(&plan(&core, &config), &config)
+            .messages
+            .insist_error("slot_name", "pg_drop_replication_slot('sub')");
         stand_in.sql("SELECT pg_drop_replication_slot('sub')");
         let created = core.made(TYPE, None, &config);
         core.destroyed(&created);
