@@ -173,14 +173,14 @@ impl Bench {
         std::thread::scope(|scope| {
             let running = scope.spawn(call);
             if self.holds(|| running.is_finished()) {
-                self.stop(walk);
+                Self::stop(walk);
             }
             self.release();
             running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
-    fn stop(&self, walk: &Walk) {
+    fn stop(walk: &Walk) {
         walk.stop();
         std::thread::sleep(Duration::from_millis(50)); // it has heard of it before the step goes on
     }
@@ -196,7 +196,7 @@ impl Bench {
         let begun = walk.begin_apply(change);
         match plan.map(|it| it.fault.does) {
             Some(Does::KillProvider(_)) if self.holds(|| begun.is_finished()) => walk.kill(),
-            Some(Does::Interrupt(_)) if self.holds(|| begun.is_finished()) => self.stop(walk),
+            Some(Does::Interrupt(_)) if self.holds(|| begun.is_finished()) => Self::stop(walk),
             _ => {}
         }
         if plan.is_some_and(|it| matches!(it.fault.does, Does::KillProvider(_) | Does::Interrupt(_))) {
