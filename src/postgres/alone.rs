@@ -1,11 +1,13 @@
 //! Statements that cannot run in a transaction, because they reach another server: those of subscriptions.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
-use super::connection::Notice;
+use super::connection::{Connection, Notice};
 use super::error::{Error, Kind, Result};
 use super::session::Session;
 use super::sql::Statement;
@@ -13,11 +15,71 @@ use super::sql::Statement;
 /// Time in which the server ends a statement by itself, before the client cancels it.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Runs a statement that cannot run in a transaction, for at most `limit`, or until `cancelled` ends. Nothing is run again.
-///
-/// Errors: `Publisher`, when the server could not reach the publisher or was refused there; `QueryCancelled` and `Timeout`,
-/// when it took too long or was cancelled.
-pub(crate) async fn run(
+/// Time in which a server notices that its client has gone, and ends the statement.
+const NOTICES: Duration = Duration::from_secs(4);
+
+/// Time between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// How often a statement is sent again: it may be the statement that crashes the server.
+const RESENDS: u32 = 3;
+
+/// What came of a statement.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// What the server said; nothing where only the catalog shows that the statement was carried out. Errors: `Publisher`, when the
+    /// server could not reach the publisher or was refused there; `QueryCancelled` and `Timeout`, when it took too long or was
+    /// cancelled; `ConnectionLost`, when the connection was lost again and again.
+    pub(crate) outcome: Result<Vec<Notice>>,
+    /// Whether the connection was lost during an attempt: what that attempt has done at the publisher is not known.
+    pub(crate) was_lost: bool,
+}
+
+/// Runs a statement that cannot run in a transaction, for at most `limit`, or until `cancelled`. When the connection is lost, `is_done`
+/// looks whether the statement was carried out; if not, it is sent again. So it must be one that does no harm twice.
+pub(crate) async fn settled<F: Future<Output = Result<bool>>>(
+    session: &mut Session,
+    statement: &Statement,
+    limit: Duration,
+    cancelled: &CancellationToken,
+    is_done: impl Fn(Arc<Connection>) -> F,
+) -> Ran {
+    let until = Instant::now() + limit;
+    let mut losses = 0;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let error = match run(session, statement, left, cancelled.cancelled()).await {
+            Ok(notices) => return Ran { outcome: Ok(notices), was_lost: losses > 0 },
+            Err(error) => error,
+        };
+        let lost = error.kind() == Kind::ConnectionLost;
+        losses += u32::from(lost);
+        let ran = |outcome| Ran { outcome, was_lost: losses > 0 };
+        if losses == 0 || cancelled.is_cancelled() {
+            return ran(Err(error));
+        }
+        // The server may still be at work for the connection that was lost, except if it ended that itself.
+        let notices_until = Instant::now() + if lost && !error.is_end_of_session() { NOTICES } else { Duration::ZERO };
+        loop {
+            match session.read(&is_done).await {
+                Ok(true) => return ran(Ok(Vec::new())),
+                Ok(false) => {}
+                Err(unseen) => return ran(Err(unseen)),
+            }
+            if Instant::now() >= notices_until || cancelled.is_cancelled() {
+                break;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        if !lost || losses > RESENDS || cancelled.is_cancelled() || Instant::now() >= until {
+            return ran(Err(error));
+        }
+        tracing::debug!(%error, "running it again");
+    }
+}
+
+/// Runs it once.
+async fn run(
     session: &mut Session,
     statement: &Statement,
     limit: Duration,

@@ -136,6 +136,13 @@ pub(crate) struct NewSubscription {
     pub(crate) options: Options,
 }
 
+impl NewSubscription {
+    /// Whether that one is what this one was to be, as far as the catalog shows whose it is.
+    pub(crate) fn is(&self, found: &Subscription) -> bool {
+        found.slot_name.as_ref() == Some(&self.slot_name) && found.publications == self.publications
+    }
+}
+
 macro_rules! select_subscriptions {
     ($more:literal, $which:literal) => {
         concat!(

@@ -346,11 +346,7 @@ impl Target {
     ) -> Result<(), Error> {
         let address = self.address(database, None, budget).await?;
         let done = budget.run(self.0.pool.try_to_connect(&address, budget.deadline(), purpose)).await;
-        let interrupted = || {
-            let message = format!("interrupted while connecting for {purpose}");
-            postgres::Error::new(postgres::Kind::Timeout, message)
-        };
-        Ok(done.unwrap_or_else(|_| Err(interrupted()))?)
+        Ok(done.map_err(|ended| Error::ended(ended, &format!("connecting for {purpose}")))??)
     }
 
     /// Drops what reads share of a server: call after each write too, for a load may have begun before it.

@@ -11,8 +11,7 @@ use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use super::Target;
 use super::database::Server;
 use super::error::Error;
-use crate::neon::Budget;
-use crate::postgres;
+use crate::neon::{Budget, Ended};
 
 /// The locks of all servers.
 #[derive(Debug, Default)]
@@ -40,26 +39,33 @@ impl Target {
     /// Waits until no role of the server is deleted by this process.
     pub(crate) async fn turn_to_grant(&self, server: &Server, budget: &Budget) -> Result<TurnToGrant, Error> {
         let guard = budget.run(self.turns().of(server).read_owned()).await;
-        let guard = guard.map_err(|_| in_vain(server, "the deletion of a role"))?;
+        let guard = guard.map_err(|ended| in_vain(ended, server, "the deletion of a role"))?;
         Ok(TurnToGrant { _guard: guard })
     }
 
     /// Waits until no grant of this process runs on the server.
     pub(crate) async fn turn_to_delete(&self, server: &Server, budget: &Budget) -> Result<TurnToDelete, Error> {
         let guard = budget.run(self.turns().of(server).write_owned()).await;
-        let guard = guard.map_err(|_| in_vain(server, "grants, or the deletion of another role,"))?;
+        let guard = guard.map_err(|ended| in_vain(ended, server, "grants, or the deletion of another role,"))?;
         Ok(TurnToDelete { _guard: guard })
     }
 }
 
-fn in_vain(server: &Server, what: &str) -> Error {
-    postgres::Error::new(postgres::Kind::Timeout, format!("waited in vain for {what} by this provider on {server}"))
-        .into()
+fn in_vain(ended: Ended, server: &Server, what: &str) -> Error {
+    Error::ended(ended, &format!("waiting for {what} by this provider on {server}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_that_the_user_interrupts_is_no_timeout() {
+        let here = Server::parse("p", "br-a").unwrap();
+        let said = |ended| in_vain(ended, &here, "the deletion of a role").to_string();
+        assert!(said(Ended::Cancelled).contains("interrupted while waiting for the deletion of a role"));
+        assert!(said(Ended::TimedOut).contains("time limit was reached while waiting for the deletion of a role"));
+    }
 
     #[tokio::test]
     async fn grants_run_beside_each_other_and_not_beside_a_deletion() {

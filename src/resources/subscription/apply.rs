@@ -1,6 +1,7 @@
-//! Creating, changing and dropping a subscription. Statements that reach the publisher cannot run in a transaction, so each
-//! step says what is left when it fails.
+//! Creating, changing and dropping a subscription. Statements that reach the publisher cannot run in a transaction. After a
+//! lost connection the catalog decides whether they are sent again, and each step says what is left when it fails.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tfplugin::{Diagnostics, path};
@@ -11,9 +12,10 @@ use super::model::Model;
 use crate::checks::subscription_on_same_branch::{self, Subscriber};
 use crate::checks::supported_by_server;
 use crate::handler::{Db, Stop};
+use crate::postgres::connection::Connection;
 use crate::postgres::conninfo::ConnInfo;
 use crate::postgres::subscription::{self, Subscription};
-use crate::postgres::{Kind, ServerVersion, Session, Statement, SubscriptionName, Usage, alone};
+use crate::postgres::{Error, Kind, ServerVersion, Session, Statement, SubscriptionName, Usage, alone};
 use crate::secret::Secret;
 use crate::target::SubscriptionId;
 
@@ -39,9 +41,14 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &SubscriptionName) -
     }
     unless_unsupported(plan, version)?;
     let limit = left(&session);
-    let created = alone::run(&mut session, &subscription::create(&new), limit, cx.cancelled().cancelled()).await;
+    let is_ours = |it: Arc<Connection>| {
+        let new = &new;
+        async move { Ok(subscription::read(&it, &new.name).await?.is_some_and(|found| new.is(&found))) }
+    };
+    let created = alone::settled(&mut session, &subscription::create(&new), limit, cx.cancelled(), is_ours).await;
     call.target().wrote(&db.at().server);
-    let failed = match created {
+    let not_created = |error: &Error| messages::not_created(call, error, plan, created.was_lost);
+    let failed = match created.outcome {
         Ok(notices) => {
             for warning in messages::of_publisher(name, &notices) {
                 cx.warn(warning);
@@ -49,7 +56,7 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &SubscriptionName) -
             None
         }
         Err(error) if error.kind() == Kind::AlreadyExists => return Err(messages::exists(db.at(), name).into()),
-        Err(error) if !is_unknown(error.kind()) => return Err(messages::refused(call, &error, plan).into()),
+        Err(error) if !is_unknown(error.kind()) => return Err(not_created(&error).into()),
         Err(error) => Some(error),
     };
     session.allow(AFTERWARDS);
@@ -59,10 +66,12 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &SubscriptionName) -
         cx.checkpoint(&plan.clone().observed(db.at(), found));
     }
     match (found, failed) {
-        // The answer was lost, and the work was done.
         (Some(found), None) => Ok(as_planned(plan, found)),
+        // The answer was lost, and the work was done.
         (Some(found), Some(error)) if error.kind() == Kind::ConnectionLost => Ok(as_planned(plan, found)),
-        (_, Some(error)) if error.kind() == Kind::ConnectionLost => Err(messages::refused(call, &error, plan).into()),
+        (None, Some(error)) if error.kind() == Kind::ConnectionLost && !cx.cancelled().is_cancelled() => {
+            Err(not_created(&error).into())
+        }
         (_, Some(_)) => {
             let waited = (!cx.cancelled().is_cancelled()).then(|| cx.timeout());
             let slot = new.create_slot.then_some(&new.slot_name);
@@ -124,7 +133,8 @@ pub(super) async fn update(
     )
     .await?;
     if changes_failover {
-        reach(db, &mut session, plan, &subscription::set_failover(name, want.options.failover)).await?;
+        let (failover, statement) = (want.options.failover, subscription::set_failover(name, want.options.failover));
+        reach(db, &mut session, plan, &statement, |found| found.options.failover == failover).await?;
         if want.enabled {
             transact(db, &mut session, |_: &Subscription| vec![subscription::enable(name)], name).await?;
         }
@@ -133,9 +143,10 @@ pub(super) async fn update(
         let copy_data = plan.copy_data.is_true();
         let taken_up = if before.publications != *publications {
             let statement = subscription::set_publications_and_refresh(name, publications, copy_data);
-            reach(db, &mut session, plan, &statement).await
+            reach(db, &mut session, plan, &statement, |found| found.publications == *publications).await
         } else if renews || !before.enabled {
-            reach(db, &mut session, plan, &subscription::refresh(name, copy_data)).await
+            // Nothing shows that it was done, and twice does no harm.
+            reach(db, &mut session, plan, &subscription::refresh(name, copy_data), |_| false).await
         } else {
             Ok(())
         };
@@ -166,9 +177,10 @@ pub(super) async fn delete(db: &Db<'_>, state: &Model, name: &SubscriptionName) 
     if let Some(slot) = found.slot_name.as_ref().filter(|_| state.drops_slot()) {
         // A publisher that does not answer must leave time for the rest.
         let limit = left(&session) / 2;
-        let dropped = alone::run(&mut session, &subscription::drop(name), limit, cx.cancelled().cancelled()).await;
+        let is_gone = |it: Arc<Connection>| async move { Ok(subscription::read(&it, name).await?.is_none()) };
+        let dropped = alone::settled(&mut session, &subscription::drop(name), limit, cx.cancelled(), is_gone).await;
         call.target().wrote(&db.at().server);
-        match dropped {
+        match dropped.outcome {
             Ok(_) => {
                 call.release(&id(db, name));
                 return Ok(());
@@ -271,15 +283,25 @@ async fn transact(
     done.map_err(|stop| stop.explain(db.call(), |_| path!(name)))
 }
 
-/// Runs one statement that reaches the publisher.
-async fn reach(db: &Db<'_>, session: &mut Session, plan: &Model, statement: &Statement) -> Result<(), Diagnostics> {
+/// Runs one statement that reaches the publisher. `is_done`: whether a subscription shows that it was carried out.
+async fn reach(
+    db: &Db<'_>,
+    session: &mut Session,
+    plan: &Model,
+    statement: &Statement,
+    is_done: impl Fn(&Subscription) -> bool,
+) -> Result<(), Diagnostics> {
     let (call, cx) = (db.call(), db.call().cx());
+    let name = plan.name.need(path!(name))?;
     let limit = left(session);
-    let done = alone::run(session, statement, limit, cx.cancelled().cancelled()).await;
+    let looks = |it: Arc<Connection>| {
+        let is_done = &is_done;
+        async move { Ok(subscription::read(&it, name).await?.is_some_and(|found| is_done(&found))) }
+    };
+    let done = alone::settled(session, statement, limit, cx.cancelled(), looks).await;
     call.target().wrote(&db.at().server);
-    match done {
+    match done.outcome {
         Ok(notices) => {
-            let name = plan.name.need(path!(name))?;
             for warning in messages::of_publisher(name, &notices) {
                 cx.warn(warning);
             }

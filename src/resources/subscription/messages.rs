@@ -160,6 +160,33 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
     Diagnostic { detail: format!("{}\n\n{advice}", explained.detail), ..explained }.at(at)
 }
 
+/// A creation that the server, or the publisher, refuses. `was_lost`: the connection was lost during an earlier attempt. What that has
+/// left at the publisher the provider cannot see: only the server of the subscription connects there.
+pub(super) fn not_created(call: &Call<'_>, error: &postgres::Error, plan: &Model, was_lost: bool) -> Diagnostic {
+    // The publisher's own refusal; a publisher that cannot be reached is 08006 (`libpqwalreceiver.c`).
+    let by_publisher = error.kind() == Kind::Publisher && error.sqlstate() == Some("08P01");
+    let slot = plan.slot();
+    let (Attr::Known(slot), true, true) = (&slot, plan.creates_slot(), by_publisher || was_lost) else {
+        return refused(call, error, plan);
+    };
+    let why = if was_lost {
+        format!(
+            "The connection was lost during an earlier attempt, which may have created slot `{slot}` at the publisher."
+        )
+    } else {
+        format!(
+            "Slot `{slot}` must not exist at the publisher yet. It may be left from this or from an earlier attempt."
+        )
+    };
+    let explained = explain::postgres(call.doing(), error);
+    let detail = format!(
+        "{}\n\n{why} If it is there and no other subscription uses it, drop it there with \
+         `SELECT pg_drop_replication_slot('{slot}')`, then apply again.",
+        explained.detail
+    );
+    Diagnostic { detail, ..explained }.at(path!(slot_name))
+}
+
 /// `waited`: until its timeout; `None`: until the user interrupted the run.
 pub(super) fn took_too_long(name: &SubscriptionName, slot: Option<&SlotName>, waited: Option<Duration>) -> Diagnostic {
     let summary = match waited {
@@ -177,7 +204,9 @@ pub(super) fn took_too_long(name: &SubscriptionName, slot: Option<&SlotName>, wa
          the server of the subscription under another name, the statement waits for itself: create the slot with a `neonrep_slot` and \
          set `create_slot = false`."
     );
-    Diagnostic::error(summary, detail).at(path!(connection_wo))
+    let told = Diagnostic::error(summary, detail);
+    // Who interrupts a run does not ask for advice; the CLI would quote the line of the connection string.
+    if waited.is_some() { told.at(path!(connection_wo)) } else { told }
 }
 
 /// The subscription is gone, and its slot is not. `why`: the server's words, if there are any.

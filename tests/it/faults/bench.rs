@@ -124,12 +124,13 @@ impl Bench {
         let attempt = match verb {
             Verb::Plan => {
                 arm(!at_start);
-                let said = Core::plan_in(&walk, case.type_name, None, &self.core.config(case.type_name, config));
+                let wanted = self.core.config(case.type_name, config);
+                let said = self.interrupted(&walk, plan, || Core::plan_in(&walk, case.type_name, None, &wanted));
                 Attempt::Ended { object: None, messages: said.map_or_else(|said| said, |plan| plan.messages) }
             }
             Verb::Refresh => {
                 arm(!at_start);
-                let (object, messages) = walk.read(prior.expect("an object"));
+                let (object, messages) = self.interrupted(&walk, plan, || walk.read(prior.expect("an object")));
                 Attempt::Ended { object, messages }
             }
             Verb::Create | Verb::Update | Verb::Delete => {
@@ -164,6 +165,26 @@ impl Bench {
         attempt
     }
 
+    /// A call that changes nothing, with Ctrl-C where the plan says so.
+    fn interrupted<T: Send>(&self, walk: &Walk, plan: Option<Plan<'_>>, call: impl FnOnce() -> T + Send) -> T {
+        if !plan.is_some_and(|it| matches!(it.fault.does, Does::Interrupt(_))) {
+            return call();
+        }
+        std::thread::scope(|scope| {
+            let running = scope.spawn(call);
+            if self.holds(|| running.is_finished()) {
+                Self::stop(walk);
+            }
+            self.release();
+            running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+
+    fn stop(walk: &Walk) {
+        walk.stop();
+        std::thread::sleep(Duration::from_millis(50)); // it has heard of it before the step goes on
+    }
+
     fn change(
         &self,
         walk: &Walk,
@@ -175,10 +196,7 @@ impl Bench {
         let begun = walk.begin_apply(change);
         match plan.map(|it| it.fault.does) {
             Some(Does::KillProvider(_)) if self.holds(|| begun.is_finished()) => walk.kill(),
-            Some(Does::Interrupt(_)) if self.holds(|| begun.is_finished()) => {
-                walk.stop();
-                std::thread::sleep(Duration::from_millis(50)); // it has heard of it before the step goes on
-            }
+            Some(Does::Interrupt(_)) if self.holds(|| begun.is_finished()) => Self::stop(walk),
             _ => {}
         }
         if plan.is_some_and(|it| matches!(it.fault.does, Does::KillProvider(_) | Does::Interrupt(_))) {
@@ -259,7 +277,7 @@ impl Bench {
     }
 
     fn rule(&self, step: &Step, rule: &str) {
-        let Step::Call { method, path, nth } = step else { panic!("{step} is no call") };
+        let Step::Call { method, path, nth, .. } = step else { panic!("{step} is no call") };
         let mut rule: Json = serde_json::from_str(rule).expect("a rule");
         rule["method"] = json!(method);
         rule["path"] = json!(path);

@@ -43,11 +43,10 @@ pub(super) struct Ran {
 }
 
 impl Cell {
-    /// Whether there is such a cell: a plan or a refresh that is killed or interrupted leaves nothing.
+    /// Whether there is such a cell: a plan or a refresh that is killed leaves nothing and says nothing.
     pub(super) fn exists(&self) -> bool {
         let changes = matches!(self.verb, Verb::Create | Verb::Update | Verb::Delete);
-        self.step.is(self.fault.at)
-            && (changes || !matches!(self.fault.does, Does::KillProvider(_) | Does::Interrupt(_)))
+        self.step.is(self.fault.at) && (changes || !matches!(self.fault.does, Does::KillProvider(_)))
     }
 
     fn expected(&self) -> Expected {
@@ -79,7 +78,10 @@ impl Cell {
         let (object, killed) = match attempt {
             Attempt::Killed => (prior.clone(), true),
             Attempt::Ended { object, messages } => {
-                if met {
+                let reads = matches!(self.verb, Verb::Plan | Verb::Refresh);
+                if reads && matches!(self.fault.does, Does::Interrupt(_)) && messages.have_errors() {
+                    messages.insist_only_error("nterrupted");
+                } else if met {
                     insist(self.expected(), &messages);
                 } else {
                     messages.insist_no_error();

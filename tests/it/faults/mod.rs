@@ -74,11 +74,9 @@ fn every_fault_at_every_step() {
     let recorded = each(CASES.iter().collect(), |bench, case| Some(record(bench, case)));
     let mut cells = cells(&recorded);
     let all = cells.len();
+    insist_that_rows_are_used(&cells);
     match &wanted {
-        Wanted::All => {
-            insist_that_rows_are_used(&cells);
-            shuffle(&mut cells, 1); // slow ones are spread
-        }
+        Wanted::All => shuffle(&mut cells, 1), // slow ones are spread
         Wanted::Named(_) => cells.retain(|cell| wanted.names(&cell.to_string())),
         Wanted::Sample(seed) => sample(&mut cells, *seed),
     }
@@ -220,15 +218,14 @@ fn shuffle<T>(cells: &mut [T], seed: u64) {
 
 /// No row of the table is there for nothing.
 fn insist_that_rows_are_used(cells: &[Cell]) {
-    for (method, path) in CALLS {
-        let used =
-            |cell: &Cell| matches!(&cell.step, Step::Call { method: m, path: p, .. } if m == method && p == path);
-        assert!(cells.iter().any(used), "no resource calls {method} {path}");
-    }
-    for (parts, _) in EXCEPTIONS {
-        let fits = |cell: &Cell| parts.iter().all(|part| cell.to_string().contains(part));
-        assert!(cells.iter().any(fits), "no cell is {parts:?}");
-    }
+    let calls = |cell: &Cell, (method, path): &(&str, &str)| matches!(&cell.step, Step::Call { method: m, path: p, .. } if m == method && p == path);
+    let fits = |cell: &Cell, parts: &[&str]| parts.iter().all(|part| cell.to_string().contains(part));
+    let unused = CALLS.iter().filter(|row| !cells.iter().any(|cell| calls(cell, row))).map(|row| format!("{row:?}"));
+    let unmet = FAULTS.iter().filter(|row| !cells.iter().any(|cell| std::ptr::eq(cell.fault, *row)));
+    let idle = EXCEPTIONS.iter().filter(|(parts, _)| !cells.iter().any(|cell| fits(cell, parts)));
+    let rows: Vec<_> =
+        unused.chain(unmet.map(|row| format!("{row:?}"))).chain(idle.map(|row| format!("{row:?}"))).collect();
+    assert!(rows.is_empty(), "rows of the table that no resource meets:\n{}", rows.join("\n"));
 }
 
 /// What a panic said.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-use super::table::{At, CALLS, STARTS_OPERATIONS};
+use super::table::{At, CALLS};
 use crate::support::stand_in::StandIn;
 
 /// What is done with an object.
@@ -27,6 +27,8 @@ pub(super) enum Step {
         method: String,
         path: String,
         nth: u32,
+        /// Whether it starts operations.
+        starts: bool,
     },
     /// The n-th round of the database.
     Round {
@@ -39,7 +41,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start => write!(f, "start"),
-            Self::Call { method, path, nth } => write!(f, "{nth}. {method} {path}"),
+            Self::Call { method, path, nth, .. } => write!(f, "{nth}. {method} {path}"),
             Self::Round { at, text } => write!(f, "{at}. {text}"),
         }
     }
@@ -51,10 +53,10 @@ impl Step {
         match self {
             Self::Start => at == At::Start,
             Self::Round { .. } => at == At::Round,
-            Self::Call { method, path, .. } => match at {
+            Self::Call { method, starts, .. } => match at {
                 At::Get => method == "GET",
                 At::Change => method != "GET",
-                At::Operation => STARTS_OPERATIONS.contains(&(method.as_str(), path.as_str())),
+                At::Operation => *starts,
                 At::Round | At::Start => false,
             },
         }
@@ -70,7 +72,8 @@ pub(super) fn of(stand_in: &StandIn) -> Vec<Step> {
         let nth = steps.iter().filter(same).count() + 1;
         // How often an operation is looked at is a matter of time.
         if nth == 1 || !path.contains("/operations") {
-            steps.push(Step::Call { method, path, nth: u32::try_from(nth).expect("a small number") });
+            let starts = method != "GET" && request["answer"]["operations"].as_array().is_some_and(|it| !it.is_empty());
+            steps.push(Step::Call { method, path, nth: u32::try_from(nth).expect("a small number"), starts });
         }
     }
     let rounds = stand_in.admin("GET", "/rounds", None);

@@ -20,6 +20,7 @@ mod signal_table;
 mod slot;
 mod stored_states;
 mod subscription;
+mod subscription_lost;
 
 use std::time::{Duration, Instant};
 

@@ -121,3 +121,40 @@ fn nonsense_ids_are_refused_by_each_import() {
         }
     }
 }
+
+#[test]
+fn an_interrupted_plan_says_only_that() {
+    let stand_in = started();
+    let core = Core::new(&stand_in);
+    let project = &stand_in.ready.project_id;
+    let located = json!({ "project_id": project, "database": "neondb" });
+    let with = |more: serde_json::Value| {
+        let mut config = located.clone();
+        config.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        config
+    };
+    for (type_name, config) in [
+        (PUBLICATION, with(json!({ "name": "p", "tables": [{"name": "a"}] }))),
+        ("neonrep_grant", with(json!({ "role": "r", "schemas": ["public"] }))),
+        ("neonrep_role", json!({ "project_id": project, "name": "r" })),
+        ("neonrep_logical_replication", json!({ "project_id": project })),
+    ] {
+        let walk = core.walk();
+        let config = core.config(type_name, &config);
+        stand_in.fault(&json!({ "path": "/projects/**", "times": null, "action": { "hold": "before" } }));
+        stand_in.fault(&json!({ "path": "/projects/*", "times": null, "action": { "hold": "before" } }));
+        let said = std::thread::scope(|scope| {
+            let planning = scope.spawn(|| Core::plan_in(&walk, type_name, None, &config));
+            let held = || stand_in.admin("GET", "/faults", None)["faults"].to_string().contains("\"held\":true");
+            while !held() {
+                assert!(!planning.is_finished(), "{type_name}: the plan asks nothing");
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            walk.stop();
+            let said = planning.join().expect("an answer");
+            stand_in.no_faults();
+            said
+        });
+        said.expect_err(type_name).insist_only_error("The plan was interrupted");
+    }
+}

@@ -96,8 +96,15 @@ fn a_creation_that_does_not_end_leaves_nothing() {
     assert!(said.contains("interrupted"), "{said}");
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE SUBSCRIPTION%' AND state = 'active' \
                 AND pid <> pg_backend_pid()";
-    let said = waits(&stand_in, json!({}), |_| drop(stand_in.sql(kill)));
-    assert!(said.contains("Cannot create subscription `sub`"), "{said}");
+    let said = waits(&stand_in, json!({}), |_| {
+        // It is sent again three times.
+        for _ in 0..4 {
+            until(&stand_in, WAITING, "1");
+            stand_in.sql(kill);
+            until(&stand_in, WAITING, "0");
+        }
+    });
+    assert!(said.contains("Cannot create subscription `sub`") && said.contains("during an earlier attempt"), "{said}");
 }
 
 #[test]

@@ -426,6 +426,12 @@ impl Messages {
         assert_eq!(errors[0].path, path, "{self}");
     }
 
+    /// Insists on an error that contains this, and nothing beside it.
+    pub(crate) fn insist_only_error(&self, text: &str) {
+        assert_eq!(self.0.len(), 1, "wanted an error with {text:?} alone, not: {self}");
+        self.insist_any_error(text);
+    }
+
     /// Insists on an error that contains this, among others perhaps.
     pub(crate) fn insist_any_error(&self, text: &str) {
         let found = self.0.iter().any(|it| it.is_error && it.to_string().contains(text));

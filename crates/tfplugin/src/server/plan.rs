@@ -91,8 +91,13 @@ impl<P: Provider> FrameworkServer<P> {
         };
         let timeout = Operation::Read.timeout(plan.planned.as_ref().or(plan.prior.as_ref()).unwrap_or(&Value::Null));
         let cx = self.context(data, timeout, private);
-        let checked = within(&cx, resource.check_plan(&cx, plan)).await;
-        messages.extend(cx.take_warnings());
+        let mut checked = within(&cx, resource.check_plan(&cx, plan)).await;
+        if cx.cancelled().is_cancelled() {
+            // A check that notices the interruption itself reports what it could not look at. Nobody is going to apply this plan.
+            checked = Err(Ended::Cancelled);
+        } else {
+            messages.extend(cx.take_warnings());
+        }
         match checked {
             Ok(found) if found.has_errors() => Err(found),
             Ok(found) => {

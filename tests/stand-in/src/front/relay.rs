@@ -7,15 +7,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 
 use super::framed;
 use super::passwords;
-use super::refusal::field;
 use super::rounds::{Action, Asked, Fault, When};
 use crate::app::App;
 
 /// Largest message that is passed on: as large as Postgres takes one.
 const LARGEST: usize = 1 << 30;
-
-/// SQLSTATE of a session that a shutdown ends.
-const ADMIN_SHUTDOWN: &str = "57P01";
 
 /// How much is read at once.
 const CHUNK: usize = 1 << 16;
@@ -95,13 +91,9 @@ impl<N: Fn(&str, Option<String>)> Relay<'_, N> {
     }
 
     async fn down(&self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> Result<()> {
-        let (mut frames, mut ready, mut restarted) = (Frames::default(), Vec::new(), false);
+        let (mut frames, mut ready) = (Frames::default(), Vec::new());
         while frames.read(&mut from).await? {
             while let Some((kind, body)) = frames.next()? {
-                // Answers on their way are lost; of a shutdown the client hears.
-                if restarted && !(kind == b'E' && field(&body, b'C') == ADMIN_SHUTDOWN) {
-                    continue;
-                }
                 ready.extend_from_slice(&framed(kind, &body));
                 if kind != b'Z' {
                     continue;
@@ -112,10 +104,8 @@ impl<N: Fn(&str, Option<String>)> Relay<'_, N> {
                 });
                 if let Some((_, fault)) = met {
                     self.befall(fault.action).await?;
-                    if fault.action == Action::Restart {
-                        ready.clear();
-                        restarted = true;
-                    }
+                    // A stream has no holes: where an answer is lost, so is all that comes after it, such as the word of a shutdown.
+                    ensure!(fault.action != Action::Restart, "the server was restarted on request of the test");
                 }
             }
             if self.progress(|it| it.kept_back.as_ref().is_none_or(|(round, _)| *round > it.answered + 1)) {
