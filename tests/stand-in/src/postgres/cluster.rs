@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,11 +96,8 @@ impl Cluster {
         let user = lab.user;
         let data = folder.join("data");
         let (socket, wal) = (folder.join("socket"), folder.join("wal"));
-        for own in [&socket, &wal] {
-            fs::create_dir(own)?;
-            fs::set_permissions(own, fs::Permissions::from_mode(0o700))?;
-            user.own(own)?;
-        }
+        user.make_folder(&socket)?;
+        user.make_folder(&wal)?;
         let log = folder.join("postgres.log");
         closed_file(&log)?; // statements with passwords may be in it
         let base = installation.seed.clone();
@@ -123,6 +120,9 @@ impl Cluster {
         let folder = lab.cluster_folder()?;
         copy::stopped(&self.base, &folder.join("data"), lab.user, false).await.context("copying the base")?;
         let cluster = Self::in_folder(lab, self.installation.clone(), &folder)?;
+        if let Ok(label) = fs::read_to_string(self.base.join(LABEL)) {
+            cluster.write(LABEL, &label)?;
+        }
         let number = self.wal.parent().and_then(Path::file_name).context("a folder")?.to_string_lossy();
         let settings = moment.recovery(&format!("../../{number}/wal"));
         cluster.write("postgresql.conf", &format!("{CONFIGURATION}{settings}"))?;
@@ -135,6 +135,24 @@ impl Cluster {
         self.write("postgresql.conf", CONFIGURATION)?;
         self.base = self.data.with_file_name("base");
         copy::stopped(&self.data, &self.base, self.user, false).await.context("copying the base")
+    }
+
+    /// Lets its past begin now if it takes more than `most` bytes; `client` is connected to it. True: it does.
+    pub(crate) async fn shorten_past(&mut self, client: &Client, most: u64) -> Result<bool> {
+        if history::size(&self.wal) <= most {
+            return Ok(false);
+        }
+        let base = self.data.with_file_name(if self.base.ends_with("base") { "other-base" } else { "base" });
+        copy::running(client, self.installation.major, &self.data, &base, self.user).await?;
+        let label = fs::read_to_string(base.join(LABEL))?;
+        fs::remove_dir_all(base.join("pg_wal"))?;
+        self.user.make_folder(&base.join("pg_wal"))?;
+        let before = std::mem::replace(&mut self.base, base);
+        if before != self.installation.seed {
+            fs::remove_dir_all(before)?;
+        }
+        history::forget_before(&self.wal, &label)?;
+        Ok(true)
     }
 
     /// Where it was stopped.
@@ -330,6 +348,9 @@ impl Cluster {
         lines[lines.len().saturating_sub(8)..].join("\n")
     }
 }
+
+/// Where a base backup says where its recovery begins.
+const LABEL: &str = "backup_label";
 
 /// `postgresql.conf` itself.
 const CONFIGURATION: &str = "include 'stand-in.conf'\n";
