@@ -187,11 +187,9 @@ impl Cluster {
     /// Makes it a standby of the server behind that socket and port.
     pub(crate) fn follow(&self, socket: &Path, port: u16) -> Result<()> {
         // Neon's computes have such a connection too, by this name; monitoring leaves it out.
-        let line = format!(
-            "{CONFIGURATION}primary_conninfo = 'host={} port={port} user=cloud_admin \
-             application_name=walproposer'\n",
-            socket.display()
-        );
+        let host = socket.display().to_string().replace('\\', r"\\").replace('\'', r"\'");
+        let connection = format!("host='{host}' port={port} user=cloud_admin application_name=walproposer");
+        let line = format!("{CONFIGURATION}primary_conninfo = {}\n", quoted(&connection));
         self.write("postgresql.conf", &line)?;
         self.write("standby.signal", "")
     }
@@ -360,11 +358,11 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
     format!(
         "{}\
          listen_addresses = '127.0.0.1'\n\
-         unix_socket_directories = '{}'\n\
+         unix_socket_directories = {}\n\
          unix_socket_permissions = 0700\n\
          ssl = on\n\
-         ssl_cert_file = '{}'\n\
-         ssl_key_file = '{}'\n\
+         ssl_cert_file = {}\n\
+         ssl_key_file = {}\n\
          max_wal_senders = 10\n\
          max_replication_slots = 10\n\
          output_plugin_libraries = 'pgoutput, test_decoding, wal2json'\n\
@@ -383,10 +381,15 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
          log_timezone = 'GMT'\n\
          log_line_prefix = '%m [%p] %q%u@%d '\n",
         history::SETTINGS,
-        socket.display(),
-        certificates.certificate.display(),
-        certificates.key.display()
+        quoted(&format!("\"{}\"", socket.display())), // an element of a list
+        quoted(&certificates.certificate.display().to_string()),
+        quoted(&certificates.key.display().to_string())
     )
+}
+
+/// A text as a configuration file takes it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', "''"))
 }
 
 /// TLS and a password for everyone; the superuser may come without TLS, for tests that look from outside.
@@ -443,6 +446,11 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }
         assert!(!text.contains("wal_level"), "wal_level comes from the command line");
+    }
+
+    #[test]
+    fn a_folder_may_have_an_odd_name() {
+        assert_eq!(quoted(r"/tmp/a b'c\d"), r"'/tmp/a b''c\\d'");
     }
 
     #[test]
