@@ -381,7 +381,7 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
          log_timezone = 'GMT'\n\
          log_line_prefix = '%m [%p] %q%u@%d '\n",
         history::SETTINGS,
-        quoted(&format!("\"{}\"", socket.display())), // an element of a list
+        quoted(&super::admin::identifier(&socket.display().to_string())), // an element of a list
         quoted(&certificates.certificate.display().to_string()),
         quoted(&certificates.key.display().to_string())
     )
