@@ -27,11 +27,15 @@ pub(crate) async fn run(app: Arc<App>) {
     loop {
         tokio::time::sleep(TICK).await;
         expire(&app, Timestamp::now());
-        let (idle_suspend, reaper) = {
+        let (idle_suspend, reaper, history) = {
             let knobs = &app.world().knobs;
-            (knobs.idle_suspend_ms.map(Duration::from_millis), knobs.slot_reaper_ms.map(Duration::from_millis))
+            let time = |ms: Option<u64>| ms.map(Duration::from_millis);
+            (time(knobs.idle_suspend_ms), time(knobs.slot_reaper_ms), knobs.history_mb << 20)
         };
         for id in app.running() {
+            if let Err(error) = shorten_past(&app, &id, history).await {
+                tracing::debug!("the history of {id}: {error:#}");
+            }
             if let Some(patience) = reaper
                 && let Err(error) = reap(&app, &id, patience, &mut idle_slots).await
             {
@@ -44,6 +48,12 @@ pub(crate) async fn run(app: Arc<App>) {
             }
         }
     }
+}
+
+/// Bounds what the past of a branch takes, while nothing is made from it.
+async fn shorten_past(app: &App, id: &str, most: u64) -> Result<()> {
+    let peace = app.world().project_of_compute(id).is_some_and(|project| project.chains == 0);
+    if peace { app.compute(id)?.shorten_past(most).await } else { Ok(()) }
 }
 
 /// Deletes branches whose time has come; one whose project is busy waits.

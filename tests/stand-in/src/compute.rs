@@ -1,7 +1,7 @@
 //! One server: a branch's or a replica's. It is started, suspended, copied, and reached as superuser.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -46,7 +46,7 @@ pub(crate) struct Compute {
     cluster: Mutex<Cluster>,
     superuser: Mutex<Option<Arc<Client>>>,
     touched: StdMutex<Instant>,
-    since: OnceLock<Since>,
+    since: StdMutex<Option<Since>>,
     forked_at: Option<PgLsn>,
 }
 
@@ -61,7 +61,7 @@ impl Compute {
             cluster: Mutex::new(cluster),
             superuser: Mutex::new(None),
             touched: StdMutex::new(Instant::now()),
-            since: OnceLock::new(),
+            since: StdMutex::default(),
             forked_at: None,
         })
     }
@@ -125,9 +125,7 @@ impl Compute {
         let client = kept.superuser().await?;
         admin::begin_branch(&kept.access, &client).await?;
         drop(client);
-        if let Some(since) = self.since() {
-            let _ = kept.since.set(since); // it has none yet
-        }
+        kept.set_since(self.since());
         kept.halt(ServerState::Asleep, false).await?;
         Ok(kept)
     }
@@ -151,19 +149,41 @@ impl Compute {
         if !cluster.runs() {
             bail!("the compute does not run");
         }
+        let begun = |since: Since| match moment {
+            Moment::At(time) => since.at <= time,
+            Moment::Lsn(lsn) => since.lsn <= lsn,
+        };
+        if !self.since().is_some_and(begun) {
+            bail!("the history of the branch has begun again meanwhile");
+        }
         cluster.at(lab, &self.access.connect("postgres").await?, moment).await
     }
 
-    /// Lets its past begin now, once.
+    /// Says that its past begins now.
     pub(crate) async fn begin_past(&self) -> Result<()> {
         let since = Since::now(&*self.superuser().await?).await?;
-        let _ = self.since.set(since); // it began before
+        self.set_since(Some(since));
         Ok(())
+    }
+
+    fn set_since(&self, since: Option<Since>) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
     /// Where its past begins.
     pub(crate) fn since(&self) -> Option<Since> {
-        self.since.get().copied()
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets its past begin now if it takes more than `most` bytes.
+    pub(crate) async fn shorten_past(&self, most: u64) -> Result<()> {
+        let client = self.superuser().await?;
+        let mut cluster = self.cluster.lock().await; // nobody recovers from it meanwhile
+        if cluster.runs() && cluster.shorten_past(&client, most).await? {
+            tracing::info!("the history takes more than {most} bytes and begins now");
+            self.set_since(Some(Since::now(&client).await?));
+        }
+        Ok(())
     }
 
     /// Where it left the past of the one that it was made from.

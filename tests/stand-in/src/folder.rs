@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::kill;
 use nix::unistd::{Pid, Uid};
 use tempfile::TempDir;
@@ -20,12 +20,22 @@ const MEMORY: &str = "/dev/shm";
 /// How much must be free there. Containers often have 64 MiB, which is not enough.
 const MEMORY_NEEDED: u64 = 2 << 30;
 
+/// Longest path of the folder that the run's own is made in. A socket's path may have 107 bytes (`sun_path` of
+/// `unix(7)`); `/neon-stand-in-4194304-abcdef/99999/socket/.s.PGSQL.31999` is ours.
+const LONGEST: usize = 107 - 57;
+
 /// How often the removal is tried again.
 const REMOVALS: u32 = 20;
 
 /// Makes the folder where the server's user gets to it: in `TMPDIR` if that is set, else in memory, else in `/tmp`.
 pub(crate) fn make(user: RunAs) -> Result<TempDir> {
     let base = base(std::env::var_os("TMPDIR").map(PathBuf::from), user);
+    ensure!(
+        base.as_os_str().len() <= LONGEST,
+        "{} is too long: the path of a server's socket in it would have more than 107 bytes. Set TMPDIR to a folder \
+         whose path has at most {LONGEST}",
+        base.display()
+    );
     sweep(&base);
     let folder = tempfile::Builder::new()
         .prefix(&format!("{PREFIX}{}-", std::process::id()))
@@ -53,6 +63,8 @@ pub(crate) fn remove(folder: TempDir) -> Result<()> {
 
 fn base(asked_for: Option<PathBuf>, user: RunAs) -> PathBuf {
     let memory = Some(PathBuf::from(MEMORY)).filter(|path| free(path) >= MEMORY_NEEDED);
+    // Servers run in `/`, so a path that depends on ours is none; neither is an empty one.
+    let asked_for = asked_for.filter(|path| path.is_absolute());
     asked_for.or(memory).filter(|path| user.reaches(path)).unwrap_or_else(|| PathBuf::from("/tmp"))
 }
 
@@ -108,6 +120,9 @@ mod tests {
         let path = asked_for.path().to_owned();
         let ourselves = RunAs { uid: 0, gid: 0, steps_down: false };
         assert_eq!(base(Some(path.clone()), ourselves), path);
+        for none in ["", "here"] {
+            assert_eq!(base(Some(none.into()), ourselves), base(None, ourselves), "{none:?}");
+        }
         let stranger = RunAs { uid: 4_000_000, gid: 4_000_000, steps_down: true };
         assert_eq!(base(Some(path), stranger), Path::new("/tmp"));
     }

@@ -51,6 +51,8 @@ pub(crate) struct Knobs {
     pub(crate) ip_allow: bool,
     /// How long each new connection is held before the server sees it, in milliseconds: a cold start.
     pub(crate) connect_delay_ms: u64,
+    /// How much WAL is kept as the past of a branch, in megabytes; beyond that its past begins again.
+    pub(crate) history_mb: u64,
     /// Whether the journal keeps the bodies of answers. There are passwords in them.
     pub(crate) journal_answers: bool,
 }
@@ -78,6 +80,7 @@ impl Default for Knobs {
             branches_limit: 500,
             ip_allow: true,
             connect_delay_ms: 0,
+            history_mb: 1024,
             journal_answers: false,
         }
     }

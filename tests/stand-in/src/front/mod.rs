@@ -175,6 +175,9 @@ fn admitted(app: &App, startup: &Startup, sni: Option<&str>, peer: SocketAddr, p
     if (way == Way::Pooled || port.way == Way::Pooled) && startup.replication() {
         return Err(Refusal::Pooled);
     }
+    if startup.is_of_the_past() {
+        return Err(Refusal::Past);
+    }
     let user = startup.get("user").unwrap_or_default();
     let compute = refusal::of(&mut app.world(), &mut app.caches(), &endpoint, user, peer.ip())?;
     match app.compute(&compute) {

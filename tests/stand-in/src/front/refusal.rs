@@ -45,6 +45,8 @@ pub(crate) enum Refusal {
     Password,
     /// A walsender through the pooler.
     Pooled,
+    /// A moment of the past. On Neon a compute is made for it; the head would be another answer.
+    Past,
 }
 
 impl Refusal {
@@ -74,6 +76,11 @@ impl Refusal {
             Self::Inconsistent(sni, option) => (
                 "XX000",
                 format!("Inconsistent project name inferred from SNI ('{sni}') and project option ('{option}')."),
+            ),
+            Self::Past => (
+                "XX000",
+                "the stand-in does not model connections to a moment of the past: create a branch of that moment"
+                    .to_owned(),
             ),
             Self::Pooled => (
                 "XX000",

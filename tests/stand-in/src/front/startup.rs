@@ -46,6 +46,12 @@ impl Startup {
             .map(str::to_owned)
     }
 
+    /// Whether `options` ask for a moment of the past (`neon_timestamp:…`, `neon_lsn:…`).
+    pub(crate) fn is_of_the_past(&self) -> bool {
+        let options = self.get("options").map(words).unwrap_or_default();
+        options.iter().any(|word| ["neon_timestamp", "neon_lsn"].iter().any(|option| word.starts_with(option)))
+    }
+
     /// Whether a walsender is asked for.
     pub(crate) fn replication(&self) -> bool {
         self.get("replication").is_some_and(|value| !matches!(value, "false" | "off" | "no" | "0"))
@@ -148,6 +154,13 @@ mod tests {
         let passed = startup(&[("user", "me"), ("options", "project=ep-y")]).passed_on();
         assert!(!String::from_utf8_lossy(&passed).contains("options"));
         assert!(!startup(&[("user", "me"), ("replication", "false")]).replication());
+    }
+
+    #[test]
+    fn a_moment_of_the_past_is_told_from_the_present() {
+        let past = |options: &str| startup(&[("user", "me"), ("options", options)]).is_of_the_past();
+        assert!(past("endpoint=ep-y neon_timestamp:2024-01-01T00:00:00Z") && past("neon_lsn:0/1E88838"));
+        assert!(!past("project=ep-y -c search_path=neon_lsn") && !startup(&[("user", "me")]).is_of_the_past());
     }
 
     #[test]

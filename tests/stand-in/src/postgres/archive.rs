@@ -151,8 +151,9 @@ pub(crate) fn default_cache(user: RunAs) -> PathBuf {
         Some(target.join("postgres"))
     });
     let of_user = || {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = absolute("XDG_CACHE_HOME");
+        let home = || Some(absolute("HOME")?.join(".cache"));
         Some(cache.or_else(home)?.join("neon-stand-in"))
     };
     reachable(beside_build.into_iter().chain(of_user()), user)

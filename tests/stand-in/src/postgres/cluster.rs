@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,11 +96,8 @@ impl Cluster {
         let user = lab.user;
         let data = folder.join("data");
         let (socket, wal) = (folder.join("socket"), folder.join("wal"));
-        for own in [&socket, &wal] {
-            fs::create_dir(own)?;
-            fs::set_permissions(own, fs::Permissions::from_mode(0o700))?;
-            user.own(own)?;
-        }
+        user.make_folder(&socket)?;
+        user.make_folder(&wal)?;
         let log = folder.join("postgres.log");
         closed_file(&log)?; // statements with passwords may be in it
         let base = installation.seed.clone();
@@ -123,6 +120,9 @@ impl Cluster {
         let folder = lab.cluster_folder()?;
         copy::stopped(&self.base, &folder.join("data"), lab.user, false).await.context("copying the base")?;
         let cluster = Self::in_folder(lab, self.installation.clone(), &folder)?;
+        if let Ok(label) = fs::read_to_string(self.base.join(LABEL)) {
+            cluster.write(LABEL, &label)?;
+        }
         let number = self.wal.parent().and_then(Path::file_name).context("a folder")?.to_string_lossy();
         let settings = moment.recovery(&format!("../../{number}/wal"));
         cluster.write("postgresql.conf", &format!("{CONFIGURATION}{settings}"))?;
@@ -135,6 +135,24 @@ impl Cluster {
         self.write("postgresql.conf", CONFIGURATION)?;
         self.base = self.data.with_file_name("base");
         copy::stopped(&self.data, &self.base, self.user, false).await.context("copying the base")
+    }
+
+    /// Lets its past begin now if it takes more than `most` bytes; `client` is connected to it. True: it does.
+    pub(crate) async fn shorten_past(&mut self, client: &Client, most: u64) -> Result<bool> {
+        if history::size(&self.wal) <= most {
+            return Ok(false);
+        }
+        let base = self.data.with_file_name(if self.base.ends_with("base") { "other-base" } else { "base" });
+        copy::running(client, self.installation.major, &self.data, &base, self.user).await?;
+        let label = fs::read_to_string(base.join(LABEL))?;
+        fs::remove_dir_all(base.join("pg_wal"))?;
+        self.user.make_folder(&base.join("pg_wal"))?;
+        let before = std::mem::replace(&mut self.base, base);
+        if before != self.installation.seed {
+            fs::remove_dir_all(before)?;
+        }
+        history::forget_before(&self.wal, &label)?;
+        Ok(true)
     }
 
     /// Where it was stopped.
@@ -169,11 +187,9 @@ impl Cluster {
     /// Makes it a standby of the server behind that socket and port.
     pub(crate) fn follow(&self, socket: &Path, port: u16) -> Result<()> {
         // Neon's computes have such a connection too, by this name; monitoring leaves it out.
-        let line = format!(
-            "{CONFIGURATION}primary_conninfo = 'host={} port={port} user=cloud_admin \
-             application_name=walproposer'\n",
-            socket.display()
-        );
+        let host = socket.display().to_string().replace('\\', r"\\").replace('\'', r"\'");
+        let connection = format!("host='{host}' port={port} user=cloud_admin application_name=walproposer");
+        let line = format!("{CONFIGURATION}primary_conninfo = {}\n", quoted(&connection));
         self.write("postgresql.conf", &line)?;
         self.write("standby.signal", "")
     }
@@ -331,6 +347,9 @@ impl Cluster {
     }
 }
 
+/// Where a base backup says where its recovery begins.
+const LABEL: &str = "backup_label";
+
 /// `postgresql.conf` itself.
 const CONFIGURATION: &str = "include 'stand-in.conf'\n";
 
@@ -339,11 +358,11 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
     format!(
         "{}\
          listen_addresses = '127.0.0.1'\n\
-         unix_socket_directories = '{}'\n\
+         unix_socket_directories = {}\n\
          unix_socket_permissions = 0700\n\
          ssl = on\n\
-         ssl_cert_file = '{}'\n\
-         ssl_key_file = '{}'\n\
+         ssl_cert_file = {}\n\
+         ssl_key_file = {}\n\
          max_wal_senders = 10\n\
          max_replication_slots = 10\n\
          output_plugin_libraries = 'pgoutput, test_decoding, wal2json'\n\
@@ -362,10 +381,15 @@ fn settings(certificates: &Certificates, socket: &Path) -> String {
          log_timezone = 'GMT'\n\
          log_line_prefix = '%m [%p] %q%u@%d '\n",
         history::SETTINGS,
-        socket.display(),
-        certificates.certificate.display(),
-        certificates.key.display()
+        quoted(&super::admin::identifier(&socket.display().to_string())), // an element of a list
+        quoted(&certificates.certificate.display().to_string()),
+        quoted(&certificates.key.display().to_string())
     )
+}
+
+/// A text as a configuration file takes it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', "''"))
 }
 
 /// TLS and a password for everyone; the superuser may come without TLS, for tests that look from outside.
@@ -422,6 +446,11 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }
         assert!(!text.contains("wal_level"), "wal_level comes from the command line");
+    }
+
+    #[test]
+    fn a_folder_may_have_an_odd_name() {
+        assert_eq!(quoted(r"/tmp/a b'c\d"), r"'/tmp/a b''c\\d'");
     }
 
     #[test]

@@ -101,6 +101,28 @@ pub(crate) async fn hand_over(client: &Client, wal: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Bytes of the WAL that is kept in a folder.
+pub(crate) fn size(wal: &Path) -> u64 {
+    let files = fs::read_dir(wal).into_iter().flatten().flatten();
+    files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
+}
+
+/// Removes the WAL that a base backup does not need, by its label.
+pub(crate) fn forget_before(wal: &Path, label: &str) -> Result<()> {
+    let first = first_segment(label).context("a backup label without its first segment")?;
+    for file in fs::read_dir(wal)?.flatten() {
+        if file.file_name().to_str().is_some_and(|name| name < first) {
+            fs::remove_file(file.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The file in `START WAL LOCATION: 0/2000028 (file 000000010000000000000002)`.
+fn first_segment(label: &str) -> Option<&str> {
+    label.lines().find_map(|line| line.strip_prefix("START WAL LOCATION: "))?.split_once("(file ")?.1.strip_suffix(')')
+}
+
 /// Where a recovered cluster has left the past that it came from: the end of its newest timeline's history.
 pub(crate) fn left_at(data: &Path) -> Option<PgLsn> {
     let files = fs::read_dir(data.join("pg_wal")).ok()?.flatten().map(|entry| entry.path());
@@ -127,6 +149,19 @@ mod tests {
         assert!(settings.contains("restore_command = 'ln ../../1/wal/%f %p 2>/dev/null'\n"), "{settings}");
         let lsn = Moment::Lsn("0/1502760".parse().expect("a position"));
         assert!(lsn.recovery("x").ends_with("recovery_target_lsn = '0/1502760'\nrecovery_target_inclusive = off\n"));
+    }
+
+    #[test]
+    fn what_is_older_than_a_base_is_forgotten() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        for name in ["000000010000000000000001", "000000010000000000000002", "0000000100000000000000FF"] {
+            fs::write(folder.path().join(name), "1234").expect("a file");
+        }
+        assert_eq!(size(folder.path()), 12);
+        let label = "START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nBACKUP METHOD: streamed\n";
+        forget_before(folder.path(), label).expect("a label");
+        assert_eq!(size(folder.path()), 8);
+        assert!(forget_before(folder.path(), "LABEL: branch\n").is_err());
     }
 
     #[test]

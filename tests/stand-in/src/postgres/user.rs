@@ -33,6 +33,13 @@ impl RunAs {
         Self { uid, gid, steps_down: true }
     }
 
+    /// Makes a folder that is that user's alone.
+    pub(crate) fn make_folder(self, path: &Path) -> Result<()> {
+        std::fs::create_dir(path).with_context(|| format!("making {}", path.display()))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
+        self.own(path)
+    }
+
     /// Whether that user is not listed in `/etc/passwd`.
     pub(crate) fn is_nameless(self) -> bool {
         !self.steps_down && matches!(User::from_uid(Uid::from_raw(self.uid)), Ok(None))

@@ -68,6 +68,7 @@ impl Wanted {
             (project.history_window(), branch.name.clone())
         };
         let compute = app.compute(branch).map_err(|_| no_history(&name))?;
+        let end = compute.position().await?;
         let since = compute.since().ok_or_else(|| no_history(&name))?;
         let refused = |why: String| Err(Refusal::bad_request(format!("branch {name:?}: {why}")));
         match moment {
@@ -92,7 +93,6 @@ impl Wanted {
                 if lsn < since.lsn {
                     return refused(format!("LSN {lsn} is before the branch's history, which begins at {}", since.lsn));
                 }
-                let end = compute.position().await?;
                 if lsn > end {
                     return refused(format!("LSN {lsn} is beyond the branch's last one, which is {end}"));
                 }

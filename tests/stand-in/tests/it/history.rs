@@ -183,6 +183,44 @@ async fn a_branch_that_sleeps_or_was_killed_has_its_past() {
     assert_eq!(count(&owner_of(&stand_in, &project, &main).await, "t").await, 2);
 }
 
+/// Much WAL: the past is bounded, and what is left of it serves.
+#[tokio::test]
+async fn a_past_that_takes_too_much_begins_again() {
+    let stand_in = StandIn::start(&[]);
+    let (project, main) = (stand_in.text("project_id").to_owned(), stand_in.text("branch_id").to_owned());
+    let client = owner_of(&stand_in, &project, &main).await;
+    client.batch_execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await.expect("a table");
+    let (_, early) = moment(&client).await;
+    let superuser = stand_in.superuser().await;
+    for _ in 0..4 {
+        superuser.batch_execute("INSERT INTO t VALUES (2); SELECT pg_switch_wal()").await.expect("more WAL");
+    }
+    let made_of = async |position: &str| {
+        let body = json!({"branch": {"parent_lsn": position}, "endpoints": [{"type": "read_write"}]});
+        stand_in.api("POST", &format!("/projects/{project}/branches"), Some(body)).await
+    };
+    let (status, made) = made_of(&early).await;
+    assert_eq!((status, stand_in.wait(&made).await.as_str()), (201, "finished"), "{made}");
+    stand_in.admin("PATCH", "/settings", Some(json!({"history_mb": 32}))).await;
+    let until = Instant::now() + Duration::from_secs(30);
+    let refused = loop {
+        let (status, answer) = made_of(&early).await;
+        match status {
+            400 => break answer,
+            201 => drop(stand_in.wait(&answer).await),
+            _ => {}
+        }
+        assert!(Instant::now() < until, "the past is not bounded: {answer}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(refused["message"].as_str().is_some_and(|message| message.contains("before the branch")), "{refused}");
+    stand_in.admin("PATCH", "/settings", Some(json!({"history_mb": 1024}))).await;
+    let (_, position) = moment(&client).await;
+    superuser.batch_execute("DROP TABLE t").await.expect("a change");
+    let id = child(&stand_in, json!({"branch": {"parent_lsn": position}, "endpoints": [{"type": "read_write"}]})).await;
+    assert_eq!(count(&owner_of(&stand_in, &project, &id).await, "t").await, 5);
+}
+
 /// `pg_dump` is not ours: where none is on the `PATH`, or one that is too old, the answer says so.
 #[tokio::test]
 async fn the_schema_is_that_of_the_moment() {

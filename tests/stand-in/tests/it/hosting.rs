@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::support::{StandIn, uri_password};
+use crate::support::{StandIn, child, count, owner_of, uri_password};
 
 #[tokio::test]
 async fn a_reset_is_the_state_of_the_start() {
@@ -213,4 +213,35 @@ async fn one_project_subscribes_to_another() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(rows, 2, "the copy and the stream");
+}
+
+/// Paths end in configuration files, connection strings and commands: servers, replicas and the past work in any folder.
+#[tokio::test]
+async fn the_folder_may_have_an_odd_name_but_not_a_long_one() {
+    let above = tempfile::Builder::new().prefix("odd").permissions(open()).tempdir_in("/tmp").expect("a folder");
+    let folder = |name: &str| {
+        let folder = above.path().join(name);
+        std::fs::create_dir(&folder).expect("a folder");
+        std::fs::set_permissions(&folder, open()).expect("it is open");
+        folder.display().to_string()
+    };
+    let odd = folder("a 'b\\, \"c");
+    let stand_in = StandIn::start_with(&[], &[("TMPDIR", &odd)]);
+    assert!(stand_in.text("sslrootcert").starts_with(&odd));
+    let (project, main) = (stand_in.text("project_id").to_owned(), stand_in.text("branch_id").to_owned());
+    let row = stand_in.superuser().await.query_one("SELECT pg_current_wal_insert_lsn()::text", &[]).await;
+    let then: String = row.expect("a row").get(0);
+    let id = child(&stand_in, json!({"branch": {"parent_lsn": then}, "endpoints": [{"type": "read_write"}]})).await;
+    assert_eq!(count(&owner_of(&stand_in, &project, &id).await, "pg_publication").await, 0);
+    let replica = Some(json!({"endpoint": {"branch_id": main, "type": "read_only"}}));
+    let (status, made) = stand_in.api("POST", &format!("/projects/{project}/endpoints"), replica).await;
+    assert_eq!((status, stand_in.wait(&made).await.as_str()), (201, "finished"), "{made}");
+
+    let ran = Command::new(env!("CARGO_BIN_EXE_neon-stand-in")).env("TMPDIR", folder(&"long".repeat(12))).output();
+    let said = String::from_utf8_lossy(&ran.as_ref().expect("it ran").stderr).into_owned();
+    assert!(!ran.expect("it ran").status.success() && said.contains("Set TMPDIR to a folder"), "{said}");
+}
+
+fn open() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o755)
 }
