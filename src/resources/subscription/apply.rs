@@ -268,7 +268,7 @@ async fn transact(
             Ok(())
         })
         .await;
-    done.map_err(|stop| stop.explain(db.call(), |_| path!(name)))
+    done.map_err(|stop| stop.explain(db.call(), messages::argument_of))
 }
 
 /// Runs one statement that reaches the publisher.

@@ -20,6 +20,7 @@ mod signal_table;
 mod slot;
 mod stored_states;
 mod subscription;
+mod unknown_in_updates;
 
 use std::time::{Duration, Instant};
 
