@@ -94,11 +94,11 @@ impl<'a> SecondProject<'a> {
         sql::single(&self.sql(query))
     }
 
-    /// One value, asked for until it is the expected one.
+    /// One value, asked for until it is the expected one. The compute may restart meanwhile.
     pub(crate) fn wait_for(&self, query: &str, expected: &str) {
         let until = Instant::now() + PATIENCE;
         loop {
-            let last = self.value(query);
+            let last = self.run(query).map_or_else(|error| error.to_string(), |rows| sql::single(&rows));
             if last == expected {
                 return;
             }
