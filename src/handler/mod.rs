@@ -23,4 +23,4 @@ pub(crate) use context::Context;
 pub use context::Data;
 pub(crate) use db::{Db, removed_with_its_container};
 pub(crate) use instances::two_addresses;
-pub(crate) use transaction::Stop;
+pub(crate) use transaction::{Attempt, Stop};

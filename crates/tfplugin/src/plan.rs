@@ -111,14 +111,14 @@ impl Merge {
                 .iter()
                 .map(|(name, attribute)| {
                     let config = config.get(name).unwrap_or(&Value::Null);
-                    let prior = prior.and_then(|it| it.get(name)).filter(|it| !it.is_null());
+                    let prior = prior.and_then(|it| it.get(name));
                     (name.clone(), self.attribute(attribute, config, prior, &place.attribute(name)))
                 })
                 .collect(),
         )
     }
 
-    /// `prior` is never null here.
+    /// `prior` is none where the object that holds the attribute is new, and null where that has no value.
     fn attribute(&mut self, attribute: &Attribute, config: &Value, prior: Option<&Value>, place: &Trail<'_>) -> Value {
         if attribute.write_only {
             return Value::Null;

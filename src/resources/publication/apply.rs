@@ -10,7 +10,7 @@ use super::model::{Model, unsupported};
 use super::private::{FILTERS, Filters, MARK, Mark};
 use crate::checks::{supported_by_server, tables_have_identity};
 use crate::handler::ownership::{self, Touched};
-use crate::handler::{Call, Db, Stop};
+use crate::handler::{Attempt, Call, Db, Stop};
 use crate::postgres::identity::{self, Problem};
 use crate::postgres::marks::{Comment, Nonce};
 use crate::postgres::publication::{self, Definition, Publication, Wish};
@@ -22,33 +22,35 @@ use crate::postgres::{
 };
 use crate::target::{ObjectId as _, PublicationId};
 
+/// How often a change runs again because of what others did with its tables.
+const RUNS_AGAIN: u32 = 5;
+
 /// Creates the publication, or adopts one.
 pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) -> Result<Publication, Diagnostics> {
     plan.check_identities_at(db.at())?;
     let want = plan.definition(&Filters::new())?;
     let nonce = new_nonce();
-    let done = db
-        .transaction(&plan.connect_as, async |tx, attempt| {
-            unless_unsupported(&tx, &want)?;
-            let (found, tables) = try_join(publication::read(&tx, name), read_tables(&tx, &want)).await?;
-            if let Some(ours) = found.as_ref().filter(|it| attempt.after_lost_commit && it.is(&want)) {
-                return Ok(ours.clone());
+    let done = until_settled(db, &plan.connect_as, async |tx, attempt| {
+        unless_unsupported(&tx, &want)?;
+        let (found, tables) = try_join(publication::read(&tx, name), read_tables(&tx, &want)).await?;
+        if let Some(ours) = found.as_ref().filter(|it| attempt.after_lost_commit && it.is(&want)) {
+            return Ok(ours.clone());
+        }
+        unless_unpublishable(&tables, name, &want, found.as_ref())?;
+        let statements = match &found {
+            Some(_) if !plan.adopt.is_true() => return Err(messages::exists(db.at(), name).into()),
+            Some(have) => {
+                let want = plan.with_others(want.clone(), have, None);
+                let marker = Marker { known: None, of_first_version: false, new: nonce.as_ref() };
+                tx.run(&change(&tx, plan, have, &want, &marker).await?).await?;
+                let comment = publication::read_comment(&tx, name).await?.adopted(nonce.clone());
+                publication::comment(name, &comment)
             }
-            unless_unpublishable(&tables, name, &want, found.as_ref())?;
-            let statements = match &found {
-                Some(_) if !plan.adopt.is_true() => return Err(messages::exists(db.at(), name).into()),
-                Some(have) => {
-                    let want = plan.with_others(want.clone(), have, None);
-                    let marker = Marker { known: None, of_first_version: false, new: nonce.as_ref() };
-                    tx.run(&change(&tx, plan, have, &want, &marker).await?).await?;
-                    let comment = publication::read_comment(&tx, name).await?.adopted(nonce.clone());
-                    publication::comment(name, &comment)
-                }
-                None => publication::create(name, &want),
-            };
-            run_and_check(&tx, name, &statements, found.as_ref(), &tables).await
-        })
-        .await;
+            None => publication::create(name, &want),
+        };
+        run_and_check(&tx, name, &statements, found.as_ref(), &tables).await
+    })
+    .await;
     let found = match done {
         Err(stop) if stop.kind() == Some(Kind::AlreadyExists) => return Err(messages::exists(db.at(), name).into()),
         Err(stop) => return Err(refused(db, &plan.connect_as, name, Some(&want), stop).await),
@@ -57,6 +59,24 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &PublicationName) ->
     db.call().claim(&id(db, name));
     note_mark(db, &found, nonce.as_ref());
     Ok(found)
+}
+
+/// Runs a change in a transaction. It runs again where others have meanwhile dropped a table that it names, or listed one: the
+/// next run reads what is there now. A table that the user has named is then found missing.
+async fn until_settled<W, F>(db: &Db<'_>, connect_as: &Attr<RoleName>, work: W) -> Result<Publication, Stop>
+where
+    W: Fn(Tx, Attempt) -> F,
+    F: Future<Output = Result<Publication, Stop>>,
+{
+    let is_of_others =
+        |it: &postgres::Error| it.is_of_vanished() || matches!(it.kind(), Kind::AlreadyExists | Kind::UndefinedObject);
+    let mut left = RUNS_AGAIN;
+    loop {
+        match db.transaction(connect_as, &work).await {
+            Err(Stop::Server(error)) if left > 0 && is_of_others(&error) => left -= 1,
+            done => return done,
+        }
+    }
 }
 
 /// A nonce for the marks of one change. Marks without one prove nothing.
@@ -103,19 +123,24 @@ pub(super) async fn update(
     let call = db.call();
     let want = plan.definition(&call.cx().private().get(FILTERS).unwrap_or_default())?;
     let (nonce, of_first_version) = (new_nonce(), call.is_of_first_version());
-    let done = db.transaction(&plan.connect_as, async |tx, _| {
+    let done = until_settled(db, &plan.connect_as, async |tx, _| {
         unless_unsupported(&tx, &want)?;
         let (have, mut tables) = try_join(publication::read(&tx, name), read_tables(&tx, &want)).await?;
-        let have = have.ok_or_else(|| messages::gone(name))?;
-        let of_plan = want.tables.len();
-        let want = plan.with_others(want.clone(), &have, Some(prior));
+        let mut have = have.ok_or_else(|| messages::gone(name))?;
+        let of_plan = &want.tables;
+        let mut want = plan.with_others(want.clone(), &have, Some(prior));
         let marker = Marker { known: mark(call, &have), of_first_version, new: nonce.as_ref() };
         let renews = of_first_version && nonce.is_some() && have.marks.has_some_without_nonce();
         let mut statements = if have.is(&want) {
             Vec::new()
         } else {
-            if want.tables.len() > of_plan {
+            if want.tables.len() > of_plan.len() {
                 tables = read_tables(&tx, &want).await?;
+                // Dropped since the publication was read: no user has named it.
+                let is_gone = |it: &TableName| !of_plan.contains_key(it) && tables.get(it).is_none();
+                let gone: BTreeSet<TableName> = want.tables.keys().filter(|it| is_gone(it)).cloned().collect();
+                want.tables.retain(|it, _| !gone.contains(it));
+                have.tables.retain(|it, _| !gone.contains(it));
             }
             unless_unpublishable(&tables, name, &want, Some(&have))?;
             change(&tx, plan, &have, &want, &marker).await?

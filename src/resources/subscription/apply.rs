@@ -280,7 +280,7 @@ async fn transact(
             Ok(())
         })
         .await;
-    done.map_err(|stop| stop.explain(db.call(), |_| path!(name)))
+    done.map_err(|stop| stop.explain(db.call(), messages::argument_of))
 }
 
 /// Runs one statement that reaches the publisher. `is_done`: whether a subscription shows that it was carried out.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tfplugin::schema::timeouts::duration_text;
-use tfplugin::{Attr, Diagnostic, Diagnostics, path};
+use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, path};
 
 use super::model::Model;
 use crate::handler::words::sentence;
@@ -125,9 +125,26 @@ pub(super) fn of_publisher(name: &SubscriptionName, notices: &[Notice]) -> Vec<D
     .collect()
 }
 
+/// The argument to look at when a change was refused: only the owner changes a subscription.
+pub(super) fn argument_of(error: &postgres::Error) -> AttributePath {
+    match error.kind() {
+        Kind::InsufficientPrivilege => path!(connect_as),
+        _ => path!(name),
+    }
+}
+
+// The subscriber repeats the publisher's words and not its SQLSTATE. A publisher of another language gets the advice for all.
+
+/// 42710 of a publisher.
+const SLOT_EXISTS: &str = "already exists";
+
+/// 42601 of a publisher, up to 14 and later.
+const NO_OPTION: [&str; 2] = ["syntax error", "unrecognized option"];
+
 /// What the server says of a statement that reached, or should have reached, the publisher.
 pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) -> Diagnostic {
     let explained = explain::postgres(call.doing(), error);
+    let says = |words: &str| error.message().contains(words);
     let (advice, at) = match error.kind() {
         Kind::UndefinedTable | Kind::UndefinedSchema => (
             "Each published table must exist here, with the same schema, name and columns: logical replication copies rows, not \
@@ -136,6 +153,15 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
         ),
         Kind::WrongObject => {
             ("A published table must be a table here too, not a view or a foreign table.", path!(publications))
+        }
+        Kind::Publisher if says(SLOT_EXISTS) => (
+            "The slot is at the publisher already. If another subscription uses it, such as that of the parent branch on Neon, set another \
+             `slot_name`. If it is left from a subscription that is gone, drop it there with `pg_drop_replication_slot`. To use it as it \
+             is, set `create_slot = false`.",
+            path!(slot_name),
+        ),
+        Kind::Publisher if plan.failover.is_true() && NO_OPTION.iter().any(|it| says(it)) => {
+            ("`failover` requires Postgres 17 or later at the publisher too.", path!(failover))
         }
         Kind::Publisher | Kind::Config => (
             "The server that subscribes connects to the publisher by itself: host and port must be reachable from there (IP Allow, \

@@ -110,7 +110,7 @@ impl Resource for Subscription {
             .attribute(
                 "failover",
                 boolean().default(false).doc(
-                    "Synchronize the slot to standbys of the publisher (Postgres 17 and later). Changing it stops the subscription \
+                    "Synchronize the slot to standbys of the publisher (Postgres 17 and later, on both sides). Changing it stops the subscription \
                      for a moment.",
                 ),
             )

@@ -1,5 +1,6 @@
 //! `neonrep_publication`: its life, what it refuses, and what others do to it.
 
+mod concurrency;
 mod faults;
 mod generated_columns;
 mod identities;

@@ -1,8 +1,11 @@
 //! `neonrep_subscription`: rows of one project, or of any Postgres, arrive in another database.
 
+mod branches;
 mod options;
 mod publisher;
 mod refusals;
+mod roles;
+mod versions;
 
 use serde_json::{Value, json};
 

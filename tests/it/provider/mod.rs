@@ -21,6 +21,7 @@ mod slot;
 mod stored_states;
 mod subscription;
 mod subscription_lost;
+mod unknown_in_updates;
 
 use std::time::{Duration, Instant};
 

@@ -166,6 +166,30 @@ fn a_failed_update_keeps_what_was() {
 }
 
 #[test]
+fn a_table_that_others_listed_and_drop_during_the_update_is_not_missed() {
+    let stand_in = started();
+    let core = Core::new(&stand_in);
+    let config = config(&stand_in, json!({}));
+    let made = core.made(TYPE, None, &config);
+    stand_in
+        .sql_as_owner("CREATE TABLE passing(id int PRIMARY KEY); ALTER PUBLICATION p ADD TABLE passing")
+        .expect("drift");
+    let plan = core.plan(TYPE, Some(&made), &config).expect("a plan");
+    assert_eq!(plan.action, Action::Update);
+    let other = stand_in.session();
+    other.run("BEGIN; DROP TABLE passing").expect("an open transaction");
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            super::until(&stand_in, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'", "1");
+            other.run("COMMIT").expect("a commit");
+        });
+        core.apply(&plan, &config)
+    });
+    core.settled(&outcome.done(), &config);
+    assert_eq!(stand_in.value("SELECT string_agg(tablename, ',') FROM pg_publication_tables"), "a");
+}
+
+#[test]
 fn a_request_that_is_dropped_is_carried_through() {
     let stand_in = started();
     let core = Core::new(&stand_in);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_postgres::Config;
 
 use super::sql::{self, Rows, Session, SqlError};
@@ -28,8 +28,40 @@ impl<'a> SecondProject<'a> {
         let (status, created) = stand_in.api("POST", "/projects", Some(&wanted));
         assert_eq!(status, 201, "{created}");
         let text = |of: &str| created[of]["id"].as_str().expect("an id").to_owned();
-        let (id, branch_id) = (text("project"), text("branch"));
-        let query = "connection_uri?database_name=neondb&role_name=neondb_owner";
+        Self::of_branch(stand_in, text("project"), text("branch"), "neondb_owner")
+    }
+
+    /// A child of the branch, with a compute of its own.
+    pub(crate) fn child(&self, name: &str) -> Self {
+        let body =
+            json!({ "branch": { "name": name, "parent_id": self.branch_id }, "endpoints": [{ "type": "read_write" }] });
+        let created = self.call("POST", "/branches", &body);
+        let branch_id = created["branch"]["id"].as_str().expect("an id").to_owned();
+        Self::of_branch(self.stand_in, self.id.clone(), branch_id, "neondb_owner")
+    }
+
+    /// The same branch as another role sees it.
+    pub(crate) fn seen_by(&self, role: &str) -> Self {
+        Self::of_branch(self.stand_in, self.id.clone(), self.branch_id.clone(), role)
+    }
+
+    /// A call of the API that waits for the operations of the project.
+    pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (status, answer) = self.stand_in.api(method, &format!("/projects/{}{path}", self.id), Some(body));
+            if status != 423 {
+                assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+                return answer;
+            }
+            assert!(Instant::now() < until, "{method} {path}: still locked");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the branch can be entered.
+    fn of_branch(stand_in: &'a StandIn, id: String, branch_id: String, role: &str) -> Self {
+        let query = format!("connection_uri?database_name=neondb&role_name={role}&branch_id={branch_id}");
         let until = Instant::now() + PATIENCE;
         let uri = loop {
             let (_, answer) = stand_in.api("GET", &format!("/projects/{id}/{query}"), None);
@@ -62,11 +94,11 @@ impl<'a> SecondProject<'a> {
         sql::single(&self.sql(query))
     }
 
-    /// One value, asked for until it is the expected one.
+    /// One value, asked for until it is the expected one. The compute may restart meanwhile.
     pub(crate) fn wait_for(&self, query: &str, expected: &str) {
         let until = Instant::now() + PATIENCE;
         loop {
-            let last = self.value(query);
+            let last = self.run(query).map_or_else(|error| error.to_string(), |rows| sql::single(&rows));
             if last == expected {
                 return;
             }

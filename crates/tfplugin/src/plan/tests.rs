@@ -103,11 +103,12 @@ fn a_found_value_is_planned_back_to_the_constant() {
 }
 
 #[test]
-fn a_kept_value_that_was_null_becomes_unknown_only_with_a_change() {
-    let prior = stored(&[("id", Value::Null)]);
+fn a_kept_null_stays_null_in_an_update() {
+    let prior = stored(&[("id", Value::Null), ("branch", Value::Null)]);
     assert_eq!(planned(prior.clone(), config(&[])).action(), Action::Nothing);
-    let plan = planned(prior, config(&[("flag", true.into())]));
-    assert_eq!(plan.planned.unwrap().get("id"), Some(&Value::Unknown));
+    let plan = planned(prior.clone(), config(&[("flag", true.into())]));
+    assert_differs(&plan, &prior, &[("flag", true.into()), ("oid", Value::Unknown)]);
+    assert_eq!(plan.action(), Action::Update);
 }
 
 #[test]

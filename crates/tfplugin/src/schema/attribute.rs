@@ -53,7 +53,7 @@ pub struct Attribute {
     /// Planned where configuration says nothing. On a computed-only attribute: the value every plan aims at, so that
     /// another value found by Read shows as an in-place difference.
     pub default: Option<Value>,
-    /// Computed once: the prior value is planned again when configuration says nothing and there is one.
+    /// Computed once: the prior value is planned again when configuration says nothing, also where it is null.
     pub keeps_prior: bool,
     /// A change replaces the object, if the prior value is not null.
     pub replaces_if_set: bool,
@@ -189,7 +189,8 @@ impl Attribute {
         self
     }
 
-    /// Computed once, then kept over updates.
+    /// Computed once, then kept over updates. A null is kept too: what has no value on this server does not get one by an update,
+    /// and a value that an import did not know is filled by the read after it.
     #[must_use]
     pub fn keeps_prior(mut self) -> Self {
         self.keeps_prior = true;

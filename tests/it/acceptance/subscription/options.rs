@@ -92,6 +92,33 @@ fn hostile_names_are_only_names() {
     assert_eq!(slots(&stand_in), "0");
 }
 
+#[test]
+fn a_list_of_publications_grows_without_a_copy_of_rows() {
+    let stand_in = source(17);
+    let target = SecondProject::create(&stand_in);
+    target.sql(TABLES);
+    let workspace = workspace(&stand_in, &target);
+    workspace.write(&subscription(&format!("{OF_T}\n  copy_data = false")));
+    workspace.apply();
+    let both = "  publications = [neonrep_publication.t.name, neonrep_publication.u.name]";
+    workspace.write(&subscription(&format!("{both}\n  copy_data = false")));
+    assert_eq!(workspace.plan().changes(), ["neonrep_subscription.this update"]);
+    workspace.apply();
+    assert_eq!(target.value("SELECT count(*) FROM pg_subscription_rel WHERE srsubstate = 'r'"), "2");
+    at_source(&stand_in, "INSERT INTO t VALUES (3, 'c'); INSERT INTO u VALUES (2)");
+    target.wait_for("SELECT count(*) FROM u", "1");
+    target.wait_for("SELECT count(*) FROM t", "1");
+    // Changing only the argument copies nothing later either.
+    workspace.write(&subscription(both));
+    workspace.apply();
+    // A list that shrinks takes its tables along.
+    workspace.write(&subscription(OF_T));
+    workspace.apply();
+    assert_eq!(target.value("SELECT string_agg(srrelid::regclass::text, ',') FROM pg_subscription_rel"), "t");
+    assert_eq!(target.value("SELECT count(*) FROM t"), "1");
+    workspace.destroy();
+}
+
 /// A server that is reached directly subscribes to a project of Neon.
 const UNDER_SQL: &str = r#"
 provider "neonrep" {

@@ -52,6 +52,11 @@ fn a_publisher_that_refuses_is_told_without_the_password() {
     );
     let error = workspace.apply_fails().error();
     assert!(error.is_on("connection_wo") && error.text().contains("ould not connect"), "{error:?}");
+    // Nobody listens there.
+    workspace.set_env("TF_VAR_wrong", format!("postgresql://neondb_owner:{wrong}@localhost:1/neondb"));
+    let error = workspace.apply_fails().error();
+    assert!(error.is_on("connection_wo") && error.text().contains("Connection refused"), "{error:?}");
+    assert!(error.text().contains("must be reachable from there"), "{error:?}");
     // A malformed one is refused before anybody sees it.
     workspace.set_env("TF_VAR_wrong", format!("postgresql://neondb_owner:a@{wrong}@localhost/neondb"));
     let error = workspace.plan_fails().error();
