@@ -7,6 +7,7 @@ use crate::kinds::erased::{
     ErasedAction, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedList, ErasedResource,
 };
 use crate::kinds::resource::Model;
+use crate::private::Private;
 use crate::schema::Schema;
 
 /// What `ConfigureProvider` came to.
@@ -45,6 +46,12 @@ pub trait Provider: Send + Sync + 'static {
         config: Self::Config,
         terraform_version: &str,
     ) -> impl Future<Output = Result<Configured<Self::Data>, Diagnostics>> + Send;
+
+    /// Notes that a plan leaves an object in the state, changed or not. `private` is what the object remembers. An error refuses
+    /// the plan. No IO.
+    fn object_stays(_data: &Self::Data, _private: &Private) -> Diagnostics {
+        Diagnostics::none()
+    }
 
     /// All resources, by `erased::resource(Publication)`.
     fn resources() -> Vec<Box<dyn ErasedResource<Self::Data>>>;

@@ -107,7 +107,7 @@ impl Resource for ReplicaIdentity {
         call.begins(&state.id, &());
         let db = call.database_of(&state).await?;
         let Some(found) = check::find(&db, &table).await?.filter(apply::has_identity) else { return Ok(None) };
-        call.sees(&ReplicaIdentityId { database: db.at().clone(), table: found.name.clone() })?;
+        call.sees(&ReplicaIdentityId { database: db.at().clone(), table: found.name.clone() }).await;
         if found.name != table {
             cx.warn(messages::renamed(&table, &found.name));
         }

@@ -53,6 +53,14 @@ impl<P: Provider> FrameworkServer<P> {
         let hook = |plan: &mut Plan<Value>| resource.modify_plan(plan).map_err(|it| failure(it, type_name));
         let plan = plan(schema, prior, config, hook)?;
 
+        if let (Some(_), Some(_), Access::Ready(data)) = (&plan.prior, &plan.planned, self.access()) {
+            let said = P::object_stays(&data, &Private::of_plan(&request.prior_private, false));
+            if said.has_errors() {
+                return Err(said);
+            }
+            messages.extend(said);
+        }
+
         // A new object remembers nothing. On a replacement Terraform hands us the private state of the old one, though,
         // and what we answer is what its deletion is given: so it is passed on beside what the check keeps for the new.
         let is_create = plan.prior.is_none();
