@@ -9,7 +9,7 @@ use tfplugin::schema::timeouts::parse_duration;
 use tfplugin::schema::{Attribute, map_of, number, set_of, single, string};
 use tfplugin::{
     Attr, Configured, Diagnostic, Diagnostics, ErasedDataSource, ErasedEphemeralResource, ErasedFunction,
-    ErasedResource, Provider, Schema, Type, path,
+    ErasedResource, Provider, Schema, Type, Value, path,
 };
 
 use crate::checks;
@@ -157,8 +157,8 @@ impl Provider for Neonrep {
         Ok(Configured::Ready(data))
     }
 
-    fn object_stays(data: &Data, private: &Private) -> Diagnostics {
-        handler::object_stays(data, private)
+    fn object_stays(data: &Data, config: &Value, private: &mut Private) -> Diagnostics {
+        handler::object_stays(data, config, private)
     }
 
     fn resources() -> Vec<Box<dyn ErasedResource<Data>>> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use tfplugin::private::Private;
-use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, path};
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Value, path};
 
 use super::attributes::{self, Located};
 use super::call::Call;
@@ -134,6 +134,8 @@ impl Call<'_> {
     /// The same for an object that instances may share, with what this one holds of it. Returns what those instances hold
     /// whose destroy was planned before.
     pub(crate) async fn sees_part<T: Serialize + DeserializeOwned>(&self, id: &impl ObjectId, holds: &T) -> Vec<T> {
+        // What an earlier plan noted, whose deletion failed.
+        self.cx().remove_private(REPLACED_BY);
         self.leaves(id);
         let Some(instance) = self.nonce_or_new().and_then(|nonce| self.instance(nonce, holds)) else {
             return Vec::new();
@@ -197,6 +199,7 @@ impl Call<'_> {
             return parsed(planned.unnoted);
         }
         if !planned.unnoted.is_empty() {
+            noted.retain(|it| planned.unnoted.iter().all(|other| other.instance != it.instance));
             noted.extend(planned.unnoted);
             self.note(&noted);
         }
@@ -213,22 +216,15 @@ impl Call<'_> {
         Some(Instance { nonce, since, holds: serde_json::to_value(holds).ok()? })
     }
 
-    /// Notes what a plan means for the branch: that of a replacement, and whether the configuration names it. `id` is what
-    /// the planned object will be called.
+    /// Notes what the replacement of an object means for the branch. `id` is what the planned object will be called.
     pub(crate) fn plans<M: Located, T: ObjectId>(&self, plan: &Plan<M>, id: impl Fn(&M, Database) -> Option<T>) {
         let (Some(config), Some(prior), Some(planned)) = (&plan.config, &plan.prior, &plan.planned) else { return };
         let names_branch = !config.branch_id().is_null();
-        if !plan.replaces() {
-            if self.cx().private().get(NAMED_BRANCH).unwrap_or(false) != names_branch {
-                self.cx().set_private(NAMED_BRANCH, &names_branch);
-            }
+        if !plan.replaces() || names_branch || planned.project_id() != prior.project_id() {
             return;
         }
         let server = attributes::server_of(prior.project_id(), prior.branch_id());
         let (Some(server), Some(name)) = (server, planned.database().known()) else { return };
-        if names_branch || planned.project_id() != prior.project_id() {
-            return;
-        }
         if let Some(new) = id(planned, Database { server, name: name.clone() }) {
             self.replaces(&new);
         }
@@ -291,8 +287,15 @@ fn parsed<T: DeserializeOwned>(all: Vec<Other>) -> Vec<T> {
     all.into_iter().filter_map(|it| serde_json::from_value(it.holds).ok()).collect()
 }
 
-/// Notes that a plan leaves an object in the state. The error says that the plan would take it away nevertheless.
-pub(crate) fn object_stays(data: &Data, private: &Private) -> Diagnostics {
+/// Notes that a plan leaves an object in the state, and whether the configuration names its branch. The error says that the
+/// plan would take the object away nevertheless.
+pub(crate) fn object_stays(data: &Data, config: &Value, private: &mut Private) -> Diagnostics {
+    if let Some(branch) = config.get("branch_id") {
+        let names_branch = !branch.is_null();
+        if private.get(NAMED_BRANCH).unwrap_or(false) != names_branch {
+            private.set(NAMED_BRANCH, &names_branch);
+        }
+    }
     let Some(nonce) = private.get::<Nonce>(INSTANCE) else { return Diagnostics::none() };
     data.target.addresses().stay(&nonce);
     data.refusal_to_keep(&nonce).map_or_else(Diagnostics::none, Into::into)

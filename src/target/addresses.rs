@@ -86,7 +86,7 @@ pub(crate) struct Others {
 /// What the plan of a destroy finds of the other instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Planned {
-    /// Those that were read, are not to be destroyed, and were not noted.
+    /// Those that were read, are not to be destroyed, and were not noted with what they hold now.
     pub(crate) unnoted: Vec<Other>,
     /// Whether this one was read before in this process.
     pub(crate) was_read: bool,
@@ -155,7 +155,7 @@ impl Addresses {
         seen.insert(it.nonce.clone(), Seen { since: it.since, holds: it.holds.clone(), leaves });
         drop(all);
         self.settled.notify_waiters();
-        others.retain(|other| noted.iter().all(|it| it.instance != other.instance));
+        others.retain(|other| !noted.contains(other));
         Planned { unnoted: others, was_read }
     }
 

@@ -105,6 +105,15 @@ async fn a_living_instance_that_the_read_has_not_noted_is_told_to_the_plan() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_another_instance_holds_by_now_counts_and_not_what_was_noted() {
+    let it = started();
+    let now = Instance { holds: json!("a"), ..it.new.clone() };
+    it.addresses.begin(&it.key, &now);
+    let old = Instance { holds: json!("a"), ..it.old.clone() };
+    assert_eq!(it.plan_destroy(&old, &[&it.new]).unnoted, noted(&[&now]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_note_of_an_instance_that_is_not_read_is_doubted() {
     let it = started();
     it.plan_destroy(&it.old, &[&it.new]);
