@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tfplugin::private::Private;
 use tfplugin::schema::timeouts::parse_duration;
 use tfplugin::schema::{Attribute, map_of, number, set_of, single, string};
 use tfplugin::{
     Attr, Configured, Diagnostic, Diagnostics, ErasedDataSource, ErasedEphemeralResource, ErasedFunction,
-    ErasedResource, Provider, Schema, Type, path,
+    ErasedResource, Provider, Schema, Type, Value, path,
 };
 
 use crate::checks;
-use crate::handler::{Data, explain};
+use crate::handler::{self, Data, explain};
 use crate::postgres::{Passwords, RoleName};
 use crate::secret::Secret;
 use crate::target::direct::Entrance as Direct;
@@ -154,6 +155,10 @@ impl Provider for Neonrep {
             data = data.with_ip_allow_delay(delay);
         }
         Ok(Configured::Ready(data))
+    }
+
+    fn object_stays(data: &Data, config: &Value, private: &mut Private) -> Diagnostics {
+        handler::object_stays(data, config, private)
     }
 
     fn resources() -> Vec<Box<dyn ErasedResource<Data>>> {

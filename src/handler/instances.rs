@@ -1,18 +1,25 @@
 //! Instances of one object: which of them holds it, and the branch that its replacement stays on.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, path};
+use tfplugin::private::Private;
+use tfplugin::{Attr, Diagnostic, Diagnostics, Plan, Value, path};
 
 use super::attributes::{self, Located};
 use super::call::Call;
+use super::context::Data;
 use crate::neon::BranchId;
 use crate::postgres::marks::Nonce;
-use crate::target::{Database, ObjectId, Server};
+use crate::target::{Database, Instance, ObjectId, Other, Server};
 
 /// In private state: the nonce of this instance.
 const INSTANCE: &str = "instance";
+
+/// In private state: when this instance was created or imported, in milliseconds since 1970.
+const SINCE: &str = "since";
 
 /// In private state: the configuration named the branch at creation.
 const NAMED_BRANCH: &str = "named_branch";
@@ -62,6 +69,9 @@ impl Call<'_> {
             || Nonce::random().inspect_err(|error| tracing::warn!(%error, "instances cannot be told apart")).ok();
         let nonce = self.nonce().or_else(random);
         if let Some(nonce) = &nonce {
+            if self.nonce().is_none() {
+                self.cx().set_private(SINCE, &milliseconds());
+            }
             self.cx().set_private(INSTANCE, nonce);
         }
         nonce
@@ -70,7 +80,7 @@ impl Call<'_> {
     /// Whether another instance holds the object, so that a delete must leave it alone: one that has created or adopted it
     /// in this process (`create_before_destroy`), or one that the plan saw.
     pub(crate) fn is_held_by_another(&self, id: &impl ObjectId) -> bool {
-        !self.shared_with::<Json>().is_empty()
+        !self.departs::<Json>().is_empty()
             || self.target().natural_keys().is_held_by_another(&id.natural_key(), self.nonce().as_ref())
     }
 
@@ -108,33 +118,64 @@ impl Call<'_> {
     /// Notes that the read of an instance begins. Terraform reads a deposed object beside the living one, so that each knows
     /// of the other when its read ends.
     pub(crate) fn begins<T: ObjectId>(&self, id: &Attr<T>, holds: &impl Serialize) {
-        if let (Attr::Known(id), Some(nonce), Ok(holds)) = (id, self.nonce(), serde_json::to_value(holds)) {
-            self.target().addresses().read(&id.natural_key(), &nonce, holds);
+        if let (Attr::Known(id), Some(instance)) = (id, self.nonce().and_then(|nonce| self.instance(nonce, holds))) {
+            self.target().addresses().begin(&id.natural_key(), &instance);
         }
     }
 
-    /// Notes that an object was read. Refuses the plan if the destroy of another instance of it was planned before.
-    pub(crate) fn sees(&self, id: &impl ObjectId) -> Result<(), Diagnostics> {
-        if self.sees_part(id, &()).is_empty() { Ok(()) } else { Err(two_addresses(id).into()) }
+    /// Notes that an object was read. If the destroy of another instance of it was planned before, the plan is refused,
+    /// unless it destroys this one too.
+    pub(crate) async fn sees(&self, id: &impl ObjectId) {
+        if !self.sees_part(id, &()).await.is_empty() {
+            self.may_not_stay(id);
+        }
     }
 
     /// The same for an object that instances may share, with what this one holds of it. Returns what those instances hold
     /// whose destroy was planned before.
-    pub(crate) fn sees_part<T: Serialize + DeserializeOwned>(&self, id: &impl ObjectId, holds: &T) -> Vec<T> {
+    pub(crate) async fn sees_part<T: Serialize + DeserializeOwned>(&self, id: &impl ObjectId, holds: &T) -> Vec<T> {
+        // What an earlier plan noted, whose deletion failed.
+        self.cx().remove_private(REPLACED_BY);
         self.leaves(id);
-        let (Some(nonce), Ok(holds)) = (self.nonce_or_new(), serde_json::to_value(holds)) else { return Vec::new() };
-        let others = self.target().addresses().read(&id.natural_key(), &nonce, holds);
-        if others.alive.is_empty() {
-            self.cx().remove_private(SHARED_WITH);
-        } else {
-            self.cx().set_private(SHARED_WITH, &others.alive);
+        let Some(instance) = self.nonce_or_new().and_then(|nonce| self.instance(nonce, holds)) else {
+            return Vec::new();
+        };
+        let others = self.target().addresses().read(&id.natural_key(), &instance, &self.noted()).await;
+        if others.is_kept_for_unseen {
+            self.cx().warn(kept_for_unseen(id));
         }
-        parsed(others.leaving)
+        self.note(&others.holders);
+        parsed(others.takers)
+    }
+
+    /// Refuses the plan of this instance unless it destroys it: its object is taken away with another instance.
+    pub(crate) fn may_not_stay(&self, id: &impl ObjectId) {
+        if let Some(nonce) = self.nonce() {
+            self.cx().data().refuse_to_keep(nonce, two_addresses(id));
+        }
     }
 
     /// What other instances hold of the object, as far as the last read knew them: a destroy leaves that.
-    pub(crate) fn shared_with<T: DeserializeOwned>(&self) -> Vec<T> {
-        parsed(self.cx().private().get(SHARED_WITH).unwrap_or_default())
+    fn noted(&self) -> Vec<Other> {
+        self.cx().private().get(SHARED_WITH).unwrap_or_default()
+    }
+
+    fn note(&self, others: &[Other]) {
+        if others.is_empty() {
+            self.cx().remove_private(SHARED_WITH);
+        } else {
+            self.cx().set_private(SHARED_WITH, &others);
+        }
+    }
+
+    /// What a delete of this instance leaves to others: what those hold that were noted, except those that this process
+    /// deleted before.
+    pub(crate) fn departs<T: DeserializeOwned>(&self) -> Vec<T> {
+        let Some(nonce) = self.nonce() else { return Vec::new() };
+        let others = self.target().addresses().depart(&nonce, self.noted());
+        // Should the delete fail, the next one does not believe what is over.
+        self.note(&others);
+        parsed(others)
     }
 
     /// Plans the destroy of an object: it is only removed from the state where another instance was read before. Refuses the
@@ -150,29 +191,40 @@ impl Call<'_> {
         id: &impl ObjectId,
         holds: &T,
     ) -> Vec<T> {
-        let (Some(nonce), Ok(holds)) = (self.nonce(), serde_json::to_value(holds)) else { return Vec::new() };
-        let noted: Vec<Json> = self.shared_with();
-        let mut others = self.target().addresses().plan_destroy(&id.natural_key(), &nonce, holds);
-        others.retain(|it| !noted.contains(it));
-        parsed(others)
+        let Some(instance) = self.nonce().and_then(|nonce| self.instance(nonce, holds)) else { return Vec::new() };
+        let mut noted = self.noted();
+        let planned = self.target().addresses().plan_destroy(&id.natural_key(), &instance, &noted);
+        if planned.was_read {
+            // It may be a deposed object, whose apply finds the note of the read and nothing of this plan.
+            return parsed(planned.unnoted);
+        }
+        if !planned.unnoted.is_empty() {
+            noted.retain(|it| planned.unnoted.iter().all(|other| other.instance != it.instance));
+            noted.extend(planned.unnoted);
+            self.note(&noted);
+        }
+        Vec::new()
     }
 
-    /// Notes what a plan means for the branch: that of a replacement, and whether the configuration names it. `id` is what
-    /// the planned object will be called.
+    /// Refuses a plan that destroys one of two instances of an object.
+    pub(crate) fn two_addresses(&self, id: &impl ObjectId) -> Diagnostics {
+        two_addresses(id).into()
+    }
+
+    fn instance(&self, nonce: Nonce, holds: &impl Serialize) -> Option<Instance> {
+        let since = self.cx().private().get(SINCE).unwrap_or(0);
+        Some(Instance { nonce, since, holds: serde_json::to_value(holds).ok()? })
+    }
+
+    /// Notes what the replacement of an object means for the branch. `id` is what the planned object will be called.
     pub(crate) fn plans<M: Located, T: ObjectId>(&self, plan: &Plan<M>, id: impl Fn(&M, Database) -> Option<T>) {
         let (Some(config), Some(prior), Some(planned)) = (&plan.config, &plan.prior, &plan.planned) else { return };
         let names_branch = !config.branch_id().is_null();
-        if !plan.replaces() {
-            if self.cx().private().get(NAMED_BRANCH).unwrap_or(false) != names_branch {
-                self.cx().set_private(NAMED_BRANCH, &names_branch);
-            }
+        if !plan.replaces() || names_branch || planned.project_id() != prior.project_id() {
             return;
         }
         let server = attributes::server_of(prior.project_id(), prior.branch_id());
         let (Some(server), Some(name)) = (server, planned.database().known()) else { return };
-        if names_branch || planned.project_id() != prior.project_id() {
-            return;
-        }
         if let Some(new) = id(planned, Database { server, name: name.clone() }) {
             self.replaces(&new);
         }
@@ -231,16 +283,48 @@ impl Call<'_> {
     }
 }
 
-fn parsed<T: DeserializeOwned>(all: Vec<Json>) -> Vec<T> {
-    all.into_iter().filter_map(|it| serde_json::from_value(it).ok()).collect()
+fn parsed<T: DeserializeOwned>(all: Vec<Other>) -> Vec<T> {
+    all.into_iter().filter_map(|it| serde_json::from_value(it.holds).ok()).collect()
+}
+
+/// Notes that a plan leaves an object in the state, and whether the configuration names its branch. The error says that the
+/// plan would take the object away nevertheless.
+pub(crate) fn object_stays(data: &Data, config: &Value, private: &mut Private) -> Diagnostics {
+    if let Some(branch) = config.get("branch_id") {
+        let names_branch = !branch.is_null();
+        if private.get(NAMED_BRANCH).unwrap_or(false) != names_branch {
+            private.set(NAMED_BRANCH, &names_branch);
+        }
+    }
+    let Some(nonce) = private.get::<Nonce>(INSTANCE) else { return Diagnostics::none() };
+    data.target.addresses().stay(&nonce);
+    data.refusal_to_keep(&nonce).map_or_else(Diagnostics::none, Into::into)
+}
+
+fn milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Why an object was not deleted, and what to do if that is no longer so.
+pub(crate) const KEPT_FOR_ANOTHER: &str = "Another resource of this run created or adopted it under the same name (`create_before_destroy`), or the last refresh found \
+     it at a second address of the state. It was only removed from the state.\n\nIf no other address holds it any more, import it \
+     again and destroy it.";
+
+/// The plan of a destroy keeps an object for an address that was not read so far.
+fn kept_for_unseen(id: &impl ObjectId) -> Diagnostic {
+    let detail = "The last refresh found it at a second address of the state, which this plan has not read so far. Its destroy only \
+                  removes it from the state.\n\nIf no other address holds it any more, run `terraform apply -refresh-only` and plan \
+                  again: the destroy then takes it away.";
+    Diagnostic::warning(format!("`{id}` will be kept"), detail)
 }
 
 /// The error for an object whose destroy is planned under another address.
-pub(crate) fn two_addresses(id: &impl ObjectId) -> Diagnostic {
+fn two_addresses(id: &impl ObjectId) -> Diagnostic {
     let detail = format!(
         "`{id}` is in the state twice, for example as a deposed object that a failed `create_before_destroy` left, and one of the \
          two is planned to be destroyed. That would take the object away from the other.\n\nPlan again. If this happens again, remove \
-         the one to be destroyed with `terraform state rm`, or run `terraform apply -parallelism=1`."
+         both with `terraform state rm`, and import the object again."
     );
     Diagnostic::error("Object is managed at two addresses", detail)
 }

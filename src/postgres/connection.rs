@@ -37,8 +37,8 @@ pub(super) const OWN_PATH: &str = "SET LOCAL search_path = DEFAULT";
 const NO_PATH: &str = "SET LOCAL search_path = ''";
 
 /// Notices that are kept, and characters of each: a server can send any number.
-const NOTICES: usize = 16;
-const NOTICE_LENGTH: usize = 2_000;
+pub(super) const NOTICES: usize = 16;
+pub(super) const NOTICE_LENGTH: usize = 2_000;
 
 /// Where a database is and who connects. The direct host, never the pooler.
 #[derive(Clone, Debug)]

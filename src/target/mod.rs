@@ -44,6 +44,7 @@ use crate::neon::{BranchId, Budget, Client, ProjectId};
 use crate::postgres::{self, Address, Passwords, Pool, PoolSettings, RoleName, Roots, Tls, Usage};
 use crate::secret::Secret;
 use addresses::Addresses;
+pub(crate) use addresses::{Instance, Other};
 use branches::Branches;
 use changed::Changed;
 use gathered::Gathered;

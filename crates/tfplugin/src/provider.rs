@@ -7,7 +7,9 @@ use crate::kinds::erased::{
     ErasedAction, ErasedDataSource, ErasedEphemeralResource, ErasedFunction, ErasedList, ErasedResource,
 };
 use crate::kinds::resource::Model;
+use crate::private::Private;
 use crate::schema::Schema;
+use crate::value::Value;
 
 /// What `ConfigureProvider` came to.
 pub enum Configured<D> {
@@ -45,6 +47,14 @@ pub trait Provider: Send + Sync + 'static {
         config: Self::Config,
         terraform_version: &str,
     ) -> impl Future<Output = Result<Configured<Self::Data>, Diagnostics>> + Send;
+
+    /// Notes that a plan leaves an object in the state, changed or not. `config` is what the user wrote of it, `private` what it
+    /// remembers. An error refuses the plan. No IO.
+    ///
+    /// Terraform keeps the private state of an object that changes, and hands that of one to be replaced to its deletion.
+    fn object_stays(_data: &Self::Data, _config: &Value, _private: &mut Private) -> Diagnostics {
+        Diagnostics::none()
+    }
 
     /// All resources, by `erased::resource(Publication)`.
     fn resources() -> Vec<Box<dyn ErasedResource<Self::Data>>>;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::postgres::connection::{NOTICE_LENGTH, NOTICES};
 use crate::postgres::publication;
 use crate::postgres::session_settings::{SETTINGS, STATEMENT_TIMEOUT};
 use crate::postgres::{PublicationName, Usage, table};
@@ -134,6 +135,28 @@ fn event_triggers_find_their_tables() {
         assert_eq!(path, r#""""#, "reads keep the empty path");
     });
     assert_eq!(stand_in.value("SELECT string_agg(tag, ',' ORDER BY tag) FROM audit.log"), "CREATE PUBLICATION,commit");
+}
+
+/// 10,000 notices of 5,000 characters: the last few are kept, each of them cut.
+#[test]
+fn a_flood_of_notices_is_not_kept() {
+    let stand_in = StandIn::start_logical(17);
+    let server = Server::of(&stand_in);
+    stand_in.sql_as_owner("CREATE TABLE t(id int PRIMARY KEY)").unwrap();
+    stand_in.sql(
+        "CREATE FUNCTION flood() RETURNS event_trigger LANGUAGE plpgsql AS $$
+            BEGIN FOR i IN 1..10000 LOOP RAISE NOTICE '%', i || ' ' || repeat('é', 5000); END LOOP; END $$;
+         CREATE EVENT TRIGGER flood ON ddl_command_end EXECUTE FUNCTION flood()",
+    );
+    let (name, want) = (PublicationName::parse("p").unwrap(), definition(&["t"]));
+    let said = server.block_on(async {
+        let mut session = server.session().await;
+        session.settled(async |tx| Ok::<_, Never>(tx.run(&publication::create(&name, &want)).await?)).await.unwrap()
+    });
+    assert_eq!(said.len(), NOTICES);
+    assert!(said.iter().all(|it| it.severity == "NOTICE" && it.message.chars().count() == NOTICE_LENGTH));
+    assert!(said.last().is_some_and(|it| it.message.starts_with("10000 ")), "the last ones tell most");
+    assert_eq!(stand_in.value("SELECT count(*) FROM pg_publication"), "1");
 }
 
 /// In a database that does not say which encoding its texts have, any byte may be in a name.

@@ -324,7 +324,7 @@ async fn remove(
     revoking: Revoking,
 ) -> Result<Left, Stop> {
     let (all, owners) = (scope.to_read(None, ledger), scope.named_owners());
-    let shared: Vec<Scope> = db.call().shared_with();
+    let shared: Vec<Scope> = db.call().departs();
     db.transaction_on(session, async |tx, _| {
         let (_, found) = tx.run_and(&grant::lock(), acl::read(&tx, &all, &owners)).await?;
         // Its role is gone, and so are the privileges.

@@ -13,7 +13,7 @@ use tfplugin::schema::{boolean, set_of, set_of_objects, string};
 use tfplugin::value::{SetValue, Value};
 use tfplugin::{Diagnostics, Plan, Resource, Schema, StoredState, Type, path};
 
-use crate::handler::{Call, Context, Data, attributes, import_as, nulls, two_addresses};
+use crate::handler::{Call, Context, Data, attributes, import_as, nulls};
 use crate::postgres::grant::Entry;
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::{RoleName, SchemaName};
@@ -147,11 +147,10 @@ impl Resource for Grant {
             return Ok(None);
         }
         let id = GrantId { database: db.at().clone(), role: role.clone() };
-        let leaving: Vec<Scope> = call.sees_part(&id, &scope);
+        let leaving: Vec<Scope> = call.sees_part(&id, &scope).await;
         if leaving.iter().any(|it| scope.is_the_same_as(it)) {
-            return Err(two_addresses(&id).into());
-        }
-        if leaving.iter().any(|it| scope.shares_with(it)) {
+            call.may_not_stay(&id);
+        } else if leaving.iter().any(|it| scope.shares_with(it)) {
             cx.warn(messages::revoked_by_another(role));
         }
         let texts = |entries: BTreeSet<Entry>| entries.iter().map(ToString::to_string).collect();

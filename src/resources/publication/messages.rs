@@ -6,6 +6,7 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 
 use super::model::Model;
 use crate::checks::tables_have_identity;
+use crate::handler::KEPT_FOR_ANOTHER;
 use crate::handler::words::{enumerate, sentence};
 use crate::postgres::identity::Problem;
 use crate::postgres::publication::Publication;
@@ -198,9 +199,5 @@ pub(super) fn kept_marked(name: &PublicationName) -> Diagnostic {
 }
 
 pub(super) fn kept_for_another(name: &PublicationName) -> Diagnostic {
-    Diagnostic::warning(
-        format!("Publication `{name}` was kept"),
-        "Another resource of this run has created or adopted it under the same name (`create_before_destroy`). The old one was \
-         only removed from the state.",
-    )
+    Diagnostic::warning(format!("Publication `{name}` was kept"), KEPT_FOR_ANOTHER)
 }

@@ -172,7 +172,7 @@ impl Resource for Publication {
         let Some(found) = db.publication(name).await? else { return Ok(None) };
         let id = PublicationId { database: db.at().clone(), name: name.clone() };
         call.note_first_version(state.is_imported());
-        call.sees(&id)?;
+        call.sees(&id).await;
         let mark = apply::mark(&call, &found);
         if let Some(nonce) = &mark {
             call.target().known_marks().remember(id.natural_key(), found.oid, nonce);

@@ -202,3 +202,19 @@ fn what_is_read_after_an_import_is_what_the_server_has() {
 fn member() -> Member {
     Member { relid: 1, columns: None, filter: None }
 }
+
+/// The server does not record which publication a slot is for: only what is known is said, and no command that drops one.
+#[test]
+fn idle_slots_are_named_and_none_is_said_to_be_broken() {
+    let idle = ["orders", "audit"].map(|it| it.parse().unwrap());
+    let warning = messages::slots_may_be_stuck(&"p".parse().unwrap(), &BTreeSet::from(idle));
+    assert_eq!(
+        (warning.severity, warning.summary.as_str(), warning.detail.as_str()),
+        (
+            Severity::Warning,
+            "Slots may be left without publication `p`",
+            "These slots of the database use `pgoutput` and have no consumer: `audit` and `orders`. A slot whose consumer asks for \
+             `p` cannot continue, and keeps write-ahead log. Drop such a slot when its consumer is gone."
+        )
+    );
+}

@@ -80,10 +80,10 @@ fn kept(table: &TableName, why: &str) -> Diagnostic {
 }
 
 pub(super) fn kept_for_another(table: &TableName) -> Diagnostic {
-    kept(
-        table,
-        "Another resource of this run has set the replica identity of the same table (`create_before_destroy`).",
-    )
+    let detail = "Another resource of this run has set it (`create_before_destroy`), or the last refresh found it at a second \
+                  address of the state. It was only removed from the state.\n\nIf no other address holds it any more, restore what \
+                  the table had before with `ALTER TABLE … REPLICA IDENTITY …`.";
+    Diagnostic::warning(format!("Table `{table}` keeps its replica identity"), detail)
 }
 
 pub(super) fn kept_after_import(table: &TableName) -> Diagnostic {

@@ -11,6 +11,7 @@ use tfplugin::{Attr, Diagnostics, Plan, Resource, Schema, Type};
 
 use crate::handler::{Call, Context, Data, attributes, import, nulls};
 use crate::postgres::names::Relation;
+use crate::postgres::table::Table;
 use crate::postgres::{IndexName, SchemaName};
 use crate::target::{ObjectId as _, ReplicaIdentityId};
 use model::{ModeWord, Model, OnDestroy};
@@ -107,10 +108,11 @@ impl Resource for ReplicaIdentity {
         call.begins(&state.id, &());
         let db = call.database_of(&state).await?;
         let Some(found) = check::find(&db, &table).await?.filter(apply::has_identity) else { return Ok(None) };
-        call.sees(&ReplicaIdentityId { database: db.at().clone(), table: found.name.clone() })?;
+        call.sees(&ReplicaIdentityId { database: db.at().clone(), table: found.name.clone() }).await;
         if found.name != table {
             cx.warn(messages::renamed(&table, &found.name));
         }
+        let state = recreated(cx, state, &found);
         if check::is_lost(&db, &found).await? {
             cx.warn(messages::lost(&found.name, &found.identity));
         }
@@ -149,6 +151,18 @@ impl Resource for ReplicaIdentity {
             ..nulls::<Self>()?
         })
     }
+}
+
+/// Notes a table that was recreated outside: what it has now is what it had before this resource sets its mode again. One that
+/// has the mode already comes from a dump, which says nothing of the time before.
+fn recreated(cx: &Context, state: Model, found: &Table) -> Model {
+    let recorded: Option<u32> = cx.private().get(TABLE);
+    if recorded == Some(found.oid) {
+        return state;
+    }
+    cx.set_private(TABLE, &found.oid);
+    let is_another = recorded.is_some() && state.mode().is_ok_and(|mode| mode != found.identity);
+    if is_another { Model { original: Attr::Known((&found.identity).into()), ..state } } else { state }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tfplugin::{AttributePath, Diagnostic, Diagnostics, identity, path};
 
 use super::model::Model;
-use crate::handler::{explain, words};
+use crate::handler::{KEPT_FOR_ANOTHER, explain, words};
 use crate::neon::{self, Kind};
 use crate::postgres::role::{Dependants, ForeignGrant, Tie};
 use crate::postgres::role_settings::{self, Settings};
@@ -71,9 +71,7 @@ pub(super) fn kept_adopted(name: &RoleName) -> Diagnostic {
 }
 
 pub(super) fn kept_for_another(name: &RoleName) -> Diagnostic {
-    let detail = "Another resource of this run has created or adopted the same role (`create_before_destroy`). The old one was \
-                  only removed from the state.";
-    Diagnostic::warning(format!("Role `{name}` was kept"), detail)
+    Diagnostic::warning(format!("Role `{name}` was kept"), KEPT_FOR_ANOTHER)
 }
 
 /// The API refuses to delete the role.

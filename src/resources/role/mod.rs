@@ -185,7 +185,7 @@ impl Resource for Role {
         let found =
             if by_api { apply::read(&call, &state, &id).await? } else { apply_sql::read(&call, &state, &id).await? };
         let Some(found) = found else { return Ok(None) };
-        call.sees(&id)?;
+        call.sees(&id).await;
         Ok(Some(state.observed(id, found)))
     }
 

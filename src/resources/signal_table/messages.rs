@@ -2,6 +2,7 @@
 
 use tfplugin::{Diagnostic, path};
 
+use crate::handler::KEPT_FOR_ANOTHER;
 use crate::handler::words::sentence;
 use crate::postgres::TableName;
 use crate::postgres::signal_table::{Misfit, Shape, SignalTable};
@@ -57,7 +58,7 @@ fn kept(table: &TableName, why: &str) -> Diagnostic {
 }
 
 pub(super) fn kept_for_another(table: &TableName) -> Diagnostic {
-    kept(table, "another resource of this run uses the same table (`create_before_destroy`)")
+    Diagnostic::warning(format!("Table `{table}` was kept"), KEPT_FOR_ANOTHER)
 }
 
 pub(super) fn kept_as_it_existed_before(table: &TableName) -> Diagnostic {

@@ -83,9 +83,10 @@ impl Resource for SignalTable {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let table = state.table()?;
         let call = Call::new(cx, format!("read table `{table}`"));
+        call.begins(&state.id, &());
         let db = call.database_of(&state).await?;
         let Some(found) = find(&db, &table).await? else { return Ok(None) };
-        call.sees(&SignalTableId { database: db.at().clone(), table: found.name.clone() })?;
+        call.sees(&SignalTableId { database: db.at().clone(), table: found.name.clone() }).await;
         if found.name != table {
             cx.warn(messages::renamed(&table, &found.name));
         }

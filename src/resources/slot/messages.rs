@@ -9,7 +9,7 @@ use tfplugin::{Attr, Diagnostic, Diagnostics, path};
 use super::model::{Model, PGOUTPUT, Seen, Status};
 use crate::checks::publication_exists::{self, SLOT_BEFORE_PUBLICATION};
 use crate::handler::words::{enumerate, sentence};
-use crate::handler::{Call, explain};
+use crate::handler::{Call, KEPT_FOR_ANOTHER, explain};
 use crate::neon::{BranchId, ProjectId};
 use crate::postgres::slot::{Consumer, Kind, Slot};
 use crate::postgres::slot_creation::{Busy, Failure};
@@ -267,11 +267,7 @@ pub(super) fn is_protected(state: &Model, is_destroy: bool) -> Diagnostic {
 }
 
 pub(super) fn kept_for_another(name: &SlotName) -> Diagnostic {
-    Diagnostic::warning(
-        format!("Slot `{name}` was kept"),
-        "Another resource of this run has created it under the same name (`create_before_destroy`). The old one was only removed \
-         from the state.",
-    )
+    Diagnostic::warning(format!("Slot `{name}` was kept"), KEPT_FOR_ANOTHER)
 }
 
 /// The database of a slot comes from its publication, and is named where there is none.

@@ -154,6 +154,7 @@ impl Resource for Slot {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?.clone();
         let call = Call::new(cx, format!("read slot `{name}`"));
+        call.begins(&state.id, &());
         let recorded = call.database_of(&state).await?;
         let Some((at, found)) = whereabouts(&call, recorded.at(), &name).await? else { return Ok(None) };
         let db = if at == *recorded.at() { recorded } else { call.follow(&recorded.at().name, at) };
@@ -175,7 +176,7 @@ impl Resource for Slot {
             found.filter(|it| it.is(&db.at().name, state.plugin()))
         };
         if let Some(found) = &found {
-            call.sees(&SlotId { database: db.at().clone(), name: name.clone() })?;
+            call.sees(&SlotId { database: db.at().clone(), name: name.clone() }).await;
             if let Some(oid) = found.database_oid {
                 cx.set_private(DATABASE_OID, &oid);
             }

@@ -7,7 +7,7 @@ use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics, path};
 
 use super::model::Model;
 use crate::handler::words::sentence;
-use crate::handler::{Call, explain};
+use crate::handler::{Call, KEPT_FOR_ANOTHER, explain};
 use crate::postgres::connection::Notice;
 use crate::postgres::conninfo::{ConnInfo, Malformed};
 use crate::postgres::{self, Kind, SlotName, SubscriptionName};
@@ -105,8 +105,7 @@ pub(super) fn is_gone(at: &Database, name: &SubscriptionName, slot: Option<&Slot
 }
 
 pub(super) fn kept_for_another(name: &SubscriptionName) -> Diagnostic {
-    let detail = "Another resource of this run created it or manages it (`create_before_destroy`). It was only removed from the state.";
-    Diagnostic::warning(format!("Subscription `{name}` was kept"), detail)
+    Diagnostic::warning(format!("Subscription `{name}` was kept"), KEPT_FOR_ANOTHER)
 }
 
 /// A publication that is not there: the subscription stops until it is.

@@ -165,6 +165,7 @@ impl Resource for Subscription {
     async fn read(&self, cx: &Context, state: Model) -> Result<Option<Model>, Diagnostics> {
         let name = state.name.need(path!(name))?;
         let call = Call::new(cx, format!("read subscription `{name}`"));
+        call.begins(&state.id, &());
         let db = call.database_of(&state).await?;
         let Some(found) = db.subscription(name).await? else {
             if !state.is_imported() {
@@ -172,7 +173,7 @@ impl Resource for Subscription {
             }
             return Ok(None);
         };
-        call.sees(&SubscriptionId { database: db.at().clone(), name: name.clone() })?;
+        call.sees(&SubscriptionId { database: db.at().clone(), name: name.clone() }).await;
         Ok(Some(state.observed(db.at(), &found)))
     }
 

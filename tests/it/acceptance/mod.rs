@@ -40,5 +40,6 @@ mod state_survives;
 mod subscriber_guides;
 mod subscription;
 mod traffic;
+mod two_addresses;
 mod unknown_provider;
 mod whole;

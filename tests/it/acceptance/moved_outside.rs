@@ -234,6 +234,23 @@ fn a_replacement_stays_on_its_branch_when_the_default_branch_changes() {
 }
 
 #[test]
+fn a_branch_that_the_configuration_names_no_more_stays() {
+    let stand_in = started();
+    let named =
+        |id: &str| objects("neondb", "pub_one").replace("database ", &format!("branch_id = \"{id}\"\n  database "));
+    let old = stand_in.ready.branch_id.clone();
+    let workspace = applied(&stand_in, &named(&old));
+    workspace.write(&objects("neondb", "pub_one"));
+    workspace.insist_on_empty_plan();
+    change_default_branch(&stand_in);
+    for address in RESOURCES {
+        workspace.apply_with(&[&format!("-replace={address}")]);
+        assert_eq!(workspace.attributes(address)["branch_id"], old.as_str(), "{address}");
+    }
+    workspace.destroy();
+}
+
+#[test]
 fn a_deleted_compute_is_named_and_the_state_is_kept() {
     let stand_in = started();
     let workspace = applied(&stand_in, &objects("neondb", "pub_one"));

@@ -111,3 +111,28 @@ fn a_destroy_that_would_break_a_publication_is_refused_and_keeps_the_state() {
     assert!(outcome.messages.have_errors());
     assert_eq!(outcome.object, Some(made));
 }
+
+#[test]
+fn a_table_that_was_recreated_gets_back_what_it_had_itself() {
+    let stand_in = started();
+    let core = Core::new(&stand_in);
+    let full = config(&stand_in, json!({}));
+    stand_in.sql_as_owner("ALTER TABLE a REPLICA IDENTITY NOTHING").expect("altered");
+    let made = core.made(TYPE, None, &full);
+    assert_eq!(made.get("original"), json!({"mode": "nothing", "index_name": null}));
+    // From a dump, which has the mode that was set: what was before is not forgotten.
+    stand_in
+        .sql_as_owner("DROP TABLE a; CREATE TABLE a(id int PRIMARY KEY); ALTER TABLE a REPLICA IDENTITY FULL")
+        .expect("restored");
+    let made = core.made(TYPE, Some(&made), &full);
+    assert_eq!(made.get("original"), json!({"mode": "nothing", "index_name": null}));
+    // By a migration.
+    stand_in.sql_as_owner("DROP TABLE a; CREATE TABLE a(id int PRIMARY KEY)").expect("recreated");
+    let made = core.made(TYPE, Some(&made), &full);
+    assert_eq!(
+        (stand_in.value(MODE), made.get("original")),
+        ("f".to_owned(), json!({"mode": "default", "index_name": null}))
+    );
+    core.destroyed(&made);
+    assert_eq!(stand_in.value(MODE), "d");
+}

@@ -294,7 +294,15 @@ fn the_same_role_at_two_addresses_is_destroyed_under_none() {
     let walk = core.walk();
     let (deposed, _) = read(&walk, &deposed);
     walk.plan(TYPE, &deposed.value, &Value::Null, &deposed.private).expect("a plan");
-    read(&walk, &living).1.insist_error("", "two addresses");
+    let adopts = core.config(TYPE, &config(&stand_in, json!({"adopt": true})));
+    let refused = Core::plan_in(&walk, TYPE, Some(&living), &adopts);
+    refused.expect_err("its role is taken away").insist_error("", "two addresses");
+
+    // Both are destroyed: the plan is not refused.
+    let imported = core.imported(TYPE, &id(&stand_in), &config(&stand_in, json!({})));
+    let walk = core.walk();
+    Core::plan_destroy_in(&walk, &deposed).expect("a plan");
+    Core::plan_destroy_in(&walk, &imported).expect("the plan destroys both");
     // The one that is alone is destroyed.
     core.destroyed(&deposed);
     assert_eq!(stand_in.value(COUNT), "0");

@@ -56,12 +56,12 @@ impl<P: Provider> FrameworkServer<P> {
         // A new object remembers nothing. On a replacement Terraform hands us the private state of the old one, though,
         // and what we answer is what its deletion is given: so it is passed on beside what the check keeps for the new.
         let is_create = plan.prior.is_none();
-        let mut private = request.prior_private;
+        let mut own = if is_create { Private::default() } else { Private::of_plan(&request.prior_private, false) };
+        self.note_that_it_stays(&plan, &mut own, messages)?;
         if plan.action() != Action::Nothing {
-            let own = if is_create { Private::default() } else { Private::of_plan(&private, false) };
-            let after = self.check(resource, &plan, own, messages).await?;
-            private = Private::planned(&private, is_create, &after);
+            own = self.check(resource, &plan, own, messages).await?;
         }
+        let private = Private::planned(&request.prior_private, is_create, &own);
         let planned_identity = planned_identity(schema, &plan)?;
         let planned_state = encode(schema, plan.planned.as_ref().unwrap_or(&Value::Null), type_name)?;
         Ok(PlanResponse {
@@ -71,6 +71,24 @@ impl<P: Provider> FrameworkServer<P> {
             planned_identity,
             diagnostics: Diagnostics::none(),
         })
+    }
+
+    /// Tells the provider that the plan leaves an object in the state; an error refuses the plan.
+    fn note_that_it_stays(
+        &self,
+        plan: &Plan<Value>,
+        private: &mut Private,
+        messages: &mut Diagnostics,
+    ) -> Result<(), Diagnostics> {
+        let (Some(config), Some(_), Access::Ready(data)) = (&plan.config, &plan.prior, self.access()) else {
+            return Ok(());
+        };
+        let said = P::object_stays(&data, config, private);
+        if said.has_errors() {
+            return Err(said);
+        }
+        messages.extend(said);
+        Ok(())
     }
 
     /// Asks the resource for its check; an error in it refuses the plan. Gives the private state as the check left it.
