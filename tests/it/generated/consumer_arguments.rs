@@ -1,6 +1,7 @@
 //! Arguments of other providers that the modules `consumer/` may use, from the schemas of the versions named here.
 //!
-//! A path runs through blocks, attributes, maps and `jsonencode` alike; `!` marks what must be set where its parent is.
+//! A path runs through blocks, attributes, maps and `jsonencode` alike; `!` marks what must be set where its parent is, by the schema or
+//! because the guide cannot do without it.
 
 /// A resource type of another provider, and its arguments.
 pub(super) struct Resource {

@@ -140,13 +140,54 @@ fn consumers_use_arguments_that_their_providers_have() {
     assert_eq!(used_types, table, "the table holds what the modules use");
 }
 
-/// The call that a page shows: `module "…" { … }`.
-fn call(guide: &str) -> Option<Block> {
+/// The block of code in which a page calls the module: `module "…" { … }`, and variables for it.
+fn call(guide: &str) -> Option<Body> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/guides/{guide}.md"));
     let page = fs::read_to_string(page).unwrap_or_default();
     let code = page.split("```terraform\n").skip(1).filter_map(|rest| rest.split("\n```").next());
-    let bodies = code.filter_map(|it| hcl::parse(it).ok());
-    bodies.flat_map(Body::into_blocks).find(|it| it.identifier() == "module")
+    let mut bodies = code.filter_map(|it| hcl::parse(it).ok());
+    bodies.find(|it| blocks(it, "module").next().is_some())
+}
+
+/// Variables, locals, resources and data sources of a configuration, as expressions name them.
+fn declared(body: &Body) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for block in body.blocks() {
+        match block.identifier() {
+            "variable" => found.extend([format!("var.{}", label(block, 0))]),
+            "locals" => found.extend(block.body().attributes().map(|it| format!("local.{}", it.key()))),
+            "resource" => found.extend([format!("{}.{}", label(block, 0), label(block, 1))]),
+            "data" => found.extend([format!("data.{}.{}", label(block, 0), label(block, 1))]),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What a text refers to among variables, locals and what the provider has. Resources of others are the reader's own.
+fn referred(text: &str) -> BTreeSet<String> {
+    let word = |it: char| it.is_alphanumeric() || matches!(it, '_' | '-' | '.');
+    let parts = text.split(|it| !word(it)).map(|it| it.split('.').collect::<Vec<&str>>());
+    let names = parts.filter_map(|it| match it[..] {
+        ["var" | "local", ..] => it.get(..2).map(|it| it.join(".")),
+        ["data", kind, ..] if kind.starts_with("neonrep_") => it.get(..3).map(|it| it.join(".")),
+        [kind, ..] if kind.starts_with("neonrep_") => it.get(..2).map(|it| it.join(".")),
+        _ => None,
+    });
+    names.collect()
+}
+
+#[test]
+fn calls_of_the_modules_refer_to_what_is_declared() {
+    for guide in modules().into_keys() {
+        let call = call(&guide).unwrap_or_else(|| panic!("docs/guides/{guide}.md shows no call of the module"));
+        let main = fs::read_to_string(guides().join(&guide).join("main.tf")).expect("an example");
+        let mut known = declared(&hcl::parse(&main).expect("a configuration"));
+        known.extend(declared(&call));
+        let used = referred(&hcl::to_string(&call).expect("text"));
+        let unknown: Vec<&String> = used.difference(&known).collect();
+        assert!(unknown.is_empty(), "docs/guides/{guide}.md: {unknown:?} are declared nowhere");
+    }
 }
 
 #[test]
@@ -154,7 +195,8 @@ fn pages_call_the_modules_with_what_they_take() {
     let modules = modules();
     assert!(modules.contains_key("databricks-lakeflow"), "no modules were found");
     for (guide, body) in &modules {
-        let call = call(guide).unwrap_or_else(|| panic!("docs/guides/{guide}.md shows no call of the module"));
+        let call = call(guide).and_then(|it| it.into_blocks().find(|it| it.identifier() == "module"));
+        let call = call.unwrap_or_else(|| panic!("docs/guides/{guide}.md shows no call of the module"));
         let given: BTreeSet<&str> =
             call.body().attributes().map(hcl::Attribute::key).filter(|it| *it != "source").collect();
         let names = |all: bool| {
