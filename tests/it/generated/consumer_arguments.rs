@@ -284,6 +284,7 @@ pub(super) const RESOURCES: &[Resource] = &[
             "database_flags",
             "database_flags.alloydb.logical_decoding!",
             "database_flags.alloydb.enable_pglogical!",
+            "database_flags.password.enforce_complexity",
             "network_config",
             "network_config.enable_public_ip",
             "network_config.authorized_external_networks",
