@@ -299,6 +299,7 @@ pub(super) const RESOURCES: &[Resource] = &[
             "database_version!",
             "settings",
             "settings.tier!",
+            "settings.edition",
             "settings.database_flags",
             "settings.database_flags.name!",
             "settings.database_flags.value!",
