@@ -23,8 +23,9 @@ resource "google_alloydb_instance" "source" {
   instance_type = "PRIMARY"
 
   database_flags = { # restart the instance
-    "alloydb.logical_decoding" = "on"
-    "alloydb.enable_pglogical" = "on"
+    "alloydb.logical_decoding"    = "on"
+    "alloydb.enable_pglogical"    = "on"
+    "password.enforce_complexity" = "on" # as in Google's samples of instances with a public address
   }
 
   network_config {

@@ -10,6 +10,12 @@ variable "region" { type = string }
 
 variable "tier" { type = string }
 
+variable "edition" {
+  type        = string
+  description = "`ENTERPRISE` or `ENTERPRISE_PLUS`. From Postgres 16 on the default is `ENTERPRISE_PLUS`, which has no tiers `db-custom-…`."
+  default     = null
+}
+
 variable "database_version" {
   type        = string
   description = "Such as `POSTGRES_17`."
@@ -27,7 +33,8 @@ resource "google_sql_database_instance" "source" {
   database_version = var.database_version
 
   settings {
-    tier = var.tier
+    tier    = var.tier
+    edition = var.edition
 
     database_flags {
       name  = "cloudsql.logical_decoding" # restarts the instance
