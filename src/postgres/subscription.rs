@@ -405,6 +405,14 @@ mod tests {
     }
 
     #[test]
+    fn what_a_lost_attempt_created_is_told_by_slot_and_publications() {
+        let new = NewSubscription { publications: publications(&["p"]), ..new() };
+        assert!(new.is(&have()));
+        assert!(!new.is(&Subscription { publications: publications(&["q"]), ..have() }));
+        assert!(!new.is(&Subscription { slot_name: None, ..have() }));
+    }
+
+    #[test]
     fn only_what_differs_from_the_defaults_is_said_at_creation() {
         let statement = create(&new());
         assert_eq!(

@@ -185,3 +185,12 @@ fn a_slot_that_is_left_is_named_with_the_reason() {
     );
     assert!(messages::slot_left(&name, &slot, None).detail.contains("`on_destroy`"));
 }
+
+#[test]
+fn an_interruption_is_no_matter_of_the_connection_string() {
+    let (name, slot) = (SubscriptionName::parse("sub").unwrap(), SlotName::parse("s").unwrap());
+    let interrupted = messages::took_too_long(&name, Some(&slot), None);
+    assert!(interrupted.summary.contains("interrupted") && interrupted.path == tfplugin::AttributePath::root());
+    let late = messages::took_too_long(&name, None, Some(std::time::Duration::from_secs(4)));
+    assert!(late.summary.contains("within 4s") && late.path == path!(connection_wo));
+}

@@ -120,8 +120,7 @@ impl Cell {
             assert_eq!(left, texts.created, "after a destroy that leaves what was found");
         } else if !is_clean && counts_as_found && self.verb == Verb::Update {
             // What the lost update had added is found by the next one.
-            let added = |line: &str| texts.updated.lines().any(|it| it == line) || base.lines().any(|it| it == line);
-            let strange: Vec<&str> = left.lines().filter(|line| !added(line)).collect();
+            let strange = fingerprint::beyond(&left, [&texts.updated, &base]);
             assert_eq!(strange, Vec::<&str>::new(), "after a destroy that leaves what was found");
         } else if !is_clean {
             assert_eq!(left, base, "after the destroy");

@@ -62,3 +62,8 @@ pub(super) fn of(stand_in: &StandIn) -> String {
     let logical = &settings["enable_logical_replication"];
     format!("{}\n{}\nAPI settings {logical}\n{}", stand_in.value(OBJECTS), roles.join("\n"), ips.join("\n"))
 }
+
+/// The lines of a text that are in none of the others.
+pub(super) fn beyond<'a>(text: &'a str, others: [&str; 2]) -> Vec<&'a str> {
+    text.lines().filter(|line| !others.iter().any(|other| other.lines().any(|it| it == *line))).collect()
+}
