@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
@@ -68,4 +69,16 @@ fn made_up_ids_are_refused() {
     workspace.write_file(TEST, &lines.collect::<Vec<_>>().join("\n"));
     let outcome = workspace.run(&["test", "-no-color"]).expect_failure();
     assert!(outcome.says("parts, not 4"), "{}", outcome.all());
+}
+
+/// GitHub runs a step with `bash -e`: a command that fails inside another's argument would not end it.
+#[test]
+fn the_last_step_of_the_workflow_ends_where_there_is_no_stand_in() {
+    let workflow = fs::read_to_string(copied().path().join(".github/workflows/module.yml")).expect("the workflow");
+    let step = workflow.rsplit("run: |\n").next().expect("a step");
+    let mut shell = Command::new("bash");
+    let ran = shell.args(["-e", "-c", step]).env_clear().env("PATH", "/usr/bin:/bin").output().expect("a shell");
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(127), "{said}");
+    assert!(said.contains("neon-stand-in: command not found") && said.lines().count() == 1, "{said}");
 }

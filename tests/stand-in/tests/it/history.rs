@@ -20,12 +20,10 @@ async fn moment(client: &Client) -> (String, String) {
 
 /// Restores the first branch; the branch of the answer.
 async fn restore(stand_in: &StandIn, body: Value) -> Value {
-    let begun = Instant::now();
     let path = format!("{}/restore", stand_in.branch());
     let (status, restored) = stand_in.api("POST", &path, Some(body)).await;
     assert_eq!(status, 200, "{restored}");
     assert_eq!(stand_in.wait(&restored).await, "finished", "{restored}");
-    println!("restored within {:?}", begun.elapsed());
     stand_in.api("GET", &stand_in.branch(), None).await.1["branch"].clone()
 }
 
@@ -56,10 +54,8 @@ async fn a_branch_is_restored_to_its_past(major: u16) {
 
     // A branch of then, by its time and by its position, while the parent goes on.
     for (key, value, name) in [("parent_timestamp", &time, "by-time"), ("parent_lsn", &position, "by-position")] {
-        let begun = Instant::now();
         let body = json!({"branch": {"name": name, key: value}, "endpoints": [{"type": "read_write"}]});
         let id = child(&stand_in, body).await;
-        println!("branched within {:?}", begun.elapsed());
         let then = owner_of(&stand_in, &project, &id).await;
         assert_eq!((count(&then, "t").await, count(&then, "pg_publication").await), (1, 1), "{name}");
         assert_eq!((slots(&then).await, count(&then, "pg_subscription").await), (0, 0), "{name}");
