@@ -1,4 +1,4 @@
-//! The command line program under test: `terraform`, or whatever `NEONREP_CLI` names.
+//! The programs under test: `terraform`, or whatever `NEONREP_CLI` names, the provider, the stand-in and its Postgres.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -34,6 +34,15 @@ pub(crate) fn provider() -> PathBuf {
 /// The built stand-in: `NEON_STAND_IN`, else the program in the folder of this build.
 pub(crate) fn stand_in() -> PathBuf {
     std::env::var_os("NEON_STAND_IN").map_or_else(|| beside_tests("neon-stand-in"), PathBuf::from)
+}
+
+/// The major version of Postgres to start where a story asks for this one: `NEONREP_POSTGRES` names another for those that run
+/// on 17 alone.
+pub(crate) fn postgres(asked: u16) -> u16 {
+    match std::env::var("NEONREP_POSTGRES") {
+        Ok(text) if asked == 17 => text.parse().unwrap_or_else(|_| panic!("NEONREP_POSTGRES is no version: `{text}`")),
+        _ => asked,
+    }
 }
 
 /// A program in the profile's folder (`target/debug`), where tests and examples are one folder deeper.

@@ -13,7 +13,6 @@ use tokio_postgres::Config;
 
 use super::cli;
 use super::sql::{self, Rows, Session, SqlError};
-use super::versions;
 
 /// How many stand-ins run at once: each is a program and a Postgres server with a dozen processes.
 const AT_ONCE: usize = 4;
@@ -57,7 +56,7 @@ impl StandIn {
 
     /// Starts one with more arguments.
     pub(crate) fn start_with(postgres: u16, arguments: &[&str]) -> Self {
-        let postgres = versions::instead_of(postgres);
+        let postgres = cli::postgres(postgres);
         let permit = Permit::take();
         let mut command = Command::new(cli::stand_in());
         command.args(["--postgres", &postgres.to_string()]).args(arguments);

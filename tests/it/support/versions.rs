@@ -5,23 +5,6 @@ use super::stand_in::StandIn;
 /// The major versions of Postgres that are supported.
 pub(crate) const VERSIONS: [u16; 5] = [14, 15, 16, 17, 18];
 
-/// The version of stories that run on one.
-const USUAL: u16 = 17;
-
-/// The environment variable that names another version for them.
-const INSTEAD: &str = "NEONREP_POSTGRES";
-
-/// The version to start where a story asks for this one.
-pub(super) fn instead_of(postgres: u16) -> u16 {
-    match std::env::var(INSTEAD) {
-        Ok(text) if postgres == USUAL => {
-            let other = text.parse().ok().filter(|it| VERSIONS.contains(it));
-            other.unwrap_or_else(|| panic!("{INSTEAD} is one of {VERSIONS:?}, not `{text}`"))
-        }
-        _ => postgres,
-    }
-}
-
 /// Lives the story on each major version of Postgres; the version stands in the panic message.
 pub(crate) fn on_every_postgres(story: impl Fn(&StandIn) + Sync) {
     on_every(StandIn::start, story);
