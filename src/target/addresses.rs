@@ -32,15 +32,20 @@ pub(crate) struct Addresses {
 
 #[derive(Debug, Default)]
 struct All {
-    objects: BTreeMap<NaturalKey, BTreeMap<Nonce, Seen>>,
+    objects: BTreeMap<NaturalKey, Instances>,
     /// Instances that the plan leaves in the state.
     staying: BTreeSet<Nonce>,
     /// Instances that this process has deleted, or is deleting.
     departed: BTreeSet<Nonce>,
 }
 
+/// The instances of one object. Nearly always one, for which a map would take ten times the memory.
+#[derive(Debug)]
+struct Instances(Vec<Seen>);
+
 #[derive(Debug)]
 struct Seen {
+    nonce: Nonce,
     since: u64,
     holds: Json,
     leaves: Option<Leaves>,
@@ -92,14 +97,41 @@ pub(crate) struct Planned {
     pub(crate) was_read: bool,
 }
 
+impl Default for Instances {
+    fn default() -> Self {
+        Self(Vec::with_capacity(1))
+    }
+}
+
+impl Instances {
+    fn of(&self, nonce: &Nonce) -> Option<&Seen> {
+        self.0.iter().find(|it| it.nonce == *nonce)
+    }
+
+    fn others(&self, than: &Nonce) -> impl Iterator<Item = &Seen> {
+        self.0.iter().filter(move |it| it.nonce != *than)
+    }
+
+    fn set(&mut self, it: &Instance, leaves: Option<Leaves>) {
+        self.0.retain(|seen| seen.nonce != it.nonce);
+        self.0.push(Seen { nonce: it.nonce.clone(), since: it.since, holds: it.holds.clone(), leaves });
+    }
+}
+
+impl Seen {
+    fn as_other(&self) -> Other {
+        Other { instance: self.nonce.clone(), holds: self.holds.clone() }
+    }
+}
+
 impl Addresses {
     /// Notes that the read of an instance begins.
     pub(crate) fn begin(&self, key: &NaturalKey, it: &Instance) {
         let mut all = self.all();
         let seen = all.objects.entry(key.clone()).or_default();
         // A destroy that was planned before the read stays planned.
-        let leaves = seen.get(&it.nonce).and_then(|it| it.leaves);
-        seen.insert(it.nonce.clone(), Seen { since: it.since, holds: it.holds.clone(), leaves });
+        let leaves = seen.of(&it.nonce).and_then(|it| it.leaves);
+        seen.set(it, leaves);
     }
 
     /// Notes that an instance was read. Waits for the plan of older instances that are being read too. `noted` is what the
@@ -112,10 +144,9 @@ impl Addresses {
         let Some(seen) = all.objects.get(key) else {
             return Others { holders: Vec::new(), takers: Vec::new(), is_kept_for_unseen: false };
         };
-        let own = seen.get(&it.nonce).and_then(|it| it.leaves);
+        let own = seen.of(&it.nonce).and_then(|it| it.leaves);
         let others = |of: &dyn Fn(&Seen) -> bool| -> Vec<Other> {
-            let others = seen.iter().filter(|(nonce, seen)| **nonce != it.nonce && of(seen));
-            others.map(|(nonce, seen)| Other { instance: nonce.clone(), holds: seen.holds.clone() }).collect()
+            seen.others(&it.nonce).filter(|it| of(it)).map(Seen::as_other).collect()
         };
         // Of two that are destroyed in one run, the younger takes the object.
         let holds = |other: &Seen| match other.leaves {
@@ -127,7 +158,7 @@ impl Addresses {
             None => others(&|other| other.leaves == Some(Leaves::Taking)),
             Some(_) => Vec::new(),
         };
-        let unseen = noted.iter().all(|other| !seen.contains_key(&other.instance));
+        let unseen = noted.iter().all(|other| seen.of(&other.instance).is_none());
         Others {
             holders: others(&holds),
             takers,
@@ -145,14 +176,12 @@ impl Addresses {
     pub(crate) fn plan_destroy(&self, key: &NaturalKey, it: &Instance, noted: &[Other]) -> Planned {
         let mut all = self.all();
         let seen = all.objects.entry(key.clone()).or_default();
-        let was_read = seen.contains_key(&it.nonce);
-        let alive = |(nonce, seen): &(&Nonce, &Seen)| **nonce != it.nonce && seen.leaves.is_none();
-        let alive = seen.iter().filter(alive);
-        let mut others: Vec<Other> =
-            alive.map(|(nonce, seen)| Other { instance: nonce.clone(), holds: seen.holds.clone() }).collect();
+        let was_read = seen.of(&it.nonce).is_some();
+        let alive = seen.others(&it.nonce).filter(|it| it.leaves.is_none());
+        let mut others: Vec<Other> = alive.map(Seen::as_other).collect();
         let is_held = others.iter().chain(noted).any(|other| other.holds == it.holds);
         let leaves = Some(if is_held { Leaves::Leaving } else { Leaves::Taking });
-        seen.insert(it.nonce.clone(), Seen { since: it.since, holds: it.holds.clone(), leaves });
+        seen.set(it, leaves);
         drop(all);
         self.settled.notify_waiters();
         others.retain(|other| !noted.contains(other));
@@ -189,10 +218,9 @@ impl All {
     /// Whether the plan has said what becomes of each older instance.
     fn is_settled(&self, key: &NaturalKey, it: &Instance) -> bool {
         let Some(seen) = self.objects.get(key) else { return true };
-        let is_open = |(nonce, other): (&Nonce, &Seen)| {
-            other.since < it.since && other.leaves.is_none() && !self.staying.contains(nonce)
-        };
-        !seen.iter().any(is_open)
+        let is_open =
+            |other: &Seen| other.since < it.since && other.leaves.is_none() && !self.staying.contains(&other.nonce);
+        !seen.others(&it.nonce).any(is_open)
     }
 }
 
