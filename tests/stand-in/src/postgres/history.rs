@@ -41,9 +41,9 @@ impl Moment {
              restore_command = 'ln {wal}/%f %p 2>/dev/null'\n"
         );
         let target = match self {
-            Self::At(time) => write!(settings, "recovery_target_time = '{}'\n", time.strftime("%F %T%.6f+00")),
+            Self::At(time) => writeln!(settings, "recovery_target_time = '{}'", time.strftime("%F %T%.6f+00")),
             // What begins there was written later.
-            Self::Lsn(lsn) => write!(settings, "recovery_target_lsn = '{lsn}'\nrecovery_target_inclusive = off\n"),
+            Self::Lsn(lsn) => writeln!(settings, "recovery_target_lsn = '{lsn}'\nrecovery_target_inclusive = off"),
         };
         target.unwrap_or_default(); // writing to a string cannot fail
         settings

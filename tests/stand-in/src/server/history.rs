@@ -114,18 +114,18 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn read(sent: Value) -> Result<Wanted, String> {
+    fn read(sent: &Value) -> Result<Wanted, String> {
         let sent = sent.as_object().cloned().expect("an object");
         Wanted::read(&sent, ["source_lsn", "source_timestamp"]).map_err(|refusal| refusal.message)
     }
 
     #[test]
     fn a_moment_is_a_time_or_a_position() {
-        assert_eq!(read(json!({"source_lsn": null, "source_timestamp": ""})), Ok(Wanted::Head));
+        assert_eq!(read(&json!({"source_lsn": null, "source_timestamp": ""})), Ok(Wanted::Head));
         let lsn = Wanted::Past(Moment::Lsn(0x1E8_8838.into()));
-        assert_eq!(read(json!({"source_lsn": "0/1E88838"})), Ok(lsn));
+        assert_eq!(read(&json!({"source_lsn": "0/1E88838"})), Ok(lsn));
         let time = Timestamp::from_second(1_709_035_200).expect("a time");
-        assert_eq!(read(json!({"source_timestamp": "2024-02-27T13:00:00+01:00"})), Ok(Wanted::Past(Moment::At(time))));
+        assert_eq!(read(&json!({"source_timestamp": "2024-02-27T13:00:00+01:00"})), Ok(Wanted::Past(Moment::At(time))));
         assert_eq!(Wanted::Past(Moment::At(time)).time(), "2024-02-27T12:00:00Z");
     }
 
@@ -137,7 +137,7 @@ mod tests {
             (json!({"source_lsn": 7}), "must be a string"),
             (json!({"source_timestamp": "yesterday"}), "RFC 3339"),
         ] {
-            let message = read(sent.clone()).expect_err("it is refused");
+            let message = read(&sent).expect_err("it is refused");
             assert!(message.contains(says), "{sent}: {message}");
         }
     }
