@@ -97,9 +97,9 @@ impl Resource for SignalTable {
         Ok(Some(state.observed(db.at(), &found, None)))
     }
 
-    async fn update(&self, _cx: &Context, prior: Model, plan: Model) -> Result<Model, Diagnostics> {
-        // Only `connect_as` and `timeouts` change in place. With the `sql` block the branch is null, and so planned as unknown.
-        Ok(Model { branch_id: prior.branch_id, ..plan })
+    async fn update(&self, _cx: &Context, _prior: Model, plan: Model) -> Result<Model, Diagnostics> {
+        // Only `connect_as` and `timeouts` change in place: nothing changes on the server.
+        Ok(plan)
     }
 
     async fn delete(&self, cx: &Context, state: Model) -> Result<(), Diagnostics> {
