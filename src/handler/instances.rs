@@ -206,11 +206,6 @@ impl Call<'_> {
         Vec::new()
     }
 
-    /// Refuses a plan that destroys one of two instances of an object.
-    pub(crate) fn two_addresses(&self, id: &impl ObjectId) -> Diagnostics {
-        two_addresses(id).into()
-    }
-
     fn instance(&self, nonce: Nonce, holds: &impl Serialize) -> Option<Instance> {
         let since = self.cx().private().get(SINCE).unwrap_or(0);
         Some(Instance { nonce, since, holds: serde_json::to_value(holds).ok()? })
@@ -320,7 +315,7 @@ fn kept_for_unseen(id: &impl ObjectId) -> Diagnostic {
 }
 
 /// The error for an object whose destroy is planned under another address.
-fn two_addresses(id: &impl ObjectId) -> Diagnostic {
+pub(crate) fn two_addresses(id: &impl ObjectId) -> Diagnostic {
     let detail = format!(
         "`{id}` is in the state twice, for example as a deposed object that a failed `create_before_destroy` left, and one of the \
          two is planned to be destroyed. That would take the object away from the other.\n\nPlan again. If this happens again, remove \

@@ -22,5 +22,5 @@ pub(crate) use call::{Call, import, import_as, nulls};
 pub(crate) use context::Context;
 pub use context::Data;
 pub(crate) use db::{Db, removed_with_its_container};
-pub(crate) use instances::{KEPT_FOR_ANOTHER, object_stays};
+pub(crate) use instances::{KEPT_FOR_ANOTHER, object_stays, two_addresses};
 pub(crate) use transaction::{Attempt, Stop};

@@ -45,7 +45,7 @@ async fn the_destroyed_instance_notes_the_living_one_and_not_the_other_way_round
     let begun = tokio::time::Instant::now();
     it.addresses.begin(&it.key, &it.old);
     it.addresses.begin(&it.key, &it.new);
-    let (of_new, _) = tokio::join!(it.read(&it.new), async {
+    let (of_new, ()) = tokio::join!(it.read(&it.new), async {
         assert_eq!(it.read(&it.old).await, found(&[&it.new], &[]), "the older one does not wait");
         let planned = it.plan_destroy(&it.old, &[&it.new]);
         assert_eq!(planned, Planned { unnoted: Vec::new(), was_read: true });
@@ -60,7 +60,7 @@ async fn two_instances_that_stay_note_each_other() {
     let it = started();
     it.addresses.begin(&it.key, &it.old);
     it.addresses.begin(&it.key, &it.new);
-    let (of_new, _) = tokio::join!(it.read(&it.new), async {
+    let (of_new, ()) = tokio::join!(it.read(&it.new), async {
         assert_eq!(it.read(&it.old).await, found(&[&it.new], &[]));
         it.addresses.stay(&it.old.nonce);
     });

@@ -8,7 +8,7 @@ use tfplugin::{Attr, Diagnostics, Plan, path};
 use super::messages;
 use super::model::{Facts, Model, Scope};
 use crate::checks::{tables_exist, tables_grantable};
-use crate::handler::{Call, Context};
+use crate::handler::{Call, Context, two_addresses};
 use crate::postgres::grant::Entry;
 use crate::postgres::{Connection, RoleName, ServerVersion, TableName};
 use crate::target::{Database, DatabaseLocation, Error, GrantId};
@@ -42,7 +42,7 @@ pub(super) async fn plan(cx: &Context, plan: &Plan<Model>) -> Diagnostics {
     if let Some((Attr::Known(id), Ok(scope))) = plan.destroy().map(|it| (&it.id, it.scope())) {
         let others: Vec<Scope> = call.plan_destroy_of_part(id, &scope);
         if others.iter().any(|it| it.is_the_same_as(&scope)) {
-            return call.two_addresses(id);
+            return two_addresses(id).into();
         }
         if others.iter().any(|it| it.shares_with(&scope)) {
             return messages::revoked_by_another(&id.role).into();
