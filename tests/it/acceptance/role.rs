@@ -121,7 +121,7 @@ fn a_replacement_created_first_is_the_same_role() {
     assert!(exists(&stand_in, "reader"));
     workspace.write(&role(&format!("adopt = true\n{first}")));
     workspace.apply();
-    workspace.apply_with(&["-replace=neonrep_role.this"]).insist_warning("created or adopted the same role");
+    workspace.apply_with(&["-replace=neonrep_role.this"]).insist_warning("created or adopted it under the same name");
     assert!(exists(&stand_in, "reader"));
 }
 

@@ -17,7 +17,7 @@ async fn what_is_not_modelled_is_501_and_never_gone() {
         ("GET", format!("{project}/jwks")),
         ("POST", format!("{project}/permissions")),
         ("DELETE", format!("{project}/snapshots/snap-1")),
-        ("GET", format!("{branch}/schema")),
+        ("POST", format!("{branch}/recover")),
         ("GET", format!("{branch}/auth")),
         ("PUT", format!("{branch}/backup_schedule")),
         ("GET", format!("{branch}/data-api/neondb")),
