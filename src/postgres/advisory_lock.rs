@@ -1,4 +1,5 @@
-//! A lock that changes of ACLs take in turn: side by side they fail with `tuple concurrently updated`, or deadlock (tried).
+//! A lock that changes of ACLs take in turn: side by side they fail with `tuple concurrently updated`, or deadlock (tried). So do tables
+//! that are created here: a grant on all tables of a schema does not see one that is not committed yet.
 //!
 //! It is taken always, not only when something of ours runs beside: another run, such as a second pipeline, cannot be seen from here. To ask
 //! `pg_locks` first would cost the round trip that taking it costs, and would miss who comes a moment later.
@@ -18,7 +19,7 @@ pub(super) fn is_taken_by(statement: &str) -> bool {
     statement.starts_with("SELECT pg_advisory_xact_lock(")
 }
 
-/// Takes the lock of the connected database until the end of the transaction. First statement of a transaction that grants; it fails with
+/// Takes the lock of the connected database until the end of the transaction. First statement of a transaction that grants or creates a table; it fails with
 /// `LockNotAvailable` after 3 s.
 pub(crate) fn take() -> Vec<Statement> {
     vec![sql!(

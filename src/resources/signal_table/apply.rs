@@ -9,7 +9,7 @@ use super::model::Model;
 use super::private::{Known, TABLE};
 use crate::handler::Db;
 use crate::postgres::signal_table::{self, Misfit, Shape, SignalTable};
-use crate::postgres::{self, Connection, Kind, TableName, Usage, table};
+use crate::postgres::{self, Connection, Kind, TableName, Usage, advisory_lock, table};
 use crate::target::SignalTableId;
 
 /// Creates the table, or takes one that fits as it is. The second: whether it was created.
@@ -23,7 +23,8 @@ pub(super) async fn create(
     let created = AtomicBool::new(false);
     let done = db
         .transaction(&plan.connect_as, async |tx, attempt| {
-            let before = signal_table::read(&tx, table).await?;
+            // In turn with grants: one on the whole schema that ran beside this would miss the table, and the table its default privileges.
+            let (_, before) = tx.run_and(&advisory_lock::take(), signal_table::read(&tx, table)).await?;
             let ours = before.is_none() || (attempt.after_lost_commit && created.load(Ordering::Relaxed));
             let found = if let Some(found) = before {
                 found

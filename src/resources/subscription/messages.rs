@@ -140,10 +140,13 @@ const SLOT_EXISTS: &str = "already exists";
 /// 42601 of a publisher, up to 14 and later.
 const NO_OPTION: [&str; 2] = ["syntax error", "unrecognized option"];
 
+fn knows_no_failover(error: &postgres::Error, plan: &Model) -> bool {
+    plan.failover.is_true() && NO_OPTION.iter().any(|it| error.message().contains(it))
+}
+
 /// What the server says of a statement that reached, or should have reached, the publisher.
 pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) -> Diagnostic {
     let explained = explain::postgres(call.doing(), error);
-    let says = |words: &str| error.message().contains(words);
     let (advice, at) = match error.kind() {
         Kind::UndefinedTable | Kind::UndefinedSchema => (
             "Each published table must exist here, with the same schema, name and columns: logical replication copies rows, not \
@@ -153,13 +156,7 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
         Kind::WrongObject => {
             ("A published table must be a table here too, not a view or a foreign table.", path!(publications))
         }
-        Kind::Publisher if says(SLOT_EXISTS) => (
-            "The slot is at the publisher already. If another subscription uses it, such as that of the parent branch on Neon, set another \
-             `slot_name`. If it is left from a subscription that is gone, drop it there with `pg_drop_replication_slot`. To use it as it \
-             is, set `create_slot = false`.",
-            path!(slot_name),
-        ),
-        Kind::Publisher if plan.failover.is_true() && NO_OPTION.iter().any(|it| says(it)) => {
+        Kind::Publisher if knows_no_failover(error, plan) => {
             ("`failover` requires Postgres 17 or later at the publisher too.", path!(failover))
         }
         Kind::Publisher | Kind::Config => (
@@ -190,26 +187,30 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
 pub(super) fn not_created(call: &Call<'_>, error: &postgres::Error, plan: &Model, was_lost: bool) -> Diagnostic {
     // The publisher's own refusal; a publisher that cannot be reached is 08006 (`libpqwalreceiver.c`).
     let by_publisher = error.kind() == Kind::Publisher && error.sqlstate() == Some("08P01");
+    let may_be_of_slot = was_lost || by_publisher && !knows_no_failover(error, plan);
     let slot = plan.slot();
-    let (Attr::Known(slot), true, true) = (&slot, plan.creates_slot(), by_publisher || was_lost) else {
+    let (Attr::Known(slot), true, true) = (&slot, plan.creates_slot(), may_be_of_slot) else {
         return refused(call, error, plan);
     };
-    let why = if was_lost {
+    let drop_it = format!("drop it there with `SELECT pg_drop_replication_slot('{slot}')`, then apply again.");
+    let advice = if was_lost {
         format!(
-            "The connection was lost during an earlier attempt, which may have created slot `{slot}` at the publisher."
+            "The connection was lost during an earlier attempt, which may have created slot `{slot}` at the publisher. If it is there \
+             and no other subscription uses it, {drop_it}"
+        )
+    } else if error.message().contains(SLOT_EXISTS) {
+        format!(
+            "Slot `{slot}` is at the publisher already. If another subscription uses it, such as that of the parent branch on Neon, set \
+             another `slot_name`. If it is left from an earlier attempt, or from a subscription that is gone, {drop_it} To use it as it \
+             is, set `create_slot = false`."
         )
     } else {
         format!(
-            "Slot `{slot}` must not exist at the publisher yet. It may be left from this or from an earlier attempt."
+            "Slot `{slot}` may be left at the publisher from this attempt. If it is there and no other subscription uses it, {drop_it}"
         )
     };
     let explained = explain::postgres(call.doing(), error);
-    let detail = format!(
-        "{}\n\n{why} If it is there and no other subscription uses it, drop it there with \
-         `SELECT pg_drop_replication_slot('{slot}')`, then apply again.",
-        explained.detail
-    );
-    Diagnostic { detail, ..explained }.at(path!(slot_name))
+    Diagnostic { detail: format!("{}\n\n{advice}", explained.detail), ..explained }.at(path!(slot_name))
 }
 
 /// `waited`: until its timeout; `None`: until the user interrupted the run.
