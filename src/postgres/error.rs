@@ -1,12 +1,14 @@
 //! What can go wrong on a server: a `Kind` to branch on, by SQLSTATE, and the server's own words for people.
 //!
 //! Message text decides in two places only: errors of Neon's proxy ([`neon_proxy`](super::neon_proxy)), and
-//! `tuple concurrently updated`, which carries `XX000` too.
+//! `tuple concurrently updated` or `deleted`, which carry `XX000` too.
 
 use std::collections::BTreeSet;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+
+use tokio_postgres::error::SqlState;
 
 use super::authentication::WeakRequest;
 pub(crate) use super::error_kind::Kind;
@@ -42,7 +44,7 @@ impl Kind {
             "40001" | "40P01" => Self::Serialization,
             "28P01" => Self::AuthFailed,
             "28000" => Self::LoginRefused,
-            "XX000" if message.starts_with("tuple concurrently updated") => Self::Serialization,
+            "XX000" if message.starts_with("tuple concurrently ") => Self::Serialization,
             _ if sqlstate.starts_with("08") => Self::ConnectionLost,
             _ => Self::Other,
         }
@@ -111,7 +113,9 @@ impl Error {
     /// Translates an error of the driver.
     pub(super) fn of_driver(error: &tokio_postgres::Error) -> Self {
         if let Some(server) = error.as_db_error() {
-            return Self::of_server(server.code().code(), server.message(), server.detail(), server.hint());
+            let told = Self::of_server(server.code().code(), server.message(), server.detail(), server.hint());
+            let lost_race = server.code() == &SqlState::UNIQUE_VIOLATION && server.schema() == Some("pg_catalog");
+            return if lost_race { told.with_kind(Kind::Serialization) } else { told };
         }
         if error.is_closed() {
             return Self::new(Kind::ConnectionLost, "the connection was closed");
@@ -281,6 +285,7 @@ mod tests {
     fn texts_decide_for_internal_errors_only() {
         for (sqlstate, message, kind) in [
             ("XX000", "tuple concurrently updated", Kind::Serialization),
+            ("XX000", "tuple concurrently deleted", Kind::Serialization),
             ("XX000", "cache lookup failed for relation 5", Kind::Other),
             ("XX000", "password authentication failed for user 'x'", Kind::AuthFailed),
             ("28000", "The endpoint has been disabled. Enable it using the API and retry.", Kind::EndpointDisabled),

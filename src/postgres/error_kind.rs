@@ -43,7 +43,8 @@ pub(crate) enum Kind {
     TooManyConnections,
     /// The connection was lost after COMMIT was sent: only reading tells whether it took effect.
     CommitUnknown,
-    /// 40001, 40P01, and `tuple concurrently updated`: run the transaction again.
+    /// 40001, 40P01, `tuple concurrently updated` or `deleted`, and 23505 of a system catalog, which another session gets that
+    /// creates an object of the same name at the same moment: run the transaction again.
     Serialization,
     /// 28P01: the password is not accepted.
     AuthFailed,

@@ -56,6 +56,10 @@ pub(super) async fn create(db: &Db<'_>, plan: &Model, name: &SubscriptionName) -
             None
         }
         Err(error) if error.kind() == Kind::AlreadyExists => return Err(messages::exists(db.at(), name).into()),
+        // Created by another session at the same moment.
+        Err(error) if error.kind() == Kind::Serialization && read(db, &mut session, name).await?.1.is_some() => {
+            return Err(messages::exists(db.at(), name).into());
+        }
         Err(error) if !is_unknown(error.kind()) => return Err(not_created(&error).into()),
         Err(error) => Some(error),
     };

@@ -16,6 +16,7 @@ mod replica_identity;
 mod role;
 mod role_settings;
 mod round_trips;
+mod same_moment;
 mod signal_table;
 mod slot;
 mod stored_states;
