@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::postgres::{Address, Kind, Passwords, Pool, PoolSettings, SlotName, Tls, Usage, slot};
 use futures_util::future::join_all;
-use tokio::time::Instant;
+use tokio::sync::Barrier;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Server, address, soon};
 use crate::support::stand_in::StandIn;
@@ -15,16 +16,21 @@ const OURS: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name
 fn writers_work_beside_each_other_and_readers_take_turns() {
     let stand_in = StandIn::start_logical(17);
     let server = Server::of(&stand_in);
-    let work = async |usage| {
-        let mut session = server.pool.open(&server.owner, soon(), "testing", usage).await.unwrap();
-        session.read(async |it| it.fetch("SELECT pg_sleep(0.4)::text", &[]).await.map(drop)).await.unwrap();
+    let read = async || {
+        let mut session = server.pool.open(&server.owner, soon(), "testing", Usage::Read).await.unwrap();
+        session.read(async |it| it.fetch("SELECT pg_sleep(0.1)::text", &[]).await.map(drop)).await.unwrap();
     };
-    server.block_on(join_all((0..3).map(|_| work(Usage::Read))));
+    server.block_on(join_all((0..3).map(|_| read())));
     assert_eq!(stand_in.value(OURS), "1");
-    let begun = std::time::Instant::now();
-    server.block_on(join_all((0..8).map(|_| work(Usage::Write))));
+    // Nobody gets past the barrier before four have a session, twice.
+    let four = Barrier::new(4);
+    let write = async || {
+        let session = server.pool.open(&server.owner, soon(), "testing", Usage::Write).await.unwrap();
+        timeout_at(soon(), four.wait()).await.expect("four at once");
+        drop(session);
+    };
+    server.block_on(join_all((0..8).map(|_| write())));
     assert_eq!(stand_in.value(OURS), "4", "`max_connections` in all");
-    assert!(begun.elapsed() < Duration::from_millis(2_400), "side by side: {:?}", begun.elapsed());
 }
 
 #[test]
@@ -80,8 +86,13 @@ fn a_password_is_given_by_scram_alone_with_and_without_tls() {
     let before = std::fs::read_to_string(&hba).unwrap();
     let ask = |method: &str| {
         std::fs::write(&hba, format!("host all old all {method}\n{before}")).unwrap();
+        let loaded = || stand_in.value("SELECT pg_conf_load_time()");
+        let last = loaded();
         stand_in.sql("SELECT pg_reload_conf()");
-        std::thread::sleep(Duration::from_millis(300));
+        let until = std::time::Instant::now() + Duration::from_secs(30);
+        while loaded() == last {
+            assert!(std::time::Instant::now() < until, "the server does not read its files again");
+        }
     };
     stand_in.sql("SET password_encryption = md5; CREATE ROLE old LOGIN REPLICATION PASSWORD 'hunter2'");
     let encrypted = address(&stand_in, "old", "hunter2", &stand_in.ready.database);

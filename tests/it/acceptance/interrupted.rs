@@ -101,9 +101,8 @@ fn ctrl_c_while_a_role_is_made_keeps_the_role() {
     until("the role to be asked for", || stand_in.count_requests("POST", "/roles") == 1);
     until("its operation to be waited for", || stand_in.count_requests("GET", "/operations") > 1);
     ctrl_c(&child);
-    let begun = Instant::now();
     let outcome = workspace.finish_child(child).expect_failure();
-    assert!(begun.elapsed() < Duration::from_mins(1));
+    outcome.insist_error("interrupted");
     assert!(workspace.addresses().contains(&"neonrep_role.this".to_owned()), "{}", outcome.messages());
     assert!(workspace.is_tainted("neonrep_role.this"));
     // Neon finishes what it has begun; the next apply recreates the role, and there is one.

@@ -1,5 +1,7 @@
 //! The slot at the publisher, and a publisher that is gone.
 
+use crate::provider::until;
+
 use super::{ADDRESS, TABLES, at_source, slots, source, subscription, workspace};
 use crate::support::second_project::SecondProject;
 
@@ -92,7 +94,7 @@ fn a_publisher_with_an_open_transaction_is_waited_for_and_told() {
     assert!(workspace.addresses().iter().all(|it| it != ADDRESS), "nothing is in the state");
     writer.run("COMMIT").expect("its end");
     // The publisher may have finished what nobody waits for any more, as the error says.
-    stand_in.sql("SELECT pg_sleep(1)");
+    until(&stand_in, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'", "0");
     stand_in.sql(
         "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'sub' AND NOT active",
     );

@@ -131,10 +131,10 @@ async fn protection_default_expiry_and_limits() {
     assert_eq!(status, 200, "{deleted}");
     stand_in.wait(&deleted).await;
     assert_eq!(stand_in.api("DELETE", &format!("{branches}/{guarded}"), None).await.0, 204);
-    let soon = jiff::Timestamp::now() + Duration::from_secs(1);
+    let soon = jiff::Timestamp::now() + Duration::from_secs(3);
     let short = child(&stand_in, json!({"branch": {"name": "short", "expires_at": soon.to_string()}})).await;
     let path = format!("{branches}/{short}");
-    for _ in 0..100 {
+    for _ in 0..400 {
         if stand_in.api("GET", &path, None).await.0 == 404 {
             break;
         }

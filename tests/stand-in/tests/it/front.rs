@@ -157,8 +157,15 @@ async fn tls_at_once_and_a_request_to_cancel() {
     let (client, connection) = config.connect(MakeRustlsConnect::new(tls.clone())).await.expect("TLS at once");
     tokio::spawn(connection);
     let cancel = client.cancel_token();
+    let superuser = stand_in.superuser().await;
+    let sleeps = async || {
+        let active = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(60)'";
+        while superuser.query_one(active, &[]).await.expect("a count").get::<_, i64>(0) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
     let (slept, ()) = tokio::join!(client.batch_execute("SELECT pg_sleep(60)"), async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        sleeps().await;
         cancel.cancel_query(MakeRustlsConnect::new(tls)).await.expect("it is passed on");
     });
     let error = slept.expect_err("cancelled");
@@ -167,7 +174,7 @@ async fn tls_at_once_and_a_request_to_cancel() {
     // The last word of a server that ends is heard, whole.
     let owner = connect(&stand_in, &uri(&stand_in, false).await).await.expect("it connects");
     let (ended, _) = tokio::join!(owner.batch_execute("SELECT pg_sleep(60)"), async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        sleeps().await;
         stand_in.admin("POST", "/postgres/restart", None).await
     });
     let error = ended.expect_err("ended");

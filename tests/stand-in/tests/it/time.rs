@@ -33,8 +33,11 @@ async fn an_idle_compute_is_suspended_and_a_busy_one_is_not() {
     let state = async || stand_in.api("GET", &endpoint, None).await.1["endpoint"]["current_state"].clone();
     let owner = stand_in.connect("neondb_owner", &password(&stand_in).await).await.expect("it connects");
     settings(&stand_in, json!({"idle_suspend_ms": 600})).await;
-    owner.query_one("SELECT pg_sleep(1.5)", &[]).await.expect("it is left to work");
-    assert_eq!(state().await, "active");
+    let (worked, ()) = tokio::join!(owner.query_one("SELECT pg_sleep(4)", &[]), async {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(state().await, "active", "for longer than an idle one");
+    });
+    worked.expect("it is left to work");
     eventually("idle", async || state().await == "idle").await;
     assert!(owner.query_one("SELECT 1", &[]).await.is_err(), "an idle session does not keep it awake");
     let (_, operations) = stand_in.api("GET", &format!("{}/operations", stand_in.project()), None).await;
@@ -94,12 +97,10 @@ async fn a_slot_is_lost_on_14_and_18() {
 async fn rate_limits() {
     let stand_in = StandIn::start(&["--postgres", "17"]);
     settings(&stand_in, json!({"requests_per_second": 3, "retry_after": 1})).await;
-    let mut statuses = Vec::new();
-    for _ in 0..6 {
-        statuses.push(stand_in.api("GET", "/auth", None).await.0);
-    }
-    assert_eq!(statuses[..3], [200, 200, 200]);
-    assert!(statuses[3..].contains(&429), "{statuses:?}");
+    let ask = async || stand_in.api("GET", "/auth", None).await.0;
+    let (a, b, c, d, e, f) = tokio::join!(ask(), ask(), ask(), ask(), ask(), ask());
+    let statuses = [a, b, c, d, e, f];
+    assert!(statuses.iter().filter(|it| **it == 200).count() >= 3 && statuses.contains(&429), "{statuses:?}");
     assert_eq!(stand_in.api("GET", &stand_in.project(), None).await.0, 200, "another route");
     settings(&stand_in, json!({"requests_per_minute": 1, "requests_per_second": null})).await;
     let url = format!("{}/auth", stand_in.text("api_url"));
@@ -116,25 +117,28 @@ async fn the_proxy_keeps_what_it_was_told() {
         Err(error) => Some(error.as_db_error().expect("of the server").message().to_owned()),
     };
     // An error of the control plane outlives its cause.
-    settings(&stand_in, json!({"proxy_error_cache_ms": 3000, "endpoint_disabled": true})).await;
+    settings(&stand_in, json!({"proxy_error_cache_ms": 600_000, "endpoint_disabled": true})).await;
     assert!(refused(&password).await.is_some_and(|text| text.contains("disabled")));
     settings(&stand_in, json!({"endpoint_disabled": false})).await;
     assert!(refused(&password).await.is_some_and(|text| text.contains("disabled")));
+    settings(&stand_in, json!({"proxy_error_cache_ms": 100})).await;
     eventually("enabled", async || refused(&password).await.is_none()).await;
 
     // A new password is wrong, and a removed address gets in, until it asks again.
-    settings(&stand_in, json!({"proxy_role_cache_ms": 3000, "proxy_error_cache_ms": 0})).await;
+    settings(&stand_in, json!({"proxy_role_cache_ms": 600_000, "proxy_error_cache_ms": 0})).await;
     assert_eq!(refused(&password).await, None);
     let reset = format!("{}/roles/neondb_owner/reset_password", stand_in.branch());
     let (_, answer) = stand_in.api("POST", &reset, None).await;
     stand_in.wait(&answer).await;
     let new = answer["role"]["password"].as_str().expect("a password").to_owned();
     assert!(refused(&new).await.is_some_and(|text| text.contains("'neondb_owner'")));
+    settings(&stand_in, json!({"proxy_role_cache_ms": 100})).await;
     eventually("the new password", async || refused(&new).await.is_none()).await;
-    tokio::time::sleep(Duration::from_millis(3100)).await;
+    settings(&stand_in, json!({"proxy_role_cache_ms": 600_000})).await;
     assert_eq!(refused(&new).await, None, "the list of addresses is known");
     let closed = json!({"project": {"settings": {"allowed_ips": {"ips": ["192.0.2.1"]}}}});
     stand_in.api("PATCH", &stand_in.project(), Some(closed)).await;
     assert_eq!(refused(&new).await, None, "still in");
+    settings(&stand_in, json!({"proxy_role_cache_ms": 100})).await;
     eventually("out", async || refused(&new).await.is_some_and(|text| text.contains("IP address"))).await;
 }
