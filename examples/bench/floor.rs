@@ -68,6 +68,31 @@ resource "toy_note" "many" {
     (workspace, notes)
 }
 
+/// As many objects of the toy provider that each have as many values as one of ours, of usual length, applied.
+pub(crate) fn of_toy_values(count: usize) -> (Workspace, Notes) {
+    let program = cli::provider().with_file_name("terraform-provider-toy");
+    let workspace = of_plugin("acme/toy", "terraform-provider-toy", &program);
+    let configuration = r#"
+terraform {
+  required_providers {
+    toy = { source = "acme/toy" }
+  }
+}
+
+provider "toy" {
+  folder = "."
+}
+
+resource "toy_labels" "many" {
+  count  = COUNT
+  values = { for at in range(VALUES) : "attribute-${at}" => "quiet-snow-86271569/bench_${count.index}" }
+}
+"#;
+    let notes = Notes::take(&workspace, "terraform-provider-toy", &program);
+    many(&workspace, "toy_labels", &configuration.replace("VALUES", &VALUES.to_string()), count);
+    (workspace, notes)
+}
+
 /// How many values a publication has in the state: what Terraform does for an object grows with them.
 const VALUES: usize = 20;
 
@@ -139,8 +164,11 @@ resource "neonrep_publication" "many" {
             })
             .into()
     } else {
-        let (it, notes) = of_toy(count);
-        vec![("toy_note".to_owned(), it, notes)]
+        let ((note, notes), (values, notes_of_values)) = (of_toy(count), of_toy_values(count));
+        vec![
+            ("toy_note".to_owned(), note, notes),
+            (format!("toy_labels with {VALUES} values"), values, notes_of_values),
+        ]
     };
     for (name, other, other_notes) in others {
         notes.reset();

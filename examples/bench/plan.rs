@@ -1,5 +1,5 @@
 //! What a plan without changes over many objects of all kinds costs, beside as many `terraform_data`, which need no
-//! plugin, and as many files of the toy provider.
+//! plugin, as many files of the toy provider, and as many of its objects with as many values as ours.
 
 use std::path::Path;
 use std::time::Duration;
@@ -128,12 +128,13 @@ pub(crate) fn measure(provider: &Path, count: usize) {
     );
     let plain = floor::of_core(count);
     let (toy, toy_notes) = floor::of_toy(count);
+    let (values, _) = floor::of_toy_values(count);
     for round_trip in ROUND_TRIPS {
         plans(
             &stand_in,
             round_trip,
             (&workspace, &notes),
-            &plain,
+            [&plain, &values],
             (&toy, &toy_notes),
             if count > 1_000 { 3 } else { 5 },
         );
@@ -165,7 +166,7 @@ fn plans(
     stand_in: &StandIn,
     round_trip: Duration,
     (workspace, notes): (&Workspace, &Notes),
-    plain: &Workspace,
+    [plain, values]: [&Workspace; 2],
     (toy, toy_notes): (&Workspace, &Notes),
     repeats: u32,
 ) {
@@ -174,7 +175,7 @@ fn plans(
     toy_notes.reset();
     let plan = |workspace: &Workspace| quietly(workspace, &["plan", "-detailed-exitcode"]);
     // One after the other, so that a slow minute of the machine falls on all.
-    let runs: Vec<[Run; 3]> = (0..repeats).map(|_| [plan(workspace), plan(plain), plan(toy)]).collect();
+    let runs: Vec<[Run; 4]> = (0..repeats).map(|_| [plan(workspace), plan(plain), plan(toy), plan(values)]).collect();
     let passed = road.passed();
     let of = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX)) / f64::from(repeats);
     let row = |name: &str, value: String| println!("    {name:<44} {value}");
@@ -189,12 +190,14 @@ fn plans(
     let (processor, of_toy) = (processor / f64::from(repeats), of_toy / f64::from(repeats));
     row("processor time of the provider", format!("{processor:.2} s (toy {of_toy:.2} s)"));
     let columns = |value: fn(&Run) -> f64| {
-        let [ours, plain, toy] = [0, 1, 2].map(|at| middle(runs.iter().map(|it| value(&it[at]))));
+        let [ours, plain, toy, values] = [0, 1, 2, 3].map(|at| middle(runs.iter().map(|it| value(&it[at]))));
         let ratio = |at: usize| middle(runs.iter().map(|it| value(&it[0]) / value(&it[at])));
         format!(
-            "{ours:.2} s; terraform_data {plain:.2} s, ratio {:.2}; toy {toy:.2} s, ratio {:.2}",
+            "{ours:.2} s; terraform_data {plain:.2} s, ratio {:.2}; toy {toy:.2} s, ratio {:.2}; toy with as many values {values:.2} s, \
+             ratio {:.2}",
             ratio(1),
-            ratio(2)
+            ratio(2),
+            ratio(3)
         )
     };
     row("processor time, CLI and provider", columns(|it| it.processor));

@@ -1,5 +1,6 @@
 //! A provider of text files, for the tests of the wire and of the real CLI: it has one of each kind.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use tfplugin::kinds::erased::{
 };
 use tfplugin::kinds::resource::{MovedFrom, StoredState};
 use tfplugin::process::{self, About};
-use tfplugin::schema::{Identity, number, string};
+use tfplugin::schema::{Identity, map_of, number, string};
 use tfplugin::server::FrameworkServer;
 use tfplugin::{
     Action, Attr, Configured, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function, FunctionError,
@@ -45,7 +46,7 @@ impl Provider for Toy {
     }
 
     fn resources() -> Vec<Box<dyn ErasedResource<PathBuf>>> {
-        vec![erased::resource(Note)]
+        vec![erased::resource(Note), erased::resource(Labels)]
     }
 
     fn data_sources() -> Vec<Box<dyn ErasedDataSource<PathBuf>>> {
@@ -71,6 +72,50 @@ impl Provider for Toy {
 
 fn failed(error: &io::Error) -> Diagnostics {
     Diagnostic::error("File cannot be used", error.to_string()).into()
+}
+
+/// Values that are nowhere but in the state: what Terraform itself does for an object, by their number.
+struct Labels;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LabelsModel {
+    values: Attr<BTreeMap<String, Attr<String>>>,
+}
+
+impl Resource for Labels {
+    const TYPE: &'static str = "toy_labels";
+    type Model = LabelsModel;
+    type Data = PathBuf;
+
+    fn schema() -> Schema {
+        Schema::new("Values.").attribute("values", map_of(Type::String).optional().doc("The values."))
+    }
+
+    async fn create(&self, _cx: &Context<PathBuf>, plan: LabelsModel) -> Result<LabelsModel, Diagnostics> {
+        Ok(plan)
+    }
+
+    async fn read(&self, _cx: &Context<PathBuf>, state: LabelsModel) -> Result<Option<LabelsModel>, Diagnostics> {
+        Ok(Some(state))
+    }
+
+    async fn update(
+        &self,
+        _cx: &Context<PathBuf>,
+        _prior: LabelsModel,
+        plan: LabelsModel,
+    ) -> Result<LabelsModel, Diagnostics> {
+        Ok(plan)
+    }
+
+    async fn delete(&self, _cx: &Context<PathBuf>, _state: LabelsModel) -> Result<(), Diagnostics> {
+        Ok(())
+    }
+
+    fn import(_id: &str) -> Result<LabelsModel, Diagnostics> {
+        Err(Diagnostic::error("Values cannot be imported", "They are nowhere but in the state.").into())
+    }
 }
 
 struct Note;
