@@ -189,6 +189,10 @@ fn of_kind(kind: postgres::Kind) -> &'static str {
         Kind::InsufficientPrivilege => {
             "The connecting role lacks the privilege. Set `connect_as` to a role that has it."
         }
+        Kind::ReadOnlyServer => {
+            "The server is a standby (a read replica), and accepts no changes. Use the host of its primary server: check `host` of the \
+             provider's `sql` block."
+        }
         Kind::ConnectionLost => "The server is unreachable, or closed the connection. Try again.",
         Kind::CommitUnknown => "The connection was lost during COMMIT. Plan again to see the current state.",
         Kind::AuthFailed => {
@@ -381,6 +385,7 @@ mod tests {
             (Kind::DependentObjects, "destroy them together"),
             (Kind::WeakAuthentication, "`require_auth`"),
             (Kind::InsufficientPrivilege, "connect_as"),
+            (Kind::ReadOnlyServer, "`host` of the provider's `sql` block"),
             (Kind::Other, "The server's words"),
         ] {
             let text = said(&postgres("look", &Error::new(kind, "the server's words.")));

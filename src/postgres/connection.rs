@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -21,6 +21,7 @@ use super::authentication::{Passwords, Watched, Watching};
 use super::changes::Changes;
 use super::error::{Error, Kind, Result};
 use super::names::{DatabaseName, RoleName};
+use super::pipeline::send_in_order;
 use super::row::{Param, Row};
 use super::session_settings::{self, STATEMENT_TIMEOUT};
 use super::sql::Statement;
@@ -266,7 +267,8 @@ impl Connection {
             tracing::debug!(%statement, "run");
         }
         // Each future sends its statement when it is polled first, and `join` polls in order.
-        let work = join_all(statements.iter().map(|it| self.traffic.counted(self.client.batch_execute(it.as_sql()))));
+        let work =
+            send_in_order(statements.iter().map(|it| self.traffic.counted(self.client.batch_execute(it.as_sql()))));
         let (own_path, (answers, last)) = join(self.command(OWN_PATH), join(work, self.command(last))).await;
         own_path?;
         for (statement, answer) in statements.iter().zip(answers) {

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     InsufficientPrivilege,
     /// 55006: a slot with a consumer, a role or database in use.
     ObjectInUse,
+    /// 25006, and 0A000 in answer to `BEGIN … READ WRITE`: the server is a standby, which accepts no changes.
+    ReadOnlyServer,
     /// 55000: not in the state that is needed, such as `wal_level` below `logical`.
     NotInState,
     /// 42602: a name that the object does not allow.

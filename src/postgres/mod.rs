@@ -24,6 +24,7 @@ pub(crate) mod marks;
 pub(crate) mod membership;
 pub(crate) mod names;
 pub(crate) mod neon_proxy;
+mod pipeline;
 pub(crate) mod pool;
 pub(crate) mod privilege;
 pub(crate) mod publication;

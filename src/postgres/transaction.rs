@@ -9,7 +9,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::join;
+use futures_util::future::{join, try_join};
 use tokio::time::{Instant, timeout_at};
 
 use super::attempt::{Attempt, begin, finish, passed, roll_back};
@@ -158,7 +158,8 @@ impl Session {
 /// Sessions that drop mostly do so before COMMIT is taken up: then its answer is the server's own word that it ended the session,
 /// and nothing was committed. Once the server commits it does not listen any more, and says either that it has, or nothing.
 ///
-/// Work sent together with BEGIN: if BEGIN's batch fails, the transaction is in its failed state, and the rest fails with it.
+/// Work is sent together with BEGIN, and ends where BEGIN fails: the session is in no transaction then, and what the work sends next
+/// would take effect at once.
 async fn transact<T, D, W, F>(
     connection: &Arc<Connection>,
     deadline: Instant,
@@ -172,9 +173,8 @@ where
     let opening = begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", deadline);
     let tx = Tx::new(connection, lost);
     let both = async {
-        let (begun, done) = join(connection.command(&opening), work(tx.clone())).await;
-        begun?;
-        done
+        let begun = async { connection.command(&opening).await.map_err(|error| Stop::from(not_begun(error))) };
+        try_join(begun, work(tx.clone())).await.map(|((), done)| done)
     };
     let done = timeout_at(deadline, both).await.unwrap_or_else(|_| Err(passed("transaction").into()));
     let commit = tx.commit_state().clone();
@@ -223,6 +223,11 @@ where
         Ok(Err(error)) => not_committed(error),
         Err(_) => Attempt::CommitUnknown(passed("COMMIT")),
     }
+}
+
+/// What an error in answer to BEGIN says: of what it asks for, a server can lack READ WRITE alone (0A000).
+fn not_begun(error: Error) -> Error {
+    if error.sqlstate() == Some("0A000") { error.with_kind(Kind::ReadOnlyServer) } else { error }
 }
 
 /// What an error in answer to COMMIT, or to what was sent with it, says.

@@ -9,13 +9,14 @@ use crate::postgres::acl::{self, Scope};
 use crate::postgres::privilege::TablePrivilege;
 use crate::postgres::publication::{Definition, Operation};
 use crate::postgres::{
-    Kind, PublicationName, RoleName, SchemaName, Stop, TableName, Usage, advisory_lock, publication, replica_identity,
-    table,
+    Address, Kind, PublicationName, RoleName, SchemaName, Stop, TableName, Usage, advisory_lock, publication,
+    replica_identity, table,
 };
 use futures_util::future::try_join;
+use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Never, Server, definition, error_of};
+use super::{Never, Server, definition, error_of, soon};
 use crate::support::stand_in::StandIn;
 
 fn name(name: &str) -> PublicationName {
@@ -163,6 +164,35 @@ fn a_commit_with_a_read_takes_two_round_trips_and_is_all_or_nothing() {
         assert!(q_now.is_none());
     });
     assert_eq!(stand_in.value("SELECT string_agg(pubname, ',') FROM pg_publication"), "p");
+}
+
+#[test]
+fn on_a_standby_the_work_ends_where_begin_fails() {
+    let stand_in = StandIn::start_logical(17);
+    let server = Server::of(&stand_in);
+    let ready = &stand_in.ready;
+    let body = json!({ "endpoint": { "branch_id": ready.branch_id, "type": "read_only" } });
+    let (_, added) = stand_in.api("POST", &format!("/projects/{}/endpoints", ready.project_id), Some(&body));
+    let host = added["endpoint"]["host"].as_str().expect("a host");
+    let port = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port");
+    let standby = Address { port, ..server.owner.clone() };
+    server.block_on(async {
+        let mut session = server.pool.open(&standby, soon(), "testing", Usage::Write).await.unwrap();
+        let went_on = AtomicU32::new(0);
+        let done = session
+            .settled(async |tx| {
+                publication::read(&tx, &name("p")).await?;
+                went_on.fetch_add(1, Ordering::Relaxed);
+                tx.run(&publication::create(&name("p"), &definition(&[]))).await?;
+                Ok::<_, Never>(())
+            })
+            .await;
+        let error = done.map_err(error_of).unwrap_err();
+        assert_eq!((error.kind(), error.sqlstate()), (Kind::ReadOnlyServer, Some("0A000")), "{error}");
+        // The server is in no transaction: a statement would not be rolled back.
+        assert_eq!(went_on.into_inner(), 0);
+        assert!(session.read(async |it| publication::read(&it, &name("p")).await).await.unwrap().is_none());
+    });
 }
 
 #[test]
