@@ -14,7 +14,7 @@ pub(crate) const CHECK: Check = Check {
     rule: "With `all_tables`, each table of the database has a usable replica identity, or updates and deletes are not published.",
 };
 
-/// Judges all tables of the database.
+/// Checks all tables of the database.
 pub(crate) fn check(tables: &Tables, publish: &BTreeSet<Operation>, at: &AttributePath) -> Option<Diagnostic> {
     if !publish.iter().any(|it| it.needs_identity()) {
         return None;

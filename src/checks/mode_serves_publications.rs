@@ -34,7 +34,7 @@ pub(crate) fn sentence(table: &TableName, mode: &Mode, unserved: &[(&Publication
     )
 }
 
-/// Judges a mode against the publications of its table.
+/// Checks a mode against the publications of its table.
 pub(crate) fn check(
     table: &TableName,
     mode: &Mode,

@@ -14,7 +14,7 @@ pub(crate) const CHECK: Check = Check {
     rule: "A partitioned table is published with `publish_via_partition_root`, or its consumer knows the partitions by name.",
 };
 
-/// Judges the named tables.
+/// Checks the named tables.
 pub(crate) fn check(
     tables: &Tables,
     names: &BTreeSet<TableName>,

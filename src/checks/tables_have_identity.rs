@@ -100,7 +100,7 @@ pub(crate) fn unidentified<'a>(tables: &'a Tables, name: &TableName) -> Vec<&'a 
     leaves.into_iter().filter(|it| it.why_not_publishable().is_none() && !it.has_usable_identity()).collect()
 }
 
-/// Judges the listed tables of a planned publication.
+/// Checks the listed tables of a planned publication.
 pub(crate) fn check(
     version: ServerVersion,
     tables: &Tables,

@@ -14,7 +14,7 @@ pub(crate) const CHECK: Check = Check {
     rule: "A listed table can be published: views, materialized views, foreign, temporary, unlogged and system tables cannot.",
 };
 
-/// Judges the named tables; those that are not there are another check's.
+/// Checks the named tables; those that are not there are another check's.
 pub(crate) fn check(tables: &Tables, names: &BTreeSet<TableName>, at: &AttributePath) -> Option<Diagnostic> {
     let found = names.iter().filter_map(|it| tables.get(it));
     let list: Vec<String> =

@@ -106,7 +106,7 @@ elsewhere and connects to both sides: its address must be let in too.
 
 const SUBSCRIPTION_MORE_TABLES: &str = "\
 Create the table at the target, add an element to `tables` of the publication, and raise `connection_wo_version` of the
-subscription by one: the apply then sets the connection string again, takes up the new table and copies its rows. The grant covers
+subscription by one: the apply then sets the connection string again, starts to receive the new table and copies its rows. The grant covers
 the schemas that it names, and tables created in them later by the same owners.
 ";
 

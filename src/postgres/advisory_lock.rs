@@ -19,8 +19,8 @@ pub(super) fn is_taken_by(statement: &str) -> bool {
     statement.starts_with("SELECT pg_advisory_xact_lock(")
 }
 
-/// Takes the lock of the connected database until the end of the transaction. First statement of a transaction that grants or creates a table; it fails with
-/// `LockNotAvailable` after 3 s.
+/// Takes the lock of the connected database until the end of the transaction. First statement of a transaction that grants or creates a
+/// table; it fails with `LockNotAvailable` after 3 s.
 pub(crate) fn take() -> Vec<Statement> {
     vec![sql!(
         "SELECT pg_advisory_xact_lock({}, oid::int8::bit(32)::int4) FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()",

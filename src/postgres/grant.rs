@@ -153,7 +153,5 @@ impl Holdings {
     }
 }
 
-pub(crate) use super::advisory_lock::take as lock;
-
 #[cfg(test)]
 mod tests;

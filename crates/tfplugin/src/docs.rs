@@ -89,10 +89,9 @@ fn provider_front_matter(page: &Page<'_>) -> String {
 fn import(page: &Page<'_>) -> String {
     let mut text = String::new();
     let Some(form) = page.schema.import_id else { return text };
-    let _ = write!(
-        text,
-        "\n## Import\n\nThe id is `{form}`. Within a part, `/` is written `%2F` and `%` is written `%25`.\n"
-    );
+    let escapes =
+        if form.contains('/') { " Within a part, `/` is written `%2F` and `%` is written `%25`." } else { "" };
+    let _ = write!(text, "\n## Import\n\nThe id is `{form}`.{escapes}\n");
     if !page.import_block.is_empty() {
         let _ = write!(
             text,

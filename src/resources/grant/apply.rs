@@ -11,7 +11,7 @@ use super::private::Ledger;
 use crate::handler::{Db, Stop};
 use crate::postgres::acl::{self, Difference, Found, Key, Name, Object, Rights};
 use crate::postgres::marks::Nonce;
-use crate::postgres::{self, Connection, Kind, RoleName, TableName, Tx, Usage, grant, savepoint, table};
+use crate::postgres::{self, Connection, Kind, RoleName, TableName, Tx, Usage, advisory_lock, savepoint, table};
 use crate::target::{GrantId, NaturalKey};
 
 /// Tables per GRANT or REVOKE: of what fails, no more than that runs again.
@@ -96,7 +96,7 @@ async fn attempt_to_give(
     let all = scope.to_read(former, &ledger);
     let mut owners = scope.named_owners();
     owners.insert(writer.clone());
-    let (_, found) = tx.run_and(&grant::lock(), acl::read(tx, &all, &owners)).await?;
+    let (_, found) = tx.run_and(&advisory_lock::take(), acl::read(tx, &all, &owners)).await?;
     let mut found = found.ok_or_else(|| messages::missing_role(&scope.role))?;
     unless_absent(scope, &found, tx)?;
     let out_of_reach = scope.out_of_reach(&found, writer);
@@ -326,7 +326,7 @@ async fn remove(
     let (all, owners) = (scope.to_read(None, ledger), scope.named_owners());
     let shared: Vec<Scope> = db.call().departs();
     db.transaction_on(session, async |tx, _| {
-        let (_, found) = tx.run_and(&grant::lock(), acl::read(&tx, &all, &owners)).await?;
+        let (_, found) = tx.run_and(&advisory_lock::take(), acl::read(&tx, &all, &owners)).await?;
         // Its role is gone, and so are the privileges.
         let Some(mut found) = found else { return Ok(Left::new()) };
         if !ledger.is_of(&found) {

@@ -85,8 +85,7 @@ impl Resource for Role {
                 "password_wo",
                 string().optional().sensitive().write_only().doc(
                     "Password of a role that is created with SQL. It is never in the state or in plan files. Without it, a new \
-                     role on Neon has a generated password that Neon keeps, and a new role on another server has none. Requires \
-                     `password_wo_version`.",
+                     role on Neon has a generated password that Neon keeps, and a new role on another server has none.",
                 ),
             )
             .attribute(

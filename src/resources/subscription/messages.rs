@@ -175,7 +175,7 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
             path!(connection_wo),
         ),
         _ if plan.two_phase.is_true() && plan.copy_data.is_true() && error.sqlstate() == Some("42601") => {
-            ("A subscription with `two_phase` takes up new tables only with `copy_data = false`.", path!(copy_data))
+            ("A subscription with `two_phase` can receive new tables only with `copy_data = false`.", path!(copy_data))
         }
         _ => return explained,
     };
@@ -238,7 +238,7 @@ pub(super) fn took_too_long(name: &SubscriptionName, slot: Option<&SlotName>, wa
 /// The subscription is gone, and its slot is not. `why`: the server's words, if there are any.
 pub(super) fn slot_left(name: &SubscriptionName, slot: &SlotName, why: Option<&postgres::Error>) -> Diagnostic {
     let why = why.map_or_else(
-        || "`on_destroy` says so, or the slot belongs to who created it.".to_owned(),
+        || "`on_destroy` says so, or the slot belongs to whoever created it.".to_owned(),
         |error| format!("The slot could not be dropped: {}.", sentence(error.message())),
     );
     let detail = format!(

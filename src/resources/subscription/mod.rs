@@ -64,8 +64,8 @@ impl Resource for Subscription {
             .attribute(
                 "create_slot",
                 boolean().optional().replaces_if_set().doc(
-                    "Create the slot at the publisher. Defaults to `true`. With `false`, the slot must exist, and belongs to who \
-                     created it.",
+                    "Create the slot at the publisher. Defaults to `true`. With `false`, the slot must exist, and belongs to \
+                     whoever created it.",
                 ),
             )
             .attribute(

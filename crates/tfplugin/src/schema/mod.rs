@@ -111,8 +111,9 @@ impl Schema {
     /// Adds `timeouts = { create, read, update, delete }`; the model has a field `timeouts: Attr<Timeouts>`.
     #[must_use]
     pub fn timeouts(self) -> Self {
-        let duration =
-            |what: &str| string().optional().duration().doc(format!("How long {what} may take, as `30s` or `1h10m`."));
+        let duration = |what: &str| {
+            string().optional().duration().doc(format!("How long {what} may take, such as `30s` or `1h10m`."))
+        };
         self.attribute(
             "timeouts",
             single([
