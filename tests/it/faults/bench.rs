@@ -1,11 +1,12 @@
 //! One stand-in on which cells run one after another, and how a fault is brought about there.
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
-use super::cases::{Case, NO_PUBLISHER_SLOT, PUBLISHER, PUBLISHER_SLOT, SETUP};
+use super::cases::{Case, NO_PUBLISHER_SLOT, PUBLISHER, PUBLISHER_SLOT, Publisher, SETUP};
 use super::fingerprint;
 use super::steps::{Step, Verb};
 use super::table::{self, Action, Does, Fault};
@@ -19,6 +20,8 @@ const PATIENCE: Duration = Duration::from_mins(4);
 pub(super) struct Bench {
     pub(super) stand_in: StandIn,
     pub(super) core: Core,
+    /// The publisher with a server of its own, once a case needs it.
+    publisher: OnceCell<StandIn>,
     /// A branch of somebody else.
     elsewhere: String,
     secrets: Vec<String>,
@@ -41,13 +44,15 @@ impl Bench {
     pub(super) fn start() -> Self {
         let stand_in = StandIn::start_logical(17);
         let core = Core::new(&stand_in);
-        let mut bench = Self { stand_in, core, elsewhere: String::new(), secrets: Vec::new() };
+        let mut bench =
+            Self { stand_in, core, publisher: OnceCell::new(), elsewhere: String::new(), secrets: Vec::new() };
         bench.prepare();
         bench
     }
 
     /// Back to the start, after a cell that left something.
     pub(super) fn reset(&mut self) {
+        self.publisher = OnceCell::new();
         self.stand_in.admin("POST", "/reset", None);
         self.prepare();
     }
@@ -81,15 +86,52 @@ impl Bench {
         }));
     }
 
+    /// The publisher with a server of its own.
+    fn publisher(&self) -> &StandIn {
+        self.publisher.get_or_init(|| {
+            let stand_in = StandIn::start_logical(17);
+            stand_in.sql(PUBLISHER.1);
+            stand_in
+        })
+    }
+
+    /// How a subscription connects to the publisher of the case.
+    fn conninfo(&self, case: &Case) -> String {
+        match case.publisher {
+            Publisher::None => String::new(),
+            Publisher::Here => self.stand_in.ready.superuser_dsn.replace("/neondb?", &format!("/{}?", PUBLISHER.0)),
+            Publisher::Elsewhere => self.publisher().ready.superuser_dsn.clone(),
+        }
+    }
+
+    /// The configuration that creates the object of the case.
+    pub(super) fn created(&self, case: &Case) -> Json {
+        case.created(&self.stand_in.ready, &self.conninfo(case))
+    }
+
+    /// The configuration that it is changed to.
+    pub(super) fn updated(&self, case: &Case) -> Option<Json> {
+        case.updated(&self.stand_in.ready, &self.conninfo(case))
+    }
+
+    /// All that the provider may have changed for the case, on both sides.
+    pub(super) fn fingerprint(&self, case: &Case) -> String {
+        let here = fingerprint::of(&self.stand_in);
+        match case.publisher {
+            Publisher::None | Publisher::Here => here,
+            Publisher::Elsewhere => format!("{here}\n{}", self.publisher().value(fingerprint::SLOTS)),
+        }
+    }
+
     /// What is there before the case; the text of it.
     pub(super) fn begin(&self, case: &Case) -> String {
-        let slot = if case.name == "subscription" { PUBLISHER_SLOT } else { NO_PUBLISHER_SLOT };
+        let slot = if case.publisher == Publisher::Here { PUBLISHER_SLOT } else { NO_PUBLISHER_SLOT };
         self.stand_in.sql_in(PUBLISHER.0, slot);
         if case.name == "logical_replication" {
             self.stand_in.settings(&json!({ "enable_logical_replication": false }));
             self.stand_in.postgres("restart");
         }
-        fingerprint::of(&self.stand_in)
+        self.fingerprint(case)
     }
 
     /// The object of the case, created where nothing goes wrong.

@@ -24,6 +24,17 @@ pub(super) const PUBLISHER_SLOT: &str = "SELECT pg_create_logical_replication_sl
 pub(super) const NO_PUBLISHER_SLOT: &str =
     "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = 'publisher_slot'";
 
+/// Where the publisher of a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Publisher {
+    /// It has none.
+    None,
+    /// In another database of the same server, with its slot.
+    Here,
+    /// On a server of its own, without a slot: `CREATE SUBSCRIPTION` would wait for itself where it creates one.
+    Elsewhere,
+}
+
 /// What the next apply does with an object that exists and is in no state, because the provider was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unrecorded {
@@ -39,10 +50,35 @@ pub(super) struct Case {
     pub(super) type_name: &'static str,
     /// Its import id.
     pub(super) id: fn(&Ready) -> String,
-    pub(super) created: fn(&Ready) -> Json,
+    created: fn(&Ready) -> Json,
     /// What it is changed to in place; none where nothing changes on the server.
-    pub(super) updated: Option<fn(&Ready) -> Json>,
+    updated: Option<fn(&Ready) -> Json>,
     pub(super) unrecorded: Unrecorded,
+    pub(super) publisher: Publisher,
+}
+
+impl Case {
+    /// The configuration that creates it, on that stand-in and with a publisher at that address.
+    pub(super) fn created(&self, ready: &Ready, publisher: &str) -> Json {
+        self.connected((self.created)(ready), publisher)
+    }
+
+    /// The configuration that it is changed to.
+    pub(super) fn updated(&self, ready: &Ready, publisher: &str) -> Option<Json> {
+        self.updated.map(|updated| self.connected(updated(ready), publisher))
+    }
+
+    /// Whether it has an update.
+    pub(super) fn changes(&self) -> bool {
+        self.updated.is_some()
+    }
+
+    fn connected(&self, mut config: Json, publisher: &str) -> Json {
+        if self.publisher != Publisher::None {
+            config["connection_wo"] = json!(publisher);
+        }
+        config
+    }
 }
 
 /// The matrix has a row for every resource of the provider.
@@ -54,6 +90,7 @@ pub(super) const CASES: &[Case] = &[
         created: |ready| json!({ "project_id": ready.project_id }),
         updated: None,
         unrecorded: Unrecorded::Kept,
+        publisher: Publisher::None,
     },
     Case {
         name: "role",
@@ -64,6 +101,7 @@ pub(super) const CASES: &[Case] = &[
             |ready| json!({ "project_id": ready.project_id, "name": "r", "rotate_when_changed": { "day": "two" } }),
         ),
         unrecorded: Unrecorded::Imported,
+        publisher: Publisher::None,
     },
     Case {
         name: "sql_role",
@@ -74,6 +112,7 @@ pub(super) const CASES: &[Case] = &[
             |ready| json!({ "project_id": ready.project_id, "name": "r", "neon_superuser": false, "replication": false }),
         ),
         unrecorded: Unrecorded::Imported,
+        publisher: Publisher::None,
     },
     Case {
         name: "grant",
@@ -84,6 +123,7 @@ pub(super) const CASES: &[Case] = &[
             located(ready, json!({ "role": "reader", "schemas": ["public"], "privileges": ["SELECT", "INSERT"] }))
         }),
         unrecorded: Unrecorded::Kept,
+        publisher: Publisher::None,
     },
     Case {
         name: "replica_identity",
@@ -92,6 +132,7 @@ pub(super) const CASES: &[Case] = &[
         created: |ready| located(ready, json!({ "table": "a", "mode": "full" })),
         updated: Some(|ready| located(ready, json!({ "table": "a", "mode": "index", "index_name": "a_pkey" }))),
         unrecorded: Unrecorded::Kept,
+        publisher: Publisher::None,
     },
     Case {
         name: "publication",
@@ -103,6 +144,7 @@ pub(super) const CASES: &[Case] = &[
             located(ready, json!({ "name": "p", "tables": tables, "publish": ["insert", "delete"] }))
         }),
         unrecorded: Unrecorded::Imported,
+        publisher: Publisher::None,
     },
     Case {
         name: "slot",
@@ -111,6 +153,7 @@ pub(super) const CASES: &[Case] = &[
         created: |ready| json!({ "publication_id": older(ready), "name": "s" }),
         updated: Some(|ready| json!({ "publication_id": older(ready), "name": "s", "failover": true })),
         unrecorded: Unrecorded::Imported,
+        publisher: Publisher::None,
     },
     Case {
         name: "signal_table",
@@ -119,6 +162,7 @@ pub(super) const CASES: &[Case] = &[
         created: |ready| located(ready, json!({ "name": "beats", "shape": "heartbeat" })),
         updated: None,
         unrecorded: Unrecorded::Kept,
+        publisher: Publisher::None,
     },
     Case {
         name: "subscription",
@@ -127,6 +171,16 @@ pub(super) const CASES: &[Case] = &[
         created: |ready| subscription(ready, json!({})),
         updated: Some(|ready| subscription(ready, json!({ "binary": true, "disable_on_error": true }))),
         unrecorded: Unrecorded::Imported,
+        publisher: Publisher::Here,
+    },
+    Case {
+        name: "slot_of_subscription",
+        type_name: "neonrep_subscription",
+        id: |ready| format!("{}/{}/neondb/sub", ready.project_id, ready.branch_id),
+        created: |ready| subscription(ready, json!({ "create_slot": true })),
+        updated: Some(|ready| subscription(ready, json!({ "create_slot": true, "disable_on_error": true }))),
+        unrecorded: Unrecorded::Imported,
+        publisher: Publisher::Elsewhere,
     },
     Case {
         name: "allowed_ips",
@@ -135,17 +189,17 @@ pub(super) const CASES: &[Case] = &[
         created: |ready| allowed(ready, &json!(["127.0.0.0/8", "::1"])),
         updated: Some(|ready| allowed(ready, &json!(["127.0.0.0/8", "::1", "192.0.2.1"]))),
         unrecorded: Unrecorded::Kept,
+        publisher: Publisher::None,
     },
 ];
 
+/// Its connection is filled in where the publisher is known.
 fn subscription(ready: &Ready, mut more: Json) -> Json {
-    let publisher = ready.superuser_dsn.replace("/neondb?", &format!("/{}?", PUBLISHER.0));
     let members = more.as_object_mut().expect("an object");
     members.insert("name".to_owned(), json!("sub"));
     members.insert("publications".to_owned(), json!(["published"]));
-    members.insert("connection_wo".to_owned(), json!(publisher));
     members.insert("connection_wo_version".to_owned(), json!(1));
-    members.insert("create_slot".to_owned(), json!(false));
+    members.entry("create_slot").or_insert(json!(false));
     members.insert("slot_name".to_owned(), json!("publisher_slot"));
     members.insert("copy_data".to_owned(), json!(false));
     located(ready, more)

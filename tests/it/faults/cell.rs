@@ -57,11 +57,10 @@ impl Cell {
 
     /// Runs it; panics with what is not as it should be.
     pub(super) fn run(&self, bench: &Bench, texts: &Texts) -> Ran {
-        let ready = &bench.stand_in.ready;
         let base = bench.begin(self.case);
-        let created = (self.case.created)(ready);
+        let created = bench.created(self.case);
         let (config, wanted) = match self.verb {
-            Verb::Update => (self.case.updated.expect("an update")(ready), &texts.updated),
+            Verb::Update => (bench.updated(self.case).expect("an update"), &texts.updated),
             Verb::Delete => (created.clone(), &base),
             Verb::Plan | Verb::Create | Verb::Refresh => (created.clone(), &texts.created),
         };
@@ -87,7 +86,7 @@ impl Cell {
                     messages.insist_no_error();
                 }
                 if self.verb == Verb::Create && object.is_none() {
-                    assert_eq!(fingerprint::of(&bench.stand_in), base, "something exists that is in no state");
+                    assert_eq!(bench.fingerprint(self.case), base, "something exists that is in no state");
                 }
                 if self.verb == Verb::Refresh {
                     assert!(object.is_some(), "a fault was taken for an absence");
@@ -104,7 +103,7 @@ impl Cell {
             }
             Verb::Plan | Verb::Create | Verb::Refresh | Verb::Update => {
                 let object = self.converge(bench, &walk, object.as_ref(), &config, killed);
-                assert_eq!(fingerprint::of(&bench.stand_in), *wanted, "after the next apply");
+                assert_eq!(bench.fingerprint(self.case), *wanted, "after the next apply");
                 bench.forget(&walk);
                 let config = bench.core.config(self.case.type_name, &config);
                 let plan = Core::plan_in(&walk, self.case.type_name, Some(&object), &config);
@@ -113,7 +112,7 @@ impl Cell {
                 delete(bench, &walk, &object);
             }
         }
-        let left = fingerprint::of(&bench.stand_in);
+        let left = bench.fingerprint(self.case);
         let is_clean = left == base || self.case.name == "logical_replication";
         let counts_as_found = killed && self.case.unrecorded == Unrecorded::Kept;
         if !is_clean && counts_as_found && self.verb == Verb::Create {

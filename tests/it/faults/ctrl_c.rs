@@ -100,11 +100,8 @@ fn ctrl_c_once_and_twice_at_every_step() {
 }
 
 fn config(bench: &Bench, case: &Case, verb: Verb) -> Json {
-    let ready = &bench.stand_in.ready;
-    match (verb, case.updated) {
-        (Verb::Update, Some(updated)) => updated(ready),
-        _ => (case.created)(ready),
-    }
+    let updated = if verb == Verb::Update { bench.updated(case) } else { None };
+    updated.unwrap_or_else(|| bench.created(case))
 }
 
 /// The configuration, as Terraform reads it in JSON.
@@ -125,7 +122,7 @@ fn record(bench: &Bench, case: &'static Case) -> Recorded {
     bench.begin(case);
     let workspace = workspace(bench);
     let mut recorded = Recorded { case, steps: Vec::new(), created: String::new(), updated: String::new() };
-    for verb in VERBS.into_iter().filter(|verb| *verb != Verb::Update || case.updated.is_some()) {
+    for verb in VERBS.into_iter().filter(|verb| *verb != Verb::Update || case.changes()) {
         write(&workspace, case, &config(bench, case, verb));
         bench.count_from_here();
         match verb {
@@ -134,8 +131,8 @@ fn record(bench: &Bench, case: &'static Case) -> Recorded {
         }
         recorded.steps.push((verb, steps::of(&bench.stand_in)));
         match verb {
-            Verb::Create => recorded.created = fingerprint::of(&bench.stand_in),
-            Verb::Update => recorded.updated = fingerprint::of(&bench.stand_in),
+            Verb::Create => recorded.created = bench.fingerprint(case),
+            Verb::Update => recorded.updated = bench.fingerprint(case),
             _ => {}
         }
     }
@@ -186,16 +183,16 @@ impl Cell {
         assert!(held || outcome.status == 0, "without Ctrl-C: {}", outcome.messages());
         let address = format!("{}.{ADDRESS}", self.case.type_name);
         if self.verb == Verb::Create && self.times == 1 && !workspace.addresses().contains(&address) {
-            assert_eq!(fingerprint::of(&bench.stand_in), base, "something exists that is in no state");
+            assert_eq!(bench.fingerprint(self.case), base, "something exists that is in no state");
         }
         if self.verb != Verb::Delete {
             self.converge(bench, &workspace, &address);
             let wanted = if self.verb == Verb::Update { &recorded.updated } else { &recorded.created };
-            assert_eq!(fingerprint::of(&bench.stand_in), *wanted, "after the next apply");
+            assert_eq!(bench.fingerprint(self.case), *wanted, "after the next apply");
             workspace.insist_on_empty_plan();
         }
         workspace.destroy();
-        let left = fingerprint::of(&bench.stand_in);
+        let left = bench.fingerprint(self.case);
         let is_clean = left == base || self.case.name == "logical_replication";
         // What a killed provider created or added counts as found before.
         let counts_as_found = self.times == 2 && self.case.unrecorded == Unrecorded::Kept;

@@ -47,6 +47,11 @@ SELECT coalesce(string_agg(line, E'\n' ORDER BY line), '') FROM (
     SELECT format('wal_level %s', current_setting('wal_level'))
 ) all_lines(line)";
 
+/// One line for each slot of a publisher that has a server of its own.
+pub(super) const SLOTS: &str = r"
+SELECT coalesce(string_agg(format('slot at the publisher %s %s %s two_phase=%s', slot_name, plugin, database, two_phase),
+    E'\n' ORDER BY slot_name), '') FROM pg_replication_slots WHERE slot_type = 'logical'";
+
 /// What the server has, and what the API says of the project and its roles.
 pub(super) fn of(stand_in: &StandIn) -> String {
     let (project, branch) = (&stand_in.ready.project_id, &stand_in.ready.branch_id);

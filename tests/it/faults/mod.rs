@@ -151,8 +151,7 @@ fn each<I: Send, O: Send>(items: Vec<I>, work: impl Fn(&mut Bench, &I) -> Option
 
 /// Lives the case once and notes its steps.
 fn record(bench: &Bench, case: &'static Case) -> Recorded {
-    let ready = &bench.stand_in.ready;
-    let created = (case.created)(ready);
+    let created = bench.created(case);
     let base = bench.begin(case);
     let mut steps = Vec::new();
     let mut change = |verb: Verb, prior: Option<&_>, config: &_| {
@@ -165,16 +164,15 @@ fn record(bench: &Bench, case: &'static Case) -> Recorded {
     };
     change(Verb::Plan, None, &created);
     let object = change(Verb::Create, None, &created).expect("an object");
-    let mut texts = Texts { created: fingerprint::of(&bench.stand_in), ..Texts::default() };
+    let mut texts = Texts { created: bench.fingerprint(case), ..Texts::default() };
     let mut object = change(Verb::Refresh, Some(&object), &created).expect("an object");
-    if let Some(updated) = case.updated {
-        let updated = updated(ready);
+    if let Some(updated) = bench.updated(case) {
         object = change(Verb::Update, Some(&object), &updated).expect("an object");
-        texts.updated = fingerprint::of(&bench.stand_in);
+        texts.updated = bench.fingerprint(case);
     }
     assert!(change(Verb::Delete, Some(&object), &created).is_none());
     if case.name != "logical_replication" {
-        assert_eq!(fingerprint::of(&bench.stand_in), base, "what {} leaves", case.name);
+        assert_eq!(bench.fingerprint(case), base, "what {} leaves", case.name);
     }
     Recorded { case, steps, texts }
 }

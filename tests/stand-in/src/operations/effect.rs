@@ -71,6 +71,8 @@ pub(crate) struct Origin {
     pub(crate) moment: Option<Moment>,
     /// The branch that keeps what this one was before.
     pub(crate) kept: Option<String>,
+    /// What the API showed of the branch before its restore; null of a new branch.
+    pub(crate) before: Option<Box<Branch>>,
 }
 
 /// Where it happens.
@@ -116,6 +118,22 @@ pub(crate) async fn apply(app: &Arc<App>, target: &Target, effect: &Effect) -> R
             }
             done
         }
+    }
+}
+
+/// Takes the effect as one that does not come: a branch whose restore failed is what it was, and nothing is preserved.
+pub(crate) fn give_up(app: &App, target: &Target, effect: &Effect) {
+    let Effect::Branch(Origin { kept, before: Some(before), .. }) = effect else { return };
+    let mut world = app.world();
+    let Some(project) = world.project_mut(&target.project) else { return };
+    if let Some(branch) = project.branch_mut(&target.branch) {
+        let endpoints = std::mem::take(&mut branch.endpoints);
+        *branch = Branch { endpoints, ..Branch::clone(before) };
+    }
+    let Some(kept) = kept else { return };
+    project.branches.retain(|branch| branch.id != *kept);
+    for child in project.branches.iter_mut().filter(|branch| branch.parent.as_ref() == Some(kept)) {
+        child.parent = Some(target.branch.clone());
     }
 }
 

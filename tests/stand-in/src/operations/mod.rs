@@ -227,6 +227,7 @@ async fn run(app: Arc<App>, project: String, steps: Vec<Step>, fate: Fate) {
 /// Ends one operation; true when the rest of the chain is given up.
 async fn end(app: &Arc<App>, step: &Step, fate: Fate) -> bool {
     let id = step.id.as_str();
+    let give_up = || effect::give_up(app, &step.target, &step.effect);
     let fail = |status: Status| {
         update(app, id, |operation| {
             operation.failures += 1;
@@ -237,18 +238,22 @@ async fn end(app: &Arc<App>, step: &Step, fate: Fate) -> bool {
     match fate {
         Fate::Finished => {}
         Fate::Skipped => {
+            give_up();
             update(app, id, |operation| operation.turn(Status::Skipped));
             return false;
         }
         Fate::Failed => {
+            give_up();
             fail(Status::Failed);
             return true;
         }
         Fate::Error => {
+            give_up();
             fail(Status::Error);
             return true;
         }
         Fate::Cancelled => {
+            give_up();
             update(app, id, |operation| operation.turn(Status::Cancelled));
             return true;
         }
@@ -273,6 +278,7 @@ async fn end(app: &Arc<App>, step: &Step, fate: Fate) -> bool {
         }
         Err(error) => {
             tracing::warn!("an operation failed: {error:#}");
+            give_up();
             update(app, id, |operation| {
                 operation.failures += 1;
                 operation.error = Some(format!("{error:#}"));

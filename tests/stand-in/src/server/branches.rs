@@ -215,7 +215,7 @@ pub(crate) async fn create(
         branch.endpoints.push(endpoint);
     }
     branch.parent_timestamp = Some(past.time());
-    let origin = Origin { source: parent.id.clone(), moment, kept: None };
+    let origin = Origin { source: parent.id.clone(), moment, kept: None, before: None };
     let effect = if schema_only {
         // A root branch: it has no parent.
         (branch.parent, branch.schema_only) = (None, true);

@@ -45,6 +45,7 @@ pub(crate) async fn restore(
     if found::branch_mut(project, &id)?.protected {
         return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "cannot restore a protected branch"));
     }
+    let as_it_was = Box::new(found::branch_mut(project, &id)?.clone());
     let kept = match preserve {
         Some(name) => Some(preserved(project, &id, name)?),
         None if project.has_children(&id) => {
@@ -70,7 +71,8 @@ pub(crate) async fn restore(
     "resetting".clone_into(&mut branch.state);
     let now = names::now();
     (branch.updated_at, branch.last_reset_at) = (now.clone(), Some(now));
-    let origin = Origin { source: source.id.clone(), moment, kept: kept.as_ref().map(|kept| kept.id.clone()) };
+    let kept_id = kept.as_ref().map(|kept| kept.id.clone());
+    let origin = Origin { source: source.id.clone(), moment, kept: kept_id, before: Some(as_it_was) };
     let mut chain = vec![Link::of_branch("create_branch", Effect::Branch(origin), branch)];
     chain.extend(kept.map(|kept| Link::of_branch("create_branch", Effect::Nothing, &kept)));
     let operations = operations::schedule(&app, project, chain, destined.0);

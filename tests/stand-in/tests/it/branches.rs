@@ -233,3 +233,40 @@ async fn a_schema_only_branch_is_a_root_without_rows() {
     let (_, shown) = stand_in.api("GET", &format!("/projects/{project}/branches/{id}"), None).await;
     assert_eq!((&shown["branch"]["init_source"], &shown["branch"]["parent_id"]), (&json!("schema-only"), &json!(null)));
 }
+
+#[tokio::test]
+async fn a_restore_whose_operation_fails_leaves_the_branch_as_it_was() {
+    let stand_in = StandIn::start(&["--postgres", "17"]);
+    let (project, main) = (stand_in.text("project_id").to_owned(), stand_in.text("branch_id").to_owned());
+    let body = json!({"branch": {"name": "copy"}, "endpoints": [{"type": "read_write"}]});
+    let id = child(&stand_in, body).await;
+    let grandchild = child(&stand_in, json!({"branch": {"name": "grandchild", "parent_id": id}})).await;
+    let copy = owner_of(&stand_in, &project, &id).await;
+    copy.batch_execute("CREATE TABLE only_here ()").await.expect("a table");
+    let branches = format!("/projects/{project}/branches");
+    let found = async || stand_in.api("GET", &branches, None).await.1["branches"].clone();
+    let before = found().await;
+    assert_eq!(before.as_array().expect("branches").len(), 3);
+
+    for fate in ["failed", "error", "cancelled", "skipped"] {
+        let rule = json!({"method": "POST", "path": "**/restore", "action": {"operation": fate}});
+        stand_in.admin("POST", "/faults", Some(rule)).await;
+        let body = json!({"source_branch_id": main, "preserve_under_name": "before"});
+        let (status, restored) = stand_in.api("POST", &format!("{branches}/{id}/restore"), Some(body)).await;
+        assert_eq!(status, 200, "{restored}");
+        assert_eq!(restored["branch"]["current_state"], "resetting");
+        stand_in.wait(&restored).await;
+        assert_eq!(found().await, before, "{fate}");
+    }
+    assert_eq!(count(&owner_of(&stand_in, &project, &id).await, "only_here").await, 0);
+
+    // The name is free for the one that does not fail, and it has the children then.
+    let body = json!({"source_branch_id": main, "preserve_under_name": "before"});
+    let (status, restored) = stand_in.api("POST", &format!("{branches}/{id}/restore"), Some(body)).await;
+    assert_eq!(status, 200, "{restored}");
+    assert_eq!(stand_in.wait(&restored).await, "finished");
+    let after = found().await;
+    let of = |name: &str| after.as_array().into_iter().flatten().find(|it| it["name"] == name).expect("a branch");
+    assert_eq!((&of("before")["current_state"], &of("copy")["current_state"]), (&json!("ready"), &json!("ready")));
+    assert_eq!((&of("grandchild")["id"], &of("grandchild")["parent_id"]), (&json!(grandchild), &of("before")["id"]));
+}
