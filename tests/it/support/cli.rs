@@ -36,13 +36,10 @@ pub(crate) fn stand_in() -> PathBuf {
     std::env::var_os("NEON_STAND_IN").map_or_else(|| beside_tests("neon-stand-in"), PathBuf::from)
 }
 
-/// The major version of Postgres to start where a story asks for this one: `NEONREP_POSTGRES` names another for those that run
-/// on 17 alone.
-pub(crate) fn postgres(asked: u16) -> u16 {
-    match std::env::var("NEONREP_POSTGRES") {
-        Ok(text) if asked == 17 => text.parse().unwrap_or_else(|_| panic!("NEONREP_POSTGRES is no version: `{text}`")),
-        _ => asked,
-    }
+/// The major version of Postgres that `NEONREP_POSTGRES` names.
+pub(crate) fn postgres() -> Option<u16> {
+    let text = std::env::var("NEONREP_POSTGRES").ok().filter(|it| !it.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("NEONREP_POSTGRES is no version: `{text}`")))
 }
 
 /// A program in the profile's folder (`target/debug`), where tests and examples are one folder deeper.
