@@ -39,7 +39,7 @@ pub(super) struct Plan<'a> {
 
 impl Bench {
     pub(super) fn start() -> Self {
-        let stand_in = StandIn::start_logical(crate::support::cli::postgres().unwrap_or(17));
+        let stand_in = StandIn::start_logical(crate::support::versions::suite());
         let core = Core::new(&stand_in);
         let mut bench = Self { stand_in, core, elsewhere: String::new(), secrets: Vec::new() };
         bench.prepare();

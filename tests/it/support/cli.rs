@@ -36,12 +36,6 @@ pub(crate) fn stand_in() -> PathBuf {
     std::env::var_os("NEON_STAND_IN").map_or_else(|| beside_tests("neon-stand-in"), PathBuf::from)
 }
 
-/// The major version of Postgres that `NEONREP_POSTGRES` names.
-pub(crate) fn postgres() -> Option<u16> {
-    let text = std::env::var("NEONREP_POSTGRES").ok().filter(|it| !it.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("NEONREP_POSTGRES is no version: `{text}`")))
-}
-
 /// A program in the profile's folder (`target/debug`), where tests and examples are one folder deeper.
 fn beside_tests(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("the path of this program");
