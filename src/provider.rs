@@ -161,6 +161,11 @@ impl Provider for Neonrep {
         handler::object_stays(data, config, private)
     }
 
+    /// One server that is reached directly has no project and no branches.
+    fn absent(data: &Data) -> &'static [&'static str] {
+        if data.target.is_direct() { &["project_id", "branch_id"] } else { &[] }
+    }
+
     fn resources() -> Vec<Box<dyn ErasedResource<Data>>> {
         resources::all()
     }

@@ -56,6 +56,12 @@ pub trait Provider: Send + Sync + 'static {
         Diagnostics::none()
     }
 
+    /// Top-level attributes that no object has under this configuration of the provider. A plan shows null where it would
+    /// otherwise show `(known after apply)` and the configuration sets nothing.
+    fn absent(_data: &Self::Data) -> &'static [&'static str] {
+        &[]
+    }
+
     /// All resources, by `erased::resource(Publication)`.
     fn resources() -> Vec<Box<dyn ErasedResource<Self::Data>>>;
 

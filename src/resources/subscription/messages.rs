@@ -140,13 +140,22 @@ const SLOT_EXISTS: &str = "already exists";
 /// 42601 of a publisher, up to 14 and later.
 const NO_OPTION: [&str; 2] = ["syntax error", "unrecognized option"];
 
-fn knows_no_failover(error: &postgres::Error, plan: &Model) -> bool {
-    plan.failover.is_true() && NO_OPTION.iter().any(|it| error.message().contains(it))
+/// The argument that an older publisher refuses, and what it requires. The slot is created with them (`libpqrcv_create_slot`).
+fn unknown_to_publisher(error: &postgres::Error, plan: &Model) -> Option<(&'static str, AttributePath)> {
+    if !NO_OPTION.iter().any(|it| error.message().contains(it)) {
+        return None;
+    }
+    if plan.failover.is_true() {
+        return Some(("`failover` requires Postgres 17 or later at the publisher too.", path!(failover)));
+    }
+    let two_phase = ("`two_phase` requires Postgres 15 or later at the publisher too.", path!(two_phase));
+    plan.two_phase.is_true().then_some(two_phase)
 }
 
 /// What the server says of a statement that reached, or should have reached, the publisher.
 pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) -> Diagnostic {
     let explained = explain::postgres(call.doing(), error);
+    let unknown = unknown_to_publisher(error, plan).filter(|_| error.kind() == Kind::Publisher);
     let (advice, at) = match error.kind() {
         Kind::UndefinedTable | Kind::UndefinedSchema => (
             "Each published table must exist here, with the same schema, name and columns: logical replication copies rows, not \
@@ -156,14 +165,11 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
         Kind::WrongObject => {
             ("A published table must be a table here too, not a view or a foreign table.", path!(publications))
         }
-        Kind::Publisher if knows_no_failover(error, plan) => {
-            ("`failover` requires Postgres 17 or later at the publisher too.", path!(failover))
-        }
-        Kind::Publisher | Kind::Config => (
+        Kind::Publisher | Kind::Config => unknown.unwrap_or((
             "The server that subscribes connects to the publisher by itself: host and port must be reachable from there (IP Allow, \
              firewalls), and `sslrootcert` names a file there. The role needs REPLICATION, and SELECT on the tables for the first copy.",
             path!(connection_wo),
-        ),
+        )),
         Kind::InsufficientPrivilege => (
             "From Postgres 16, a role that creates subscriptions is a member of `pg_create_subscription` and has CREATE on the database; \
              before, it is a superuser. On Neon, members of `neon_superuser` may. Only the owner changes a subscription.",
@@ -187,7 +193,7 @@ pub(super) fn refused(call: &Call<'_>, error: &postgres::Error, plan: &Model) ->
 pub(super) fn not_created(call: &Call<'_>, error: &postgres::Error, plan: &Model, was_lost: bool) -> Diagnostic {
     // The publisher's own refusal; a publisher that cannot be reached is 08006 (`libpqwalreceiver.c`).
     let by_publisher = error.kind() == Kind::Publisher && error.sqlstate() == Some("08P01");
-    let may_be_of_slot = was_lost || by_publisher && !knows_no_failover(error, plan);
+    let may_be_of_slot = was_lost || by_publisher && unknown_to_publisher(error, plan).is_none();
     let slot = plan.slot();
     let (Attr::Known(slot), true, true) = (&slot, plan.creates_slot(), may_be_of_slot) else {
         return refused(call, error, plan);

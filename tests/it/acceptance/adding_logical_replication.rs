@@ -3,6 +3,7 @@
 use super::whole::{ADDRESSES, LOGICAL_REPLICATION, PLAIN};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const CONNECTION: &str = r#"
 data "neonrep_connection" "this" {
@@ -23,7 +24,7 @@ resource "terraform_data" "consumer" {
 #[test]
 fn it_is_added_to_the_whole_guide_and_taken_away_again() {
     // Logical replication was turned on by hand, long ago.
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     let without = format!("{}{CONNECTION}", PLAIN.without_enabling("var.project_id"));
@@ -61,7 +62,7 @@ fn it_is_added_to_the_whole_guide_and_taken_away_again() {
 
 #[test]
 fn it_is_added_where_it_is_off_and_the_publication_waits() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     // What needs no logical replication exists; the slot comes together with the setting.

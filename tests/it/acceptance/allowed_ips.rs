@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 use crate::support::outcome::Outcome;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const ADDRESS: &str = "neonrep_allowed_ips.this";
 
 /// The stand-in's proxy knows a new list at once, so nothing has to be waited for.
 fn started() -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = workspace(&stand_in);
     (stand_in, workspace)
 }

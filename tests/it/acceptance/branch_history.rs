@@ -5,6 +5,7 @@ use serde_json::json;
 use super::branches::{call, until_ready};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const ROLE: &str = r#"
 resource "neonrep_role" "reader" {
@@ -156,7 +157,7 @@ fn a_branch_is_restored_to_before_the_publication_on_17() {
 /// A consumer's new branch from the past of its source has the publication of then, and needs a slot of its own.
 #[test]
 fn a_branch_of_the_past_is_prepared_like_any_other() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sample_table();
     let workspace = Workspace::new(&stand_in);
     workspace.write(&format!("{PUBLICATION}{SLOT}"));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// A publication and its slot, on the branch of the variable; null is the default branch.
 const SOURCE: &str = r#"
@@ -72,7 +73,7 @@ output "password" {
 const SLOT: &str = "neonrep_slot.this";
 
 fn started() -> (StandIn, Workspace) {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sample_table();
     let workspace = Workspace::new(&stand_in);
     workspace.write(SOURCE);

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// The example of a data source, for the stand-in's project.
 fn example(stand_in: &StandIn, name: &str) -> String {
@@ -17,7 +18,7 @@ fn example(stand_in: &StandIn, name: &str) -> String {
 
 #[test]
 fn the_examples_read_what_is_there_and_settle() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sql_as_owner("CREATE TABLE keyed(id int PRIMARY KEY); CREATE TABLE keyless(id int)").expect("tables");
     stand_in.sql_as_owner("CREATE PUBLICATION app_publication FOR TABLE keyed").expect("a publication");
     let workspace = Workspace::new(&stand_in);
@@ -48,7 +49,7 @@ fn the_examples_read_what_is_there_and_settle() {
 
 #[test]
 fn what_is_absent_is_named() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let workspace = Workspace::new(&stand_in);
     for name in ["publication", "slot"] {
         workspace.write(&example(&stand_in, name));
@@ -63,7 +64,7 @@ fn what_is_absent_is_named() {
 fn the_example_warns_of_a_lost_slot_that_keeps_nothing() {
     let small = ["max_slot_wal_keep_size = 1MB", "max_wal_size = 32MB", "min_wal_size = 32MB"];
     let [keep, most, least] = small;
-    let stand_in = StandIn::start_with(17, &["--logical", "--set", keep, "--set", most, "--set", least]);
+    let stand_in = StandIn::start_with(suite(), &["--logical", "--set", keep, "--set", most, "--set", least]);
     stand_in
         .sql("SELECT pg_create_logical_replication_slot('databricks_slot', 'pgoutput'); CREATE TABLE filler(x text)");
     let figure = |column: &str| {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::role::made_elsewhere;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 fn connection(arguments: &str) -> String {
     format!(
@@ -24,7 +25,7 @@ output "all" {{
 }
 
 fn started(arguments: &str) -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&connection(arguments));
     (stand_in, workspace)
@@ -66,7 +67,7 @@ fn it_says_how_to_connect() {
 
 #[test]
 fn a_role_of_the_same_run_is_read_after_it_was_created() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     let role = r#"
 resource "neonrep_role" "r" {

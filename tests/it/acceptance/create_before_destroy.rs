@@ -5,6 +5,7 @@ use crate::support::consumer;
 use crate::support::sql::{column, literal};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// Something that is replaced before it is destroyed, and so is all that it depends on.
 const CONSUMER: &str = r#"
@@ -42,7 +43,7 @@ fn held(stand_in: &StandIn) -> Vec<String> {
 
 #[test]
 fn forced_by_a_dependent_nothing_that_is_replaced_is_lost() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let adopting = PLAIN
         .configuration()
         .replace(
@@ -79,7 +80,7 @@ fn forced_by_a_dependent_nothing_that_is_replaced_is_lost() {
 
 #[test]
 fn what_meets_its_own_name_explains_it() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = applied(&stand_in, &format!("{}{CONSUMER}", PLAIN.configuration()));
     let before = held(&stand_in);
     for address in ["role", "slot"] {
@@ -99,7 +100,7 @@ fn what_meets_its_own_name_explains_it() {
 
 #[test]
 fn a_publication_is_adopted_before_its_creator_is_destroyed() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let body = |more: &str| {
         format!(
@@ -205,7 +206,7 @@ fn apply_again(workspace: &Workspace) -> usize {
 
 #[test]
 fn a_left_over_object_is_not_destroyed_under_the_living_one() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     PLAIN.prepare(&stand_in);
     stand_in.sql("CREATE ROLE reader");
     let workspace = Workspace::new(&stand_in);

@@ -4,6 +4,7 @@ use crate::support::consumer;
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// The configuration of the guide, as a user copies it.
 const GUIDE: &str = include_str!("../../../examples/guides/databricks-lakeflow/main.tf");
@@ -81,7 +82,7 @@ fn the_guide_works_as_it_stands_on_every_postgres() {
 
 #[test]
 fn keys_and_passwords_stand_only_where_they_were_asked_for() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     stand_in.sample_table();
     let workspace = workspace(&stand_in);
     let owner = stand_in.password_of(&stand_in.ready.owner_role);
@@ -106,7 +107,7 @@ fn keys_and_passwords_stand_only_where_they_were_asked_for() {
 
 #[test]
 fn a_wrong_key_is_named_and_nothing_is_lost() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     stand_in.sample_table();
     let workspace = workspace(&stand_in);
     workspace.apply();

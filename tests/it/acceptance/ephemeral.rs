@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// Two providers log in with what the ephemeral resources gave, so a wrong password fails the run.
 const CONFIGURATION: &str = r#"
@@ -54,7 +55,7 @@ resource "neonrep_publication" "second" {
 
 #[test]
 fn a_password_is_used_and_stored_nowhere() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sample_table();
     let workspace = Workspace::new(&stand_in);
     workspace.write(&CONFIGURATION.replace("BRANCH", &stand_in.ready.branch_id));
@@ -69,7 +70,7 @@ fn a_password_is_used_and_stored_nowhere() {
 
 #[test]
 fn a_role_without_a_password_to_read_is_named() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     let password_of = |role: &str| {
         let (project, branch) = (&stand_in.ready.project_id, &stand_in.ready.branch_id);

@@ -7,6 +7,7 @@ use tfplugin::Provider;
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const CONNECTION: &str = r#"
 data "neonrep_connection" "this" {
@@ -128,7 +129,7 @@ fn of(stand_in: &StandIn, value: &Value, in_json: bool) -> Value {
 
 #[test]
 fn each_function_gives_what_its_consumer_takes() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     let calls = calls();
     let named: BTreeSet<&str> = calls.iter().map(|(name, ..)| *name).collect();
@@ -156,7 +157,7 @@ fn each_function_gives_what_its_consumer_takes() {
 
 #[test]
 fn an_error_names_the_argument_and_a_password_stays_sensitive() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     for (call, wanted) in [
         (r#"parse_id("p/br-a")"#, r#""id" parameter"#),

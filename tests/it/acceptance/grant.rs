@@ -10,6 +10,7 @@ use crate::support::on_every_postgres;
 use crate::support::sql;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::{oldest, since};
 
 const ADDRESS: &str = "neonrep_grant.this";
 
@@ -48,7 +49,7 @@ fn tables(stand_in: &StandIn) {
 }
 
 fn started(arguments: &str) -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write(&grant(arguments));
@@ -183,7 +184,7 @@ fn two_grants_of_one_role_do_not_undo_each_other() {
 
 #[test]
 fn views_of_an_extension_are_outside_of_a_schema() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     stand_in.sql("CREATE EXTENSION pg_stat_statements");
     let workspace = Workspace::new(&stand_in);
@@ -228,7 +229,7 @@ fn a_foreign_table_in_a_schema_stays_missing_and_a_named_one_is_refused() {
 
 #[test]
 fn a_table_that_was_renamed_is_not_left_behind() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     stand_in.sql("CREATE ROLE app LOGIN");
     stand_in.sql_as_owner("CREATE SCHEMA archive").expect("a schema");
@@ -245,7 +246,8 @@ fn a_table_that_was_renamed_is_not_left_behind() {
 
 #[test]
 fn an_authoritative_grant_revokes_what_is_not_declared() {
-    let stand_in = StandIn::start(17);
+    // Up to Postgres 14 everybody may create in schema public.
+    let stand_in = StandIn::start(since(15));
     tables(&stand_in);
     stand_in.sql("CREATE ROLE app LOGIN; CREATE ROLE giver; GRANT SELECT ON ALL TABLES IN SCHEMA public TO giver");
     stand_in
@@ -295,7 +297,7 @@ fn an_authoritative_grant_revokes_what_is_not_declared() {
 
 #[test]
 fn a_role_of_postgres_itself_converges() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write(&grant_to("this", r#""pg_monitor""#, r#"tables = [{ name = "t1" }]"#));
@@ -319,7 +321,7 @@ fn maintain_is_refused_at_plan_where_the_server_does_not_have_it() {
 
 #[test]
 fn connect_as_writes_as_the_owner_of_the_tables() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     let password = made_elsewhere(&stand_in, "alice");
     stand_in.sql("CREATE SCHEMA hers AUTHORIZATION alice");
     stand_in.sql_as("alice", &password, "CREATE TABLE hers.t (i int)").unwrap_or_else(|error| panic!("{error}"));
@@ -389,7 +391,7 @@ fn a_role_that_went_takes_its_privileges_along() {
 
 #[test]
 fn odd_names_work_through_import_too() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     let (schema, table, role) = (r#"s.1, "x"/%"#, "t'; DROP TABLE t1; -- .,", r#"r "1"/%"#);
     stand_in
         .sql_as_owner(&format!(

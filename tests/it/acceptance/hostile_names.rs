@@ -5,6 +5,7 @@ use crate::support::consumer;
 use crate::support::sql::{identifier, single};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// 63 bytes, of which the last characters take two each.
 const LONGEST: &str = "a-name of 63 bytes, up to which Postgres keeps them: üäö ßx";
@@ -55,7 +56,7 @@ const HOSTILE: [Names<'static>; 5] = [
 #[test]
 fn names_of_all_kinds_live_through_create_drift_and_destroy() {
     assert_eq!((LONGEST.len(), HOSTILE[3].slot.len()), (63, 63));
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     for names in HOSTILE {
         names.prepare(&stand_in);
         let workspace = Workspace::new(&stand_in);
@@ -129,7 +130,7 @@ fn refused_at_plan(workspace: &Workspace, body: &str, argument: &str, said: &str
 
 #[test]
 fn names_that_cannot_be_are_refused_on_their_argument() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     let long = "x".repeat(64);
@@ -201,7 +202,7 @@ resource "neonrep_slot" "this" {{
 
 #[test]
 fn one_table_twice_two_of_one_name_and_a_table_that_is_not_there() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     let publication = |label: &str, name: &str, tables: &str| {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::whole::{ADDRESSES, Names, PLAIN};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// Names that an id must escape, or that must come through it as they are.
 const HOSTILE: Names<'static> = Names {
@@ -18,7 +19,7 @@ const HOSTILE: Names<'static> = Names {
 
 /// A stand-in whose objects another workspace has made.
 fn made_elsewhere(names: &Names) -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     names.prepare(&stand_in);
     let first = Workspace::new(&stand_in);
     first.write(&names.configuration());
@@ -150,7 +151,7 @@ fn a_slot_without_its_publication_is_adopted_in_place() {
 
 #[test]
 fn what_is_not_there_and_ids_of_a_wrong_form_are_not_imported() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write(&PLAIN.configuration());
@@ -190,7 +191,7 @@ fn what_is_not_there_and_ids_of_a_wrong_form_are_not_imported() {
 
 #[test]
 fn a_database_whose_owner_may_not_log_in_is_imported_with_role_passwords() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sql("CREATE ROLE shop_owner NOLOGIN; GRANT shop_owner TO neondb_owner");
     stand_in.sql("CREATE DATABASE shop OWNER shop_owner");
     stand_in.sql_in(

@@ -9,11 +9,12 @@ use super::whole::PLAIN;
 use crate::support::sql::Session;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const APPLY: [&str; 3] = ["apply", "-json", "-auto-approve"];
 
 fn started(body: &str) -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write(body);

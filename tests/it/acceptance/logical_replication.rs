@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const ENABLED: &str = r#"
 resource "neonrep_logical_replication" "this" {
@@ -14,7 +15,7 @@ resource "neonrep_logical_replication" "this" {
 const ADDRESS: &str = "neonrep_logical_replication.this";
 
 fn started() -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(ENABLED);
     (stand_in, workspace)
@@ -67,7 +68,7 @@ fn an_import_needs_it_enabled() {
 
 #[test]
 fn adding_it_to_a_configuration_replaces_nothing() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     let role = |project: &str| {
         format!(
@@ -100,7 +101,7 @@ resource "neonrep_logical_replication" "this" {
 
 #[test]
 fn what_comes_after_it_is_not_warned_that_it_is_off() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     stand_in.sample_table();
     let workspace = Workspace::new(&stand_in);
     let publication = |project: &str| {

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::whole::PLAIN;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const WRITER: &str = r#"
 resource "neonrep_role" "writer" {
@@ -35,7 +36,7 @@ fn retries(workspace: &Workspace) -> usize {
 
 #[test]
 fn a_password_that_this_run_has_set_is_tried_until_the_proxy_knows_it() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let workspace = Workspace::new(&stand_in);
     // The proxy is asked for the role before it exists, and keeps the answer.
     stand_in.settings(&json!({"proxy_role_cache_ms": 12_000}));
@@ -61,7 +62,7 @@ fn a_password_that_this_run_has_set_is_tried_until_the_proxy_knows_it() {
 
 #[test]
 fn a_compute_that_this_run_restarts_may_be_called_disabled_for_a_while() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write(&PLAIN.configuration());
@@ -78,7 +79,7 @@ fn a_compute_that_this_run_restarts_may_be_called_disabled_for_a_while() {
 
 #[test]
 fn what_the_proxy_refuses_for_good_fails_at_once_and_says_what_cures_it() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write(&PLAIN.configuration());

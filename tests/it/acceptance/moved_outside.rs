@@ -6,6 +6,7 @@ use crate::provider::change_default_branch;
 use crate::support::outcome::Outcome;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// A grant, an identity, a publication with it, and a slot. `PLACE` says where.
 const OBJECTS: &str = r#"
@@ -43,7 +44,7 @@ fn objects(database: &str, publication: &str) -> String {
 }
 
 fn started() -> StandIn {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sql_as_owner("CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY)").expect("tables");
     stand_in.sql("CREATE ROLE reader");
     stand_in.sql("CREATE DATABASE aside OWNER neondb_owner");

@@ -2,10 +2,11 @@
 
 use crate::support::neon_cli::{neon, neon_fails};
 use crate::support::stand_in::StandIn;
+use crate::support::versions::suite;
 
 #[test]
 fn neons_own_cli_works_against_the_stand_in() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let project = stand_in.ready.project_id.clone();
     let on = ["--project-id", project.as_str()];
     let list = |noun: &str| neon(&stand_in, &[&[noun, "list"][..], &on].concat()).to_string();
@@ -32,7 +33,7 @@ fn neons_own_cli_works_against_the_stand_in() {
 /// What concerns branches, computes, databases, operations and IP Allow.
 #[test]
 fn its_commands_on_branches_databases_and_addresses_work() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let project = stand_in.ready.project_id.clone();
     let run = |arguments: &[&str]| neon(&stand_in, &[arguments, &["--project-id", &project]].concat());
 

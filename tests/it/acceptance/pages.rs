@@ -7,6 +7,7 @@ use super::whole::PLAIN;
 use crate::support::sql::single;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 fn example(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pages").join(name).join("main.tf");
@@ -33,7 +34,7 @@ pub(super) fn jq(page: &str, part: &str, plan: &serde_json::Value) -> (bool, Str
 /// `security.md`
 #[test]
 fn a_role_created_with_sql_reads_what_is_granted_and_nothing_else() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     stand_in.sample_table();
     stand_in.sql_as_owner("CREATE TABLE other(id int PRIMARY KEY)").expect("a table");
     let workspace = Workspace::new(&stand_in);
@@ -58,7 +59,7 @@ fn a_role_created_with_sql_reads_what_is_granted_and_nothing_else() {
 /// `migrating.md`
 #[test]
 fn what_was_made_by_hand_is_imported_and_another_state_lets_it_go() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sample_table();
     let by_hand = "ALTER TABLE playing_with_neon REPLICA IDENTITY FULL; \
                    CREATE PUBLICATION old_publication FOR TABLE playing_with_neon";
@@ -92,7 +93,7 @@ fn what_was_made_by_hand_is_imported_and_another_state_lets_it_go() {
 /// `ci.md` and `monitoring.md`
 #[test]
 fn plans_tell_a_pipeline_what_would_happen_to_a_slot() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write(&PLAIN.configuration());
@@ -134,7 +135,7 @@ fn plans_tell_a_pipeline_what_would_happen_to_a_slot() {
 /// `ci.md`
 #[test]
 fn a_postcondition_stops_a_plan_until_the_source_is_ready() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sample_table();
     stand_in.sql(
         "CREATE ROLE airbyte_replication LOGIN REPLICATION IN ROLE pg_read_all_data; \

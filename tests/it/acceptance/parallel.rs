@@ -2,12 +2,13 @@
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// Of each kind.
 const N: usize = 30;
 
 fn started() -> StandIn {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     for at in 0..N {
         stand_in
             .sql_as_owner(&format!("CREATE TABLE t{at}(id int)"))
@@ -129,7 +130,7 @@ fn fifty_at_once_over_one_connection() {
 
 #[test]
 fn one_connection_and_databases_in_turn() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let databases = ["neondb", "db_b", "db_c"];
     for database in databases {
         if database != "neondb" {
@@ -174,7 +175,7 @@ resource "neonrep_slot" "each" {
 #[test]
 fn one_connection_is_enough_while_a_slot_waits() {
     // Whoever must wait for the connection says what holds it.
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sql_as_owner("CREATE TABLE t(id int PRIMARY KEY)").expect("a table");
     let workspace = Workspace::new(&stand_in);
     let body = |slots: &str| {

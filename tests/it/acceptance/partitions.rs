@@ -2,10 +2,11 @@
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 #[test]
 fn full_on_a_partitioned_table_does_not_reach_its_leaves_and_that_is_said() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let tables = "CREATE TABLE part(id INT, v TEXT) PARTITION BY RANGE (id); \
                   CREATE TABLE part_one PARTITION OF part FOR VALUES FROM (0) TO (100)";
     stand_in.sql_as_owner(tables).expect("a partitioned table");

@@ -12,6 +12,7 @@ use crate::support::on_every_postgres;
 use crate::support::sql::column;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const ADDRESS: &str = "neonrep_publication.this";
 
@@ -115,7 +116,7 @@ fn its_life_on_every_postgres() {
 
 #[test]
 fn what_others_do_shows_and_is_set_right() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&publication(r#"tables = [{ name = "a" }, { name = "b" }]"#));
     workspace.apply();
@@ -151,7 +152,7 @@ fn what_others_do_shows_and_is_set_right() {
 
 #[test]
 fn a_publication_that_exists_is_imported_or_adopted_and_an_adopted_one_is_never_dropped() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     owner(&stand_in, "CREATE PUBLICATION pub_one FOR TABLE a; COMMENT ON PUBLICATION pub_one IS 'mine'");
     let workspace = Workspace::new(&stand_in);
     workspace.write(&publication(r#"tables = [{ name = "b" }]"#));
@@ -178,7 +179,7 @@ fn a_publication_that_exists_is_imported_or_adopted_and_an_adopted_one_is_never_
 
 #[test]
 fn two_resources_of_one_name_are_told_apart() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     let one = publication(r#"tables = [{ name = "a" }]"#);
     workspace.write(&format!("{one}{}", one.replace(r#""this""#, r#""other""#)));
@@ -188,7 +189,7 @@ fn two_resources_of_one_name_are_told_apart() {
 
 #[test]
 fn create_before_destroy_with_one_name_loses_nothing() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     let body = |adopt: bool| {
         let one = format!(
@@ -215,7 +216,7 @@ fn create_before_destroy_with_one_name_loses_nothing() {
 
 #[test]
 fn a_table_without_a_key_is_refused_before_its_updates_break() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     owner(
         &stand_in,
         "INSERT INTO keyless VALUES (1);
@@ -258,7 +259,7 @@ fn a_table_without_a_key_is_refused_before_its_updates_break() {
 
 #[test]
 fn a_table_that_is_not_there_is_a_warning_and_then_an_error() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     owner(&stand_in, "CREATE VIEW v AS SELECT 1 AS x; CREATE UNLOGGED TABLE u(id int PRIMARY KEY)");
     let workspace = Workspace::new(&stand_in);
     workspace.write(&publication(r#"tables = [{ name = "a" }, { name = "nope" }]"#));
@@ -278,7 +279,7 @@ fn a_table_that_is_not_there_is_a_warning_and_then_an_error() {
 
 #[test]
 fn what_cannot_be_meant_is_refused_by_itself() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     let long = "x".repeat(64);
     for (body, argument, says) in [
@@ -322,7 +323,7 @@ fn what_cannot_be_meant_is_refused_by_itself() {
 
 #[test]
 fn from_a_list_to_all_tables_and_back_the_slot_loses_nothing() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     // As Neon's own server lets members of neon_superuser do it.
     stand_in.sql("ALTER ROLE neondb_owner SUPERUSER; ALTER TABLE keyless ADD PRIMARY KEY (x)");
     let workspace = Workspace::new(&stand_in);
@@ -375,7 +376,7 @@ fn from_a_list_to_all_tables_and_back_the_slot_loses_nothing() {
 
 #[test]
 fn all_tables_warns_of_those_without_a_key() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     stand_in.sql("ALTER ROLE neondb_owner SUPERUSER");
     let workspace = Workspace::new(&stand_in);
     workspace.write(&publication("all_tables = true"));
@@ -392,7 +393,7 @@ fn all_tables_warns_of_those_without_a_key() {
 
 #[test]
 fn destroy_is_refused_while_a_consumer_streams() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&format!("{}{SLOT}", publication(r#"tables = [{ name = "a" }]"#)));
     workspace.apply();
@@ -412,7 +413,7 @@ fn destroy_is_refused_while_a_consumer_streams() {
 
 #[test]
 fn a_role_that_does_not_own_the_tables_is_told_so() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     stand_in.sql(
         "CREATE ROLE stranger; CREATE TABLE foreign_one(id int PRIMARY KEY); ALTER TABLE foreign_one OWNER TO stranger",
     );
@@ -451,7 +452,7 @@ fn a_role_that_does_not_own_the_tables_is_told_so() {
 
 #[test]
 fn branch_and_project_that_are_gone() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     let body = publication(r#"tables = [{ name = "a" }]"#);
     workspace.write(&body);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::support::consumer;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const PUBLICATION: &str = r#"
 resource "neonrep_publication" "this" {
@@ -27,7 +28,7 @@ fn slot(publication_id: &str) -> String {
 }
 
 fn logical_with_table() -> StandIn {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sample_table();
     stand_in
 }

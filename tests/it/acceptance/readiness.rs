@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::pages::jq;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const GUIDE: &str = include_str!("../../../examples/guides/databricks-lakeflow/main.tf");
 
@@ -22,7 +23,7 @@ fn of_severity(found: &Value, severity: &str) -> Vec<Value> {
 
 #[test]
 fn a_prepared_database_is_ready_and_what_is_broken_is_found_until_it_is_cured() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     stand_in.sample_table();
     let workspace = Workspace::new(&stand_in);
     workspace.write_file("main.tf", &format!("{GUIDE}{READINESS}"));

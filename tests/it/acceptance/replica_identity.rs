@@ -3,6 +3,7 @@
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 fn identity(table: &str, rest: &str) -> String {
     format!(
@@ -83,7 +84,7 @@ fn its_life_on_every_postgres() {
 
 #[test]
 fn an_index_that_was_dropped_and_a_table_that_was_dropped_show() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     owner(&stand_in, "CREATE TABLE t(code text NOT NULL); CREATE UNIQUE INDEX t_code ON t(code)");
     let workspace = Workspace::new(&stand_in);
     workspace.write(&identity(
@@ -108,7 +109,7 @@ fn an_index_that_was_dropped_and_a_table_that_was_dropped_show() {
 
 #[test]
 fn keep_keeps_and_an_import_keeps_with_a_warning() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     owner(&stand_in, r#"CREATE SCHEMA "a.b"; CREATE TABLE "a.b"."it's; ""odd"" ü"(id int)"#);
     let workspace = Workspace::new(&stand_in);
     let odd = r#"mode = "full"
@@ -151,7 +152,7 @@ resource "neonrep_publication" "this" {
 
 #[test]
 fn the_identity_is_set_first_and_given_back_last() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     owner(&stand_in, "CREATE TABLE keyless(a int); INSERT INTO keyless VALUES (1)");
     let workspace = Workspace::new(&stand_in);
     workspace.write(PUBLISHED);
@@ -171,7 +172,7 @@ fn the_identity_is_set_first_and_given_back_last() {
 
 #[test]
 fn a_mode_that_a_publication_cannot_use_is_warned_of_and_refused() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     owner(&stand_in, "CREATE TABLE keyless(a int); INSERT INTO keyless VALUES (1)");
     let workspace = Workspace::new(&stand_in);
     workspace.write(PUBLISHED);
@@ -194,7 +195,7 @@ fn a_mode_that_a_publication_cannot_use_is_warned_of_and_refused() {
 
 #[test]
 fn mode_and_index_are_checked_before_anything_is_asked() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     for (rest, argument) in [
         (r#"mode = "index""#, ""),
@@ -214,7 +215,7 @@ fn mode_and_index_are_checked_before_anything_is_asked() {
 
 #[test]
 fn a_table_leaves_the_publication_before_its_identity_is_given_back() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     owner(
         &stand_in,
         "CREATE TABLE keyless(a int); INSERT INTO keyless VALUES (1); CREATE TABLE keyed(id int PRIMARY KEY)",
@@ -259,7 +260,7 @@ resource "neonrep_publication""#,
 
 #[test]
 fn an_import_takes_the_reference_over_in_place() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     owner(
         &stand_in,
         "CREATE TABLE keyless(a int); ALTER TABLE keyless REPLICA IDENTITY FULL; CREATE PUBLICATION pub_one FOR TABLE keyless",
@@ -280,7 +281,7 @@ fn an_import_takes_the_reference_over_in_place() {
 
 #[test]
 fn a_table_that_was_renamed_is_followed() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     owner(&stand_in, "CREATE TABLE t(id int PRIMARY KEY)");
     let workspace = Workspace::new(&stand_in);
     workspace.write(&identity("t", r#"mode = "full""#));
@@ -298,7 +299,7 @@ fn a_table_that_was_renamed_is_followed() {
 
 #[test]
 fn an_identity_that_was_lost_is_told_by_every_refresh() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     owner(&stand_in, "CREATE TABLE t(id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t");
     let workspace = Workspace::new(&stand_in);
     workspace.write(&identity("t", r#"mode = "default""#));

@@ -8,6 +8,7 @@ use crate::support::on_every_postgres;
 use crate::support::sql;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const ADDRESS: &str = "neonrep_role.this";
 
@@ -28,7 +29,7 @@ resource "neonrep_role" "this" {{
 }
 
 fn started(more: &str) -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&role(more));
     (stand_in, workspace)
@@ -296,7 +297,7 @@ fn gone_with_its_branch_and_kept_without_its_project() {
 
 #[test]
 fn reserved_names_are_refused_and_odd_ones_work() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     for wrong in ["pg_reader", "neon_superuser", "public", "", &"a".repeat(64)] {
         workspace.write(&named(wrong, ""));

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::whole::PLAIN;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const KEPT: &str = r#"name       = "reader_one""#;
 
@@ -38,7 +39,7 @@ fn look_at_everything(workspace: &Workspace) {
 
 #[test]
 fn rotations_and_errors_leave_no_password_and_no_key_anywhere() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     let owner = stand_in.password_of(&stand_in.ready.owner_role);
@@ -80,7 +81,7 @@ fn rotations_and_errors_leave_no_password_and_no_key_anywhere() {
 
 #[test]
 fn a_password_is_stored_where_it_was_asked_for_and_goes_again() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write(&role("store_password = true"));

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::sql::{identifier, literal};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const ADDRESS: &str = "neonrep_signal_table.this";
 
@@ -130,7 +131,7 @@ fn each_shape_lives_on_every_supported_server_and_its_consumer_writes_it() {
 
 #[test]
 fn an_existing_table_is_used_if_it_fits_and_never_dropped() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     owner(
         &stand_in,
         "CREATE TABLE flow_watermarks(slot text PRIMARY KEY, watermark text, at timestamptz NOT NULL DEFAULT now());
@@ -145,7 +146,7 @@ fn an_existing_table_is_used_if_it_fits_and_never_dropped() {
 
 #[test]
 fn an_existing_table_of_another_shape_is_an_error_that_names_the_column() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&alone("signals", "debezium_signal"));
     for (statement, said) in [
@@ -183,7 +184,7 @@ fn an_existing_table_of_another_shape_is_an_error_that_names_the_column() {
 
 #[test]
 fn what_happens_to_it_outside_is_told_and_a_table_of_others_is_kept() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&alone("beat", "heartbeat"));
     workspace.apply();
@@ -239,7 +240,7 @@ fn what_happens_to_it_outside_is_told_and_a_table_of_others_is_kept() {
 
 #[test]
 fn a_replacement_that_creates_first_keeps_the_table() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     let body = alone("beat", "heartbeat").replace("  shape ", "  lifecycle { create_before_destroy = true }\n  shape ");
     workspace.write(&body);
@@ -293,7 +294,7 @@ resource "neonrep_signal_table" "this" {{
 
 #[test]
 fn it_stays_in_a_database_that_was_renamed() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&alone("beat", "heartbeat"));
     workspace.apply();

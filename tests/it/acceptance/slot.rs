@@ -8,6 +8,7 @@ mod waiting;
 use crate::support::on_every_postgres;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const ADDRESS: &str = "neonrep_slot.this";
 const REPLACE: &str = "-replace=neonrep_slot.this";
@@ -45,7 +46,7 @@ fn with_table(stand_in: StandIn) -> StandIn {
 }
 
 fn started() -> StandIn {
-    with_table(StandIn::start_logical(17))
+    with_table(StandIn::start_logical(suite()))
 }
 
 fn applied(stand_in: &StandIn, body: &str) -> Workspace {
@@ -160,7 +161,7 @@ fn create_before_destroy_meets_its_own_name() {
 
 #[test]
 fn slots_and_replication_that_run_out_are_warned_of() {
-    let stand_in = with_table(StandIn::start_with(17, &["--logical", "--set", "max_replication_slots = 2"]));
+    let stand_in = with_table(StandIn::start_with(suite(), &["--logical", "--set", "max_replication_slots = 2"]));
     let workspace = applied(&stand_in, PUBLICATION);
     workspace.write(&both(""));
     // Neon's own slot takes the other place.
@@ -171,7 +172,7 @@ fn slots_and_replication_that_run_out_are_warned_of() {
     stand_in.sql("SELECT pg_drop_replication_slot('one')");
     workspace.apply();
 
-    let off = with_table(StandIn::start(17));
+    let off = with_table(StandIn::start(suite()));
     let workspace = applied(&off, PUBLICATION);
     workspace.write(&both(""));
     workspace.plan().insist_warning("logical_replication_on");

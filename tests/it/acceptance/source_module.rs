@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 fn example(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path)
@@ -33,7 +34,7 @@ fn calling(stand_in: &StandIn, body: &str) -> Workspace {
 
 #[test]
 fn it_passes_its_own_tests_against_real_servers() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     stand_in.sample_table();
     stand_in.sql_as_owner("CREATE TABLE events(at timestamptz, what text)").expect("a table");
     let workspace = Workspace::new(&stand_in);
@@ -46,7 +47,7 @@ fn it_passes_its_own_tests_against_real_servers() {
 /// The guides that use the module: each is applied as it stands, and is ready.
 #[test]
 fn guides_use_it_as_they_stand() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     stand_in.sample_table();
     for (guide, slot, written) in [
         ("airbyte", Some("airbyte_slot"), Some("airbyte_heartbeat")),

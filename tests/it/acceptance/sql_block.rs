@@ -6,6 +6,7 @@ use crate::support::on_every_logical_postgres;
 use crate::support::sql;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// Who the `sql` block logs in as, and how.
 struct Login<'a> {
@@ -175,14 +176,14 @@ fn a_superuser_of_any_postgres_manages_all_of_a_database() {
 
 #[test]
 fn a_plain_owner_without_createrole_manages_its_own_database() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     plain_owner(&stand_in);
     lives(&stand_in, &Login::new("plain", "require"), PASSWORD);
 }
 
 #[test]
 fn what_belongs_to_neon_alone_is_refused_with_the_sql_block() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     plain_owner(&stand_in);
     let workspace = workspace(PASSWORD);
     let publication = |more: &str| {
@@ -234,7 +235,7 @@ fn publication_by(stand_in: &StandIn, login: &Login<'_>, database: &str) -> Stri
 
 #[test]
 fn sslmode_decides_whether_the_certificate_is_checked() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     plain_owner(&stand_in);
     let workspace = workspace(PASSWORD);
     // The authority of the server is in no system's store.
@@ -258,7 +259,7 @@ fn sslmode_decides_whether_the_certificate_is_checked() {
 
 #[test]
 fn a_wrong_password_keeps_the_state_and_an_absent_database_empties_it() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     plain_owner(&stand_in);
     let workspace = workspace(PASSWORD);
     let login = Login::new("plain", "require");
@@ -282,7 +283,7 @@ fn a_wrong_password_keeps_the_state_and_an_absent_database_empties_it() {
 
 #[test]
 fn a_destroy_in_an_absent_database_says_so_and_succeeds() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     plain_owner(&stand_in);
     let workspace = workspace(PASSWORD);
     workspace.write_with_provider(&publication_by(&stand_in, &Login::new("plain", "require"), "shop"));
@@ -294,7 +295,7 @@ fn a_destroy_in_an_absent_database_says_so_and_succeeds() {
 
 #[test]
 fn two_configurations_of_the_provider_serve_one_run() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     plain_owner(&stand_in);
     stand_in.sql_as_owner("CREATE TABLE t (i int PRIMARY KEY)").unwrap_or_else(|error| panic!("{error}"));
     let workspace = Workspace::new(&stand_in);
@@ -342,7 +343,7 @@ resource "neonrep_publication" "direct" {{
 
 #[test]
 fn the_example_gives_a_consumer_what_it_needs() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sql("CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders VALUES (7)");
     let workspace = workspace(&superuser_password(&stand_in));
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/sql/main.tf");
@@ -374,7 +375,7 @@ fn the_example_gives_a_consumer_what_it_needs() {
 /// An administrator as Amazon RDS has one: CREATEROLE without REPLICATION, and `rds_replication` to give.
 #[test]
 fn on_rds_replication_is_a_membership() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in.sql(&format!(
         "CREATE ROLE rds_replication; CREATE ROLE plain LOGIN CREATEROLE PASSWORD {}; GRANT rds_replication TO plain WITH ADMIN \
          OPTION",
@@ -409,7 +410,7 @@ fn on_rds_replication_is_a_membership() {
 
 #[test]
 fn a_renamed_database_is_followed_in_place_by_its_oid() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     plain_owner(&stand_in);
     let (login, workspace) = (Login::new("plain", "require"), workspace(PASSWORD));
     let write = |database: &str| {

@@ -6,6 +6,7 @@ use super::whole::{ADDRESSES, Names, PLAIN};
 use crate::support::outcome::Outcome;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const OTHER_DATABASE: Names<'static> = Names { database: "other_db", ..PLAIN };
 
@@ -26,7 +27,7 @@ variable "project_id" {{ type = string }}
 }
 
 fn applied(names: &Names) -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     names.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.write_with_provider(&hurried(&names.configuration()));

@@ -13,6 +13,7 @@ use crate::support::second_project::SecondProject;
 use crate::support::sql::single;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// Folders below `examples/guides` whose stories are here.
 pub(super) const FOLDERS: [&str; 9] =
@@ -294,7 +295,7 @@ fn any_postgres_is_a_source() {
 /// An RDS instance whose group of parameters was not changed, and a role without the membership.
 #[test]
 fn a_source_that_is_not_logical_is_told_with_the_parameter_of_the_platform() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     stand_in.sql("CREATE ROLE rdsadmin SUPERUSER; CREATE ROLE rds_replication");
     stand_in.sql(&format!("CREATE ROLE master_user LOGIN CREATEROLE CREATEDB PASSWORD '{ADMINISTRATOR}'"));
     stand_in.sql("CREATE ROLE reader LOGIN");

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::support::road::Road;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 #[test]
 fn a_refresh_of_a_hundred_objects_takes_two_connections_and_twelve_statements_at_most() {
-    let stand_in = StandIn::start_with(17, &["--logical", "--set", "log_statement = 'all'"]);
+    let stand_in = StandIn::start_with(suite(), &["--logical", "--set", "log_statement = 'all'"]);
     stand_in.sample_table();
     stand_in.sql(&format!(
         "DO $$ BEGIN FOR i IN 0..29 LOOP

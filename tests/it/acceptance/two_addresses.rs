@@ -3,6 +3,7 @@
 use super::whole::PLAIN;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const CREATED: &str = r#"
 resource "neonrep_publication" "created" {
@@ -75,17 +76,17 @@ fn apply_again(workspace: &Workspace) -> crate::support::outcome::Outcome {
 
 #[test]
 fn the_created_address_is_removed_first() {
-    removed_one_after_the_other(&StandIn::start_logical(17), CREATED, IMPORTED);
+    removed_one_after_the_other(&StandIn::start_logical(suite()), CREATED, IMPORTED);
 }
 
 #[test]
 fn the_imported_address_is_removed_first() {
-    removed_one_after_the_other(&StandIn::start_logical(17), IMPORTED, CREATED);
+    removed_one_after_the_other(&StandIn::start_logical(suite()), IMPORTED, CREATED);
 }
 
 #[test]
 fn both_addresses_that_are_removed_in_one_run_take_the_object_along() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let workspace = at_two_addresses(&stand_in);
     workspace.write(OTHER);
     apply_again(&workspace);
@@ -97,7 +98,7 @@ fn both_addresses_that_are_removed_in_one_run_take_the_object_along() {
 #[test]
 fn destroy_leaves_nothing_at_either_address() {
     for more in ["-refresh=true", "-refresh=false"] {
-        let stand_in = StandIn::start_logical(17);
+        let stand_in = StandIn::start_logical(suite());
         let workspace = at_two_addresses(&stand_in);
         workspace.run(&["destroy", "-json", "-auto-approve", more]).expect_success();
         assert_eq!(stand_in.value(COUNT), "0", "{more}");
@@ -108,7 +109,7 @@ fn destroy_leaves_nothing_at_either_address() {
 /// the configuration before they read it, and so by the last note; others read first.
 #[test]
 fn an_address_that_was_forgotten_outside_is_believed_until_the_next_refresh() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let workspace = at_two_addresses(&stand_in);
     workspace.run(&["state", "rm", "neonrep_publication.imported"]).expect_success();
     workspace.write(OTHER);
@@ -124,7 +125,7 @@ fn an_address_that_was_forgotten_outside_is_believed_until_the_next_refresh() {
 
 #[test]
 fn what_was_kept_without_need_is_imported_and_destroyed() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let workspace = at_two_addresses(&stand_in);
     workspace.run(&["state", "rm", "neonrep_publication.imported"]).expect_success();
     workspace.write(OTHER);
@@ -141,7 +142,7 @@ fn what_was_kept_without_need_is_imported_and_destroyed() {
 /// Grants share privileges, so what the other one declares stays, and the last one revokes it.
 #[test]
 fn privileges_are_revoked_with_the_last_grant_that_declares_them() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     PLAIN.prepare(&stand_in);
     stand_in.sql("CREATE ROLE reader");
     let grant = |name: &str| {

@@ -3,6 +3,7 @@
 use super::whole::{ADDRESSES, LOGICAL_REPLICATION, PLAIN};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// The key comes out of a resource: unknown in the plan that makes or changes that.
 fn head(version: &str) -> String {
@@ -26,7 +27,7 @@ provider "neonrep" {{
 }
 
 fn started() -> (StandIn, Workspace) {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     PLAIN.prepare(&stand_in);
     let workspace = Workspace::new(&stand_in);
     workspace.set_env("NEON_API_KEY", "");
@@ -125,7 +126,7 @@ provider "neonrep" {{
 
 #[test]
 fn no_key_at_all_is_said_at_once() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.set_env("NEON_API_KEY", "");
     workspace.write(LOGICAL_REPLICATION);

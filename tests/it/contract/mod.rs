@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::support::neon_cli::neon;
 use crate::support::stand_in::{self, StandIn};
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 use document::Document;
 use exchange::Exchange;
 
@@ -28,7 +29,7 @@ fn wrong(document: &Document, exchanges: &[Value]) -> Vec<String> {
 
 #[test]
 fn a_life_and_the_cli_keep_to_neons_document() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.set_env("NEONREP_IP_ALLOW_DELAY", "50ms");
     workspace.write(

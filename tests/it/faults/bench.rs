@@ -42,7 +42,7 @@ pub(super) struct Plan<'a> {
 
 impl Bench {
     pub(super) fn start() -> Self {
-        let stand_in = StandIn::start_logical(17);
+        let stand_in = StandIn::start_logical(crate::support::versions::suite());
         let core = Core::new(&stand_in);
         let mut bench =
             Self { stand_in, core, publisher: OnceCell::new(), elsewhere: String::new(), secrets: Vec::new() };

@@ -123,7 +123,7 @@ fn every_fault_at_every_step() {
 
 #[test]
 fn every_resource_has_a_row() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(crate::support::versions::suite());
     let types: BTreeSet<_> = Core::new(&stand_in).types().into_iter().collect();
     let rows: BTreeSet<_> = CASES.iter().map(|case| case.type_name.to_owned()).collect();
     assert_eq!(rows, types, "src/resources and tests/it/faults/cases.rs");

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 fn copied() -> Workspace {
     fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -47,7 +48,7 @@ fn its_tests_can_fail() {
 fn the_module_passes_its_test_against_the_stand_in() {
     let workflow = fs::read_to_string(copied().path().join(".github/workflows/module.yml")).expect("the workflow");
     assert!(workflow.contains("terraform test -test-directory=stand-in\n"), "{workflow}");
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let workspace = copied();
     for (name, value) in stand_in.env() {
         workspace.set_env(name, value);

@@ -2,10 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{started, until};
+use super::{started, started_on, until};
 use crate::support::core::{Core, Messages, Walk, state_json};
 use crate::support::sql::literal;
 use crate::support::stand_in::StandIn;
+use crate::support::versions::since;
 
 fn read(stand_in: &StandIn, walk: &Walk, type_name: &str, more: Json) -> Result<Json, Messages> {
     let mut config = json!({ "project_id": stand_in.ready.project_id, "database": "neondb" });
@@ -42,7 +43,8 @@ fn each<'a>(list: &'a Json, attribute: &str) -> Vec<&'a Json> {
 
 #[test]
 fn a_slot_has_its_figures_and_its_consumer() {
-    let stand_in = started();
+    // `inactive_since`, `failover` and `synced` came with it.
+    let stand_in = started_on(since(17));
     stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a").expect("a publication");
     create_slot(&stand_in, "s");
     let core = Core::new(&stand_in);
@@ -150,7 +152,8 @@ fn a_publication_proved_older_is_said_to_be() {
 
 #[test]
 fn a_publication_is_read_as_declared_and_as_it_takes_effect() {
-    let stand_in = started();
+    // Columns and filters came with it.
+    let stand_in = started_on(since(15));
     stand_in.sql("CREATE TABLE parts(id int PRIMARY KEY) PARTITION BY RANGE (id)");
     stand_in.sql("CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (10)");
     stand_in.sql("CREATE TABLE c(id int PRIMARY KEY, v text, w text)");

@@ -4,12 +4,13 @@ use serde_json::{Value as Json, json};
 
 use crate::support::core::{Core, state_json};
 use crate::support::stand_in::StandIn;
+use crate::support::versions::suite;
 
 const TYPE: &str = "neonrep_connection";
 
 #[test]
 fn a_role_by_name_or_id_with_and_without_its_password() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let walk = core.walk();
     let project = &stand_in.ready.project_id;
@@ -51,7 +52,7 @@ fn a_role_by_name_or_id_with_and_without_its_password() {
 
 #[test]
 fn a_database_whose_owner_cannot_log_in_is_read_as_connect_as_says() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     stand_in.sql("CREATE ROLE grp NOLOGIN; GRANT grp TO neondb_owner");
     stand_in.sql("CREATE DATABASE app OWNER grp");
@@ -74,7 +75,7 @@ fn a_database_whose_owner_cannot_log_in_is_read_as_connect_as_says() {
 
 #[test]
 fn a_server_that_is_reached_directly_has_the_host_and_password_of_the_sql_block() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let walk = core.unconfigured();
     let owner = stand_in.ready.owner_role.clone();

@@ -4,12 +4,13 @@ use serde_json::{Value as Json, json};
 
 use crate::support::core::{Action, Core, unknown};
 use crate::support::stand_in::StandIn;
+use crate::support::versions::suite;
 
 const TYPE: &str = "neonrep_logical_replication";
 
 #[test]
 fn its_life() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let core = Core::new(&stand_in);
     let project = stand_in.ready.project_id.clone();
     let config = json!({ "project_id": project });
@@ -48,7 +49,7 @@ fn its_life() {
 
 #[test]
 fn a_failed_operation_leaves_a_state_that_the_next_apply_cures() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let core = Core::new(&stand_in);
     let config = json!({ "project_id": stand_in.ready.project_id });
     stand_in.fault(&json!({"method": "PATCH", "path": "/projects/*", "action": {"operation": "failed"}}));
@@ -64,7 +65,7 @@ fn a_failed_operation_leaves_a_state_that_the_next_apply_cures() {
 
 #[test]
 fn a_project_that_is_not_there_never_empties_the_state() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let made = core.made(TYPE, None, &json!({ "project_id": stand_in.ready.project_id }));
     stand_in.fault(&json!({"path": "/projects/*", "times": Json::Null, "action": {"not_found": true}}));
@@ -75,7 +76,7 @@ fn a_project_that_is_not_there_never_empties_the_state() {
 
 #[test]
 fn a_branch_to_verify_on_is_looked_for_before_it_is_enabled() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(suite());
     let core = Core::new(&stand_in);
     let on = |branch: &str| json!({ "project_id": stand_in.ready.project_id, "verify": { "branch_id": branch } });
     core.plan(TYPE, None, &on("main")).expect_err("a name").insist_error("verify.branch_id", "`main`");

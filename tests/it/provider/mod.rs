@@ -1,5 +1,5 @@
 //! Each resource over gRPC with the calls that Terraform makes, and those that it makes rarely; core's rules are held at
-//! every answer. Behind it the stand-in with a real Postgres 17.
+//! every answer. Behind it the stand-in with a real Postgres.
 
 mod bad_input;
 mod catalog;
@@ -29,10 +29,16 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::stand_in::StandIn;
+use crate::support::versions::suite;
 
-/// Postgres 17 with logical replication on, and a table with a key.
+/// Postgres with logical replication on, and a table with a key.
 fn started() -> StandIn {
-    let stand_in = StandIn::start_logical(17);
+    started_on(suite())
+}
+
+/// The same on this version of Postgres.
+fn started_on(major: u16) -> StandIn {
+    let stand_in = StandIn::start_logical(major);
     stand_in.sql_as_owner("CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY)").expect("tables");
     stand_in
 }

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::support::core::{Core, Walk, state_json};
 use crate::support::stand_in::StandIn;
+use crate::support::versions::since;
 
 use super::until;
 use table::{ERRORS, Error};
@@ -172,7 +173,8 @@ fn errors_of(found: &Json) -> Json {
 }
 
 fn prepared() -> StandIn {
-    let stand_in = StandIn::start(17);
+    // Column lists came with it.
+    let stand_in = StandIn::start(since(15));
     stand_in.sql(
         "CREATE ROLE consumer LOGIN REPLICATION; CREATE TABLE orders(id int PRIMARY KEY, note text);
          CREATE TABLE flow_watermarks(slot text PRIMARY KEY, watermark text); GRANT USAGE ON SCHEMA public TO consumer;

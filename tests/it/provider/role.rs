@@ -6,6 +6,7 @@ use tfplugin::Value;
 use super::{change_default_branch, until};
 use crate::support::core::{Action, Change, Core, Object, unknown};
 use crate::support::stand_in::StandIn;
+use crate::support::versions::{since, suite};
 
 const TYPE: &str = "neonrep_role";
 const COUNT: &str = "SELECT count(*) FROM pg_roles WHERE rolname = 'r'";
@@ -23,7 +24,7 @@ pub(super) fn id(stand_in: &StandIn) -> String {
 
 #[test]
 fn its_life() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let plain = config(&stand_in, json!({}));
     let at_plan = config(&stand_in, json!({"project_id": unknown(), "name": unknown(), "store_password": unknown()}));
@@ -62,7 +63,7 @@ fn its_life() {
 
 #[test]
 fn a_lost_answer_is_settled() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let plain = config(&stand_in, json!({}));
     for reset in ["before", "after"] {
@@ -78,7 +79,7 @@ fn a_lost_answer_is_settled() {
 
 #[test]
 fn a_failed_operation_leaves_what_was_made_tainted() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     for (more, fate) in [(json!({}), "error"), (json!({"store_password": true}), "cancelled")] {
         let plain = config(&stand_in, more);
@@ -97,7 +98,7 @@ fn a_failed_operation_leaves_what_was_made_tainted() {
 
 #[test]
 fn two_creates_of_one_name_at_once() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let config = config(&stand_in, json!({}));
     let walk = core.walk();
@@ -114,7 +115,7 @@ fn two_creates_of_one_name_at_once() {
 
 #[test]
 fn an_interrupted_creation_is_recorded() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let plain = config(&stand_in, json!({}));
     stand_in.settings(&json!({"operation_ms": 3000}));
@@ -139,7 +140,7 @@ fn an_interrupted_creation_is_recorded() {
 
 #[test]
 fn what_cannot_be_read_is_kept() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let made = core.made(TYPE, None, &config(&stand_in, json!({"store_password": true, "timeouts": {"read": "5s"}})));
     for action in [
@@ -159,7 +160,7 @@ fn what_cannot_be_read_is_kept() {
 
 #[test]
 fn a_key_that_may_only_read_is_told_before_anything_changes() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let plain = config(&stand_in, json!({}));
     let plan = core.plan(TYPE, None, &plain).expect("a plan");
@@ -184,7 +185,7 @@ fn not_destroyed(stand_in: &StandIn, core: &Core, role: &Object, path: &str, tex
 
 #[test]
 fn what_it_owns_is_found_from_any_database_that_can_be_entered() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let made = core.made(TYPE, None, &config(&stand_in, json!({})));
     stand_in.sql("CREATE TABLE mine (i int); ALTER TABLE mine OWNER TO r");
@@ -202,7 +203,7 @@ fn what_it_owns_is_found_from_any_database_that_can_be_entered() {
 
 #[test]
 fn a_privilege_from_another_grantor_is_named_with_its_cure() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let made = core.made(TYPE, None, &config(&stand_in, json!({"force_destroy": true})));
     stand_in.sql(
@@ -218,7 +219,7 @@ fn a_privilege_from_another_grantor_is_named_with_its_cure() {
 
 #[test]
 fn what_goes_with_it_is_told_after_the_delete() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let made = core.made(TYPE, None, &config(&stand_in, json!({})));
     stand_in.sql("CREATE TABLE t(i int); CREATE POLICY only_r ON t TO r USING (true); GRANT SELECT ON t TO r");
@@ -230,7 +231,7 @@ fn what_goes_with_it_is_told_after_the_delete() {
 
 #[test]
 fn a_replacement_stays_on_its_branch_when_the_default_branch_changes() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let plain = config(&stand_in, json!({}));
     let first = core.made(TYPE, None, &plain);
@@ -256,7 +257,7 @@ fn a_replacement_stays_on_its_branch_when_the_default_branch_changes() {
 
 #[test]
 fn the_same_role_at_two_addresses_is_destroyed_under_none() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let deposed = core.made(TYPE, None, &config(&stand_in, json!({})));
     let living = core.made(TYPE, None, &config(&stand_in, json!({"adopt": true})));
@@ -310,7 +311,7 @@ fn the_same_role_at_two_addresses_is_destroyed_under_none() {
 
 #[test]
 fn a_branch_is_named_by_its_id_and_another_project_is_checked_as_such() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     core.plan(TYPE, None, &config(&stand_in, json!({"branch_id": "main"})))
         .expect_err("a name")
@@ -329,7 +330,8 @@ const PASSWORD: &str = "of-a-role-made-with-sql";
 
 #[test]
 fn a_role_created_with_sql_has_what_is_declared_and_no_more() {
-    let stand_in = StandIn::start_logical(17);
+    // A role with REPLICATION by SQL: Neon's owner creates it from this version on.
+    let stand_in = StandIn::start_logical(since(16));
     let core = Core::new(&stand_in);
     stand_in.sql("CREATE ROLE g; GRANT g TO neondb_owner WITH ADMIN OPTION");
     let with_sql = |more: Json| {
@@ -399,7 +401,8 @@ fn a_role_created_with_sql_has_what_is_declared_and_no_more() {
 
 #[test]
 fn an_existing_role_is_adopted_with_sql_and_loses_what_is_not_declared() {
-    let stand_in = StandIn::start_logical(17);
+    // A role with REPLICATION by SQL: Neon's owner creates it from this version on.
+    let stand_in = StandIn::start_logical(since(16));
     let core = Core::new(&stand_in);
     stand_in.sql_as_owner("CREATE ROLE r CREATEDB CREATEROLE NOLOGIN").expect("a role");
     let plain = config(&stand_in, json!({"neon_superuser": false}));
@@ -416,7 +419,7 @@ fn an_existing_role_is_adopted_with_sql_and_loses_what_is_not_declared() {
 
 #[test]
 fn arguments_of_the_other_kind_are_refused_on_themselves() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     let refused = |more: Json, argument: &str| {
         core.plan(TYPE, None, &config(&stand_in, more)).expect_err(argument).insist_error(argument, "is not for");

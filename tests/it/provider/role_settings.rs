@@ -8,6 +8,7 @@ use crate::support::on_every_logical_postgres;
 use crate::support::sql;
 use crate::support::stand_in::StandIn;
 use crate::support::versions::VERSIONS;
+use crate::support::versions::{since, suite};
 
 const TYPE: &str = "neonrep_role";
 
@@ -89,7 +90,7 @@ fn settings_of_a_role_of_sql_live_from_16_on() {
 
 #[test]
 fn settings_that_cannot_be_are_refused_where_that_is_known() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let core = Core::new(&stand_in);
     for (name, value, part) in [("a b", "", "not the name of a setting"), ("search_path", "a,,b", "list of names")] {
         let wrong = config(&stand_in, json!({ "settings": { name: value } }));
@@ -122,7 +123,7 @@ fn stored(stand_in: &StandIn, more: Json) -> Json {
 
 #[test]
 fn settings_need_a_password_that_somebody_has() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let owner = stand_in.ready.owner_role.clone();
     let of_owner = stand_in.password_of(&owner);
     stand_in.settings(&json!({ "store_passwords": false }));
@@ -158,7 +159,8 @@ fn settings_need_a_password_that_somebody_has() {
 
 #[test]
 fn a_role_of_sql_without_a_password_has_one_that_neon_keeps() {
-    let stand_in = StandIn::start_logical(17);
+    // A role with REPLICATION by SQL: Neon's owner creates it from this version on.
+    let stand_in = StandIn::start_logical(since(16));
     let core = Core::new(&stand_in);
     let role = |version: Json| config(&stand_in, json!({ "neon_superuser": false, "password_wo_version": version }));
     let connection = |role: &Object| {
@@ -201,7 +203,7 @@ fn a_role_of_sql_without_a_password_has_one_that_neon_keeps() {
 
 #[test]
 fn a_server_that_is_reached_directly_generates_no_password() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     let superuser = stand_in.superuser("neondb");
     let mut core = Core::new(&stand_in);
     core.provider = json!({ "sql": {

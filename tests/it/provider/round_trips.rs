@@ -8,6 +8,7 @@ use tfplugin::Value;
 use crate::support::core::{Change, Core, Object, Walk};
 use crate::support::road::Road;
 use crate::support::stand_in::StandIn;
+use crate::support::versions::suite;
 
 /// What is sent within half of it belongs to one round trip: so long may the machine be busy with something else.
 const ROUND_TRIP: Duration = Duration::from_millis(400);
@@ -63,7 +64,7 @@ impl Costs {
 
 #[test]
 fn a_change_takes_three_round_trips_and_a_delete_two() {
-    let stand_in = StandIn::start_with(17, &["--logical", "--set", "log_statement = 'all'"]);
+    let stand_in = StandIn::start_with(suite(), &["--logical", "--set", "log_statement = 'all'"]);
     stand_in.sql_as_owner("CREATE TABLE a(id int PRIMARY KEY); CREATE TABLE b(id int PRIMARY KEY)").expect("tables");
     stand_in.sql_as_owner("CREATE PUBLICATION there FOR TABLE a").expect("a publication");
     stand_in.sql("CREATE ROLE reader");

@@ -3,9 +3,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{started, until};
+use super::{started, started_on, until};
 use crate::support::core::{Core, Outcome};
 use crate::support::stand_in::StandIn;
+use crate::support::versions::since;
 
 /// What comes of the creation of this object while a superuser's transaction has run these statements.
 fn created_beside(stand_in: &StandIn, database: &str, statements: &str, kind: &str, wanted: &Json) -> Outcome {
@@ -40,7 +41,7 @@ fn a_publication_of_that_name_is_found_or_adopted() {
 
 #[test]
 fn a_role_of_that_name_is_found() {
-    let stand_in = started();
+    let stand_in = started_on(since(16));
     let wanted = json!({"project_id": stand_in.ready.project_id, "name": "r", "neon_superuser": false});
     let made = created_beside(&stand_in, "neondb", "CREATE ROLE r", "neonrep_role", &wanted);
     made.messages.insist_error("name", "Role `r` already exists");

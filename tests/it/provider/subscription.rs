@@ -6,9 +6,10 @@
 use serde_json::{Value as Json, json};
 use tfplugin::Value;
 
-use super::{started, until};
+use super::{started_on, until};
 use crate::support::core::{Action, Change, Core, unknown};
 use crate::support::stand_in::StandIn;
+use crate::support::versions::{since, suite};
 
 const TYPE: &str = "neonrep_subscription";
 const COUNT: &str = "SELECT count(*) FROM pg_subscription";
@@ -18,8 +19,8 @@ const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'C
                        AND pid <> pg_backend_pid()";
 
 /// A publication, and a database that can subscribe to it.
-fn publisher() -> StandIn {
-    let stand_in = started();
+fn publisher(major: u16) -> StandIn {
+    let stand_in = started_on(major);
     stand_in.sql_as_owner("CREATE PUBLICATION p FOR TABLE a; INSERT INTO a VALUES (1), (2)").expect("a publication");
     stand_in.admin("POST", "/databases", Some(&json!({ "name": "copy", "owner": "neondb_owner" })));
     stand_in.sql_in("copy", "CREATE TABLE a(id int PRIMARY KEY)");
@@ -39,7 +40,8 @@ fn config(stand_in: &StandIn, more: Json) -> Json {
 
 #[test]
 fn its_life_with_a_connection_that_is_known_at_the_apply() {
-    let stand_in = publisher();
+    // `origin` came with it.
+    let stand_in = publisher(since(16));
     stand_in.sql("SELECT pg_create_logical_replication_slot('mine', 'pgoutput')");
     let core = Core::new(&stand_in);
     let own = json!({"create_slot": false, "slot_name": "mine"});
@@ -89,7 +91,7 @@ fn waits(stand_in: &StandIn, more: Json, end: impl Fn(&crate::support::core::Wal
 
 #[test]
 fn a_creation_that_does_not_end_leaves_nothing() {
-    let stand_in = publisher();
+    let stand_in = publisher(suite());
     let said = waits(&stand_in, json!({"timeouts": {"create": "4s"}}), |_| ());
     assert!(said.contains("was not created within 4s") && said.contains("slot `sub`"), "{said}");
     let said = waits(&stand_in, json!({}), crate::support::core::Walk::stop);
@@ -109,7 +111,7 @@ fn a_creation_that_does_not_end_leaves_nothing() {
 
 #[test]
 fn what_is_gone_is_created_again_and_what_changed_is_set_again() {
-    let stand_in = publisher();
+    let stand_in = publisher(suite());
     stand_in.sql("SELECT pg_create_logical_replication_slot('mine', 'pgoutput')");
     let core = Core::new(&stand_in);
     let config = config(&stand_in, json!({"create_slot": false, "slot_name": "mine"}));

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::support::core::{Core, Object, Plan};
 use crate::support::second_project::SecondProject;
 use crate::support::stand_in::StandIn;
+use crate::support::versions::suite;
 
 const TYPE: &str = "neonrep_subscription";
 const SUBSCRIPTIONS: &str = "SELECT count(*) FROM pg_subscription";
@@ -17,7 +18,7 @@ const END: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE 
                    AND state = 'active' AND pid <> pg_backend_pid()";
 
 fn publisher() -> StandIn {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     stand_in
         .sql_as_owner("CREATE TABLE t(id int PRIMARY KEY); CREATE PUBLICATION p FOR TABLE t")
         .expect("a publication");

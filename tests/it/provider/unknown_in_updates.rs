@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::support::core::{Action, Core, Object, Walk};
+use crate::support::core::{Action, Core, Object, Walk, unknown};
 use crate::support::stand_in::StandIn;
+use crate::support::versions::{since, suite};
 
 /// A change of one resource in place.
 struct Update {
@@ -183,7 +184,7 @@ fn insist(core: &Core, place: &str, project: &Json, publisher: &str, is_direct: 
 
 #[test]
 fn an_update_on_neon_leaves_unknown_only_what_may_change() {
-    let (stand_in, publisher) = started(17);
+    let (stand_in, publisher) = started(since(16));
     let core = Core::new(&stand_in);
     let place = format!("{}/{}", stand_in.ready.project_id, stand_in.ready.branch_id);
     insist(&core, &place, &json!({ "project_id": stand_in.ready.project_id }), &publisher, false);
@@ -193,11 +194,41 @@ fn an_update_on_neon_leaves_unknown_only_what_may_change() {
 #[test]
 fn an_update_under_the_sql_block_leaves_unknown_only_what_may_change() {
     let (stand_in, publisher) = started(14);
+    insist(&direct(&stand_in), "sql/-", &json!({}), &publisher, true);
+}
+
+/// With the provider's `sql` block.
+fn direct(stand_in: &StandIn) -> Core {
     let superuser = stand_in.superuser("neondb");
-    let mut core = Core::new(&stand_in);
+    let mut core = Core::new(stand_in);
     core.provider = json!({ "sql": {
         "host": "127.0.0.1", "port": superuser.get_ports()[0], "username": superuser.get_user(),
         "password": String::from_utf8_lossy(superuser.get_password().expect("a password")), "sslmode": "disable",
     } });
-    insist(&core, "sql/-", &json!({}), &publisher, true);
+    core
+}
+
+/// There is no project and no branch: a plan of a new object says so, unless the provider's configuration is not known yet.
+#[test]
+fn a_new_object_under_the_sql_block_has_no_branch() {
+    let (stand_in, publisher) = started(suite());
+    let mut core = direct(&stand_in);
+    let mut rows = updates("sql/-", &publisher);
+    rows.retain(|it| !it.neon_only);
+    let mut configs: Vec<_> = rows.into_iter().map(|it| (it.type_name, it.from)).collect();
+    configs.push(("neonrep_slot", json!({ "publication_id": unknown(), "name": "s" })));
+    let open = |core: &Core, type_name: &str, config: &Json| -> Vec<String> {
+        let plan = core.plan(type_name, None, config).unwrap_or_else(|said| panic!("{type_name}: {said}"));
+        let place = ["project_id", "branch_id"];
+        plan.unknown().into_iter().filter(|it| place.contains(it)).map(str::to_owned).collect()
+    };
+    for (type_name, config) in &configs {
+        assert!(open(&core, type_name, config).is_empty(), "{type_name} {config}");
+    }
+    core.provider["sql"]["password"] = unknown();
+    for (type_name, config) in &configs {
+        let of_publication = config.get("publication_id").is_some();
+        let found = open(&core, type_name, config);
+        assert!(of_publication || found.contains(&"branch_id".to_owned()), "{type_name} {config}: {found:?}");
+    }
 }

@@ -36,15 +36,6 @@ pub(crate) fn stand_in() -> PathBuf {
     std::env::var_os("NEON_STAND_IN").map_or_else(|| beside_tests("neon-stand-in"), PathBuf::from)
 }
 
-/// The major version of Postgres to start where a story asks for this one: `NEONREP_POSTGRES` names another for those that run
-/// on 17 alone.
-pub(crate) fn postgres(asked: u16) -> u16 {
-    match std::env::var("NEONREP_POSTGRES") {
-        Ok(text) if asked == 17 => text.parse().unwrap_or_else(|_| panic!("NEONREP_POSTGRES is no version: `{text}`")),
-        _ => asked,
-    }
-}
-
 /// A program in the profile's folder (`target/debug`), where tests and examples are one folder deeper.
 fn beside_tests(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("the path of this program");

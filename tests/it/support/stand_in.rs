@@ -56,7 +56,6 @@ impl StandIn {
 
     /// Starts one with more arguments.
     pub(crate) fn start_with(postgres: u16, arguments: &[&str]) -> Self {
-        let postgres = cli::postgres(postgres);
         let permit = Permit::take();
         let mut command = Command::new(cli::stand_in());
         command.args(["--postgres", &postgres.to_string()]).args(arguments);

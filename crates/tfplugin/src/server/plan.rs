@@ -51,7 +51,8 @@ impl<P: Provider> FrameworkServer<P> {
             presence(schema, &config)?;
         }
         let hook = |plan: &mut Plan<Value>| resource.modify_plan(plan).map_err(|it| failure(it, type_name));
-        let plan = plan(schema, prior, config, hook)?;
+        let mut plan = plan(schema, prior, config, hook)?;
+        self.settle_absent(&mut plan);
 
         // A new object remembers nothing. On a replacement Terraform hands us the private state of the old one, though,
         // and what we answer is what its deletion is given: so it is passed on beside what the check keeps for the new.
@@ -71,6 +72,17 @@ impl<P: Provider> FrameworkServer<P> {
             planned_identity,
             diagnostics: Diagnostics::none(),
         })
+    }
+
+    /// Plans null for what no object has under this configuration of the provider.
+    fn settle_absent(&self, plan: &mut Plan<Value>) {
+        let (Access::Ready(data), Some(Value::Object(planned))) = (self.access(), &mut plan.planned) else { return };
+        for name in P::absent(&data) {
+            let is_open = plan.config.as_ref().and_then(|it| it.get(name)).is_none_or(Value::is_null);
+            if let Some(value) = planned.get_mut(*name).filter(|it| is_open && it.is_unknown()) {
+                *value = Value::Null;
+            }
+        }
     }
 
     /// Tells the provider that the plan leaves an object in the state; an error refuses the plan.

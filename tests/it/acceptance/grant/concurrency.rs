@@ -6,10 +6,11 @@ use super::{grant_to, held, started, tables};
 use crate::acceptance::role::made_elsewhere;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::oldest;
 
 #[test]
 fn tables_come_and_go_while_thousands_are_granted() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     stand_in.sql("CREATE ROLE app LOGIN");
     stand_in
         .sql_as_owner("DO $$ BEGIN FOR n IN 1..5000 LOOP EXECUTE format('CREATE TABLE t%s (i int)', n); IF n % 500 = 0 THEN COMMIT; END IF; END LOOP; END $$")
@@ -40,7 +41,7 @@ fn tables_come_and_go_while_thousands_are_granted() {
 
 #[test]
 fn many_grants_at_once_do_not_trip_over_each_other() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     let count = 12;
     let mut body = String::new();
@@ -110,7 +111,7 @@ const HELD: &str = "SELECT c.relname || ' ' || a.grantee::regrole || ' ' \
 
 #[test]
 fn two_hundred_grants_while_somebody_grants_revokes_creates_and_drops() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     for at in 0..10 {
         stand_in.sql_as_owner(&format!("CREATE TABLE kept{at} (i int)")).expect("a table");
     }

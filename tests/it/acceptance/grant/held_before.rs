@@ -4,10 +4,11 @@ use super::{ADDRESS, grant_to, held, id, tables};
 use crate::acceptance::role::made_elsewhere;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::oldest;
 
 #[test]
 fn what_was_there_before_stays() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     made_elsewhere(&stand_in, "reader");
     stand_in
@@ -23,7 +24,7 @@ fn what_was_there_before_stays() {
 
 #[test]
 fn what_was_there_before_stays_when_the_grant_is_replaced() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     stand_in.sql("CREATE ROLE first; CREATE ROLE second");
     stand_in.sql_as_owner("GRANT SELECT ON t1 TO first").expect("granted");
@@ -39,7 +40,7 @@ fn what_was_there_before_stays_when_the_grant_is_replaced() {
 
 #[test]
 fn privileges_on_columns_stay() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     stand_in.sql("CREATE ROLE analyst LOGIN");
     stand_in
         .sql_as_owner(
@@ -66,7 +67,7 @@ fn privileges_on_columns_stay() {
 
 #[test]
 fn the_way_in_that_was_there_before_stays_whatever_it_was_for() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     stand_in.sql("CREATE ROLE app LOGIN");
     stand_in
@@ -85,7 +86,7 @@ fn the_way_in_that_was_there_before_stays_whatever_it_was_for() {
 
 #[test]
 fn an_import_takes_nothing_of_what_others_gave() {
-    let stand_in = StandIn::start(17);
+    let stand_in = StandIn::start(oldest());
     tables(&stand_in);
     stand_in.sql("CREATE ROLE app LOGIN");
     stand_in

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::support::sql;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// All have tables in common. What others add to these publications stays.
 const MANY: &str = r#"
@@ -61,7 +62,7 @@ fn beside(stand_in: &StandIn, work: impl FnOnce()) {
 
 #[test]
 fn fifty_publications_of_the_same_tables_while_somebody_alters_them() {
-    let stand_in = StandIn::start_logical(17);
+    let stand_in = StandIn::start_logical(suite());
     for at in 0..10 {
         stand_in.sql_as_owner(&format!("CREATE TABLE kept{at} (i int PRIMARY KEY)")).expect("a table");
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{SLOT, publication, with_tables};
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// So many publications, each of table `a`.
 fn many(count: usize) -> String {
@@ -24,7 +25,7 @@ fn many(count: usize) -> String {
 
 #[test]
 fn sessions_that_end_in_the_middle_are_opened_again() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&many(20));
     workspace.set_parallelism(2);
@@ -57,7 +58,7 @@ fn sessions_that_end_in_the_middle_are_opened_again() {
 
 #[test]
 fn one_connection_is_enough() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write_with_provider(&format!(
         r#"provider "neonrep" {{
@@ -75,7 +76,7 @@ variable "project_id" {{ type = string }}
 
 #[test]
 fn a_table_that_is_locked_is_waited_for_and_then_told() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     let session = stand_in.session();
     session.run("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE").expect("a lock");
@@ -92,7 +93,7 @@ fn a_table_that_is_locked_is_waited_for_and_then_told() {
 
 #[test]
 fn an_api_that_is_not_itself_is_a_warning_at_plan_and_loses_nothing() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     let html = json!({"path": "/projects/**", "times": null, "action": {"status": 200, "html": "<html>login</html>"}});
     stand_in.fault(&html);

@@ -4,6 +4,7 @@ use super::{ADDRESS, owner, publication, with_tables};
 use crate::support::consumer;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const TABLES: &str = r#"tables = [{ name = "prices" }]"#;
 
@@ -62,7 +63,7 @@ fn generated_columns_are_published_on_request_and_change_in_place() {
 
 #[test]
 fn before_18_generated_columns_are_refused_at_plan() {
-    let stand_in = with_prices(17);
+    let stand_in = with_prices(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&with(r#""stored""#));
     let error = workspace.plan_fails().error();

@@ -3,6 +3,7 @@
 use super::{owner, publication};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 fn with(major: u16, tables: &str) -> (StandIn, Workspace) {
     let stand_in = StandIn::start_logical(major);
@@ -14,7 +15,7 @@ fn with(major: u16, tables: &str) -> (StandIn, Workspace) {
 #[test]
 fn a_column_list_that_breaks_updates_is_refused_at_plan() {
     let (stand_in, workspace) = with(
-        17,
+        suite(),
         "CREATE TABLE a(id int PRIMARY KEY, v int, w int); CREATE TABLE f(id int); ALTER TABLE f REPLICA IDENTITY FULL",
     );
     for (entry, named) in
@@ -50,7 +51,7 @@ fn generated_columns_of_the_identity_are_refused_at_plan_on_18_alone() {
     workspace.write(&publication(&format!("{tables}\n  publish_generated_columns = \"stored\"")));
     workspace.apply();
     owner(&stand_in, "INSERT INTO g(id) VALUES (1); UPDATE g SET id = 2");
-    let (stand_in, workspace) = with(17, TABLE);
+    let (stand_in, workspace) = with(suite(), TABLE);
     workspace.write(&publication(tables));
     workspace.apply();
     owner(&stand_in, "INSERT INTO g(id) VALUES (1); UPDATE g SET id = 2");
@@ -59,7 +60,7 @@ fn generated_columns_of_the_identity_are_refused_at_plan_on_18_alone() {
 #[test]
 fn a_table_that_lost_its_identity_is_named_by_each_plan() {
     let (stand_in, workspace) = with(
-        17,
+        suite(),
         "CREATE TABLE a(id int PRIMARY KEY, v int);
          CREATE TABLE parent(id int PRIMARY KEY) PARTITION BY RANGE (id);
          CREATE TABLE leaf PARTITION OF parent FOR VALUES FROM (0) TO (10)",

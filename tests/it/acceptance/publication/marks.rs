@@ -3,6 +3,7 @@
 use super::{ADDRESS, SLOT, owner, publication, with_tables};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 fn oid(stand_in: &StandIn) -> String {
     stand_in.value("SELECT oid FROM pg_publication")
@@ -14,7 +15,7 @@ fn comment(stand_in: &StandIn) -> String {
 
 #[test]
 fn a_forged_adoption_does_not_keep_what_was_created_here() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     workspace.write(&publication(r#"tables = [{ name = "a" }]"#));
     workspace.apply();
@@ -26,7 +27,7 @@ fn a_forged_adoption_does_not_keep_what_was_created_here() {
 
 #[test]
 fn what_another_state_adopted_is_kept_and_force_destroy_overrides() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let tables = r#"tables = [{ name = "a" }]"#;
     let (creator, adopter) = (Workspace::new(&stand_in), Workspace::new(&stand_in));
     creator.write(&publication(tables));
@@ -46,7 +47,7 @@ fn what_another_state_adopted_is_kept_and_force_destroy_overrides() {
 
 #[test]
 fn a_slot_believes_no_mark_but_that_of_the_publications_own_resource() {
-    let stand_in = with_tables(17);
+    let stand_in = with_tables(suite());
     let workspace = Workspace::new(&stand_in);
     let body = |rest: &str| format!("{}{SLOT}", publication(rest));
     workspace.write(&body(r#"tables = [{ name = "a" }]"#));

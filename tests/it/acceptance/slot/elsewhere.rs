@@ -3,6 +3,7 @@
 use super::{ADDRESS, SLOT, applied, both, count, started, with_table};
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// The slot behind a publication that is made outside, so that the slot alone is looked at.
 fn outside(stand_in: &StandIn, database: &str, arguments: &str) -> String {
@@ -93,7 +94,7 @@ fn another_database_under_the_old_name_is_told_apart() {
 
 #[test]
 fn a_dropped_database_took_its_slot_along() {
-    let stand_in = with_table(StandIn::start_logical(17));
+    let stand_in = with_table(StandIn::start_logical(suite()));
     stand_in.sql("CREATE DATABASE aside OWNER neondb_owner");
     stand_in.sql_as_owner("CREATE PUBLICATION pub_one FOR TABLE a").expect("a publication");
     let workspace = applied(&stand_in, &outside(&stand_in, "neondb", ""));

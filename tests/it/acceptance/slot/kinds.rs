@@ -6,6 +6,7 @@ use super::{ADDRESS, PUBLICATION, SLOT, applied, both, count, started, with_tabl
 use crate::support::consumer::Subscription;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 /// A slot of the plugin that Postgres brings along for tests, in a database of its own choice.
 const WITHOUT_PUBLICATION: &str = r#"
@@ -80,7 +81,8 @@ fn a_slot_of_wal2json_lives_where_the_plugin_may_be_used() {
         assert_eq!(count(&stand_in, "slot_one"), "0");
     }
     // Newer minor releases have a list of plugins, and 42501 for all others.
-    let stand_in = with_table(StandIn::start_with(17, &["--logical", "--set", "output_plugin_libraries = 'pgoutput'"]));
+    let stand_in =
+        with_table(StandIn::start_with(suite(), &["--logical", "--set", "output_plugin_libraries = 'pgoutput'"]));
     let workspace = Workspace::new(&stand_in);
     workspace.write(&WITHOUT_PUBLICATION.replace("ARGUMENTS", "").replace("test_decoding", "wal2json"));
     let error = workspace.apply_fails().error();

@@ -4,6 +4,7 @@ use super::{ADDRESS, PUBLICATION, REPLACE, applied, both, count, slot, started, 
 use crate::support::consumer;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 fn status(workspace: &Workspace) -> String {
     workspace.attributes(ADDRESS)["status"].as_str().unwrap_or_default().to_owned()
@@ -81,7 +82,7 @@ fn a_check_block_sees_the_planned_status_and_a_refresh_only_plan_the_real_one() 
 #[test]
 fn a_lost_slot() {
     let stand_in = with_table(StandIn::start_with(
-        17,
+        suite(),
         &[
             "--logical",
             "--set",

@@ -4,12 +4,13 @@ use serde_json::json;
 
 use super::{ADDRESS, TABLES, at_source, slots, source, subscription, workspace};
 use crate::support::second_project::SecondProject;
+use crate::support::versions::suite;
 
 const OF_T: &str = "  publications = [neonrep_publication.t.name]";
 
 #[test]
 fn a_child_branch_has_no_subscription_and_gets_one_with_a_slot_of_its_own() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let parent = workspace(&stand_in, &target);

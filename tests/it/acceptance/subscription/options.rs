@@ -6,12 +6,13 @@ use super::{ADDRESS, TABLES, at_source, slots, source, subscription, workspace};
 use crate::support::second_project::SecondProject;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const OF_T: &str = "  publications = [neonrep_publication.t.name]";
 
 #[test]
 fn failover_and_the_slot_change_in_place_and_two_phase_replaces() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);
@@ -46,7 +47,7 @@ fn failover_and_the_slot_change_in_place_and_two_phase_replaces() {
 
 #[test]
 fn a_disabled_subscription_takes_up_tables_when_it_is_enabled() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);
@@ -94,7 +95,7 @@ fn hostile_names_are_only_names() {
 
 #[test]
 fn a_list_of_publications_grows_without_a_copy_of_rows() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);
@@ -177,8 +178,8 @@ fn a_plain_server_subscribes_to_a_project() {
 /// A subscription stays in its database, whatever that is called.
 #[test]
 fn a_database_that_is_renamed_is_followed() {
-    let stand_in = source(17);
-    let plain = StandIn::start(17);
+    let stand_in = source(suite());
+    let plain = StandIn::start(suite());
     plain.sql("CREATE DATABASE before");
     plain.sql_in("before", TABLES);
     let superuser = plain.superuser("before");

@@ -4,12 +4,13 @@ use crate::provider::until;
 
 use super::{ADDRESS, TABLES, at_source, slots, source, subscription, workspace};
 use crate::support::second_project::SecondProject;
+use crate::support::versions::suite;
 
 const OF_T: &str = "  publications = [neonrep_publication.t.name]";
 
 #[test]
 fn a_dead_publisher_keeps_its_slot_and_the_destroy_says_so() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);
@@ -41,7 +42,7 @@ fn keep_slot_keeps_it_with_a_warning() {
 /// What Neon does to a child branch: the subscription goes, its slot stays.
 #[test]
 fn a_subscription_that_its_branch_lost_is_created_again_once_its_slot_is_gone() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);
@@ -68,7 +69,7 @@ fn a_subscription_that_its_branch_lost_is_created_again_once_its_slot_is_gone() 
 
 #[test]
 fn a_publication_that_is_missing_is_a_warning_of_the_apply() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);
@@ -80,7 +81,7 @@ fn a_publication_that_is_missing_is_a_warning_of_the_apply() {
 
 #[test]
 fn a_publisher_with_an_open_transaction_is_waited_for_and_told() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);

@@ -4,12 +4,13 @@ use super::{ADDRESS, PUBLISHED, TABLES, at_source, slots, source, subscription, 
 use crate::support::second_project::SecondProject;
 use crate::support::stand_in::StandIn;
 use crate::support::terraform::Workspace;
+use crate::support::versions::suite;
 
 const OF_T: &str = "  publications = [neonrep_publication.t.name]";
 
 #[test]
 fn a_table_that_the_target_lacks_is_named_and_nothing_is_left() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     let workspace = workspace(&stand_in, &target);
     workspace.write(&subscription(OF_T));
@@ -35,7 +36,7 @@ fn a_table_that_the_target_lacks_is_named_and_nothing_is_left() {
 
 #[test]
 fn a_publisher_that_refuses_is_told_without_the_password() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     let workspace = workspace(&stand_in, &target);
@@ -139,7 +140,7 @@ fn a_subscription_on_the_branch_of_its_publisher_takes_a_slot_that_exists() {
 
 #[test]
 fn a_name_that_is_taken_can_be_imported() {
-    let stand_in = source(17);
+    let stand_in = source(suite());
     let target = SecondProject::create(&stand_in);
     target.sql(TABLES);
     target

@@ -68,10 +68,13 @@ impl Pair {
 #[test]
 fn an_older_publisher_sends_its_rows_and_refuses_what_it_does_not_know() {
     let pair = Pair::start(14, 18);
-    // The subscriber knows it, and asks the publisher for it.
-    pair.write("failover = true");
-    let error = pair.workspace.apply_fails().error();
-    assert!(error.is_on("failover") && error.text().contains("17 or later at the publisher"), "{error:?}");
+    // The subscriber knows them, and asks the publisher for them.
+    for (argument, more, since) in [("failover", "", "17"), ("two_phase", "copy_data = false", "15")] {
+        pair.write(&format!("{argument} = true\n  {more}"));
+        let error = pair.workspace.apply_fails().error();
+        let said = format!("`{argument}` requires Postgres {since} or later at the publisher");
+        assert!(error.is_on(argument) && error.text().contains(&said), "{error:?}");
+    }
     let subscriptions = pair.subscriber.value("SELECT count(*) FROM pg_subscription");
     assert_eq!((slots(&pair.source).as_str(), subscriptions.as_str()), ("0", "0"));
     pair.write("origin = \"none\"\n  binary = true\n  disable_on_error = true");
