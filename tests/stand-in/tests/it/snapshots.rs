@@ -131,7 +131,7 @@ async fn a_snapshot_outlives_its_branch_and_takes_its_place() {
     let (_, taken) = stand_in
         .api(
             "POST",
-            &at(&format!("/branches/{look}/snapshot?expires_at={}", jiff::Timestamp::now() + Duration::from_secs(2))),
+            &at(&format!("/branches/{look}/snapshot?expires_at={}", jiff::Timestamp::now() + Duration::from_secs(1))),
             None,
         )
         .await;
@@ -162,7 +162,7 @@ async fn password_of(stand_in: &StandIn, branch: &str) -> String {
 }
 
 async fn until(done: impl AsyncFn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_mins(1);
     while !done().await {
         assert!(Instant::now() < end, "it does not come");
         tokio::time::sleep(Duration::from_millis(50)).await;
