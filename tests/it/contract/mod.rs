@@ -82,6 +82,28 @@ data "neonrep_connection" "reader" {
     for query in ["schema?db_name=neondb".to_owned(), format!("compare_schema?db_name=neondb&base_lsn={position}")] {
         stand_in.api("GET", &format!("{branch}/{query}"), None);
     }
+    // What outlives a branch: snapshots with all that the CLI does to them, and a deleted branch.
+    neon(&stand_in, &[&["snapshots", "create", "--branch", "main", "--name", "one"][..], &on].concat());
+    neon(&stand_in, &[&["snapshots", "update", "one", "--name", "two"][..], &on].concat());
+    let restored = neon(&stand_in, &[&["snapshots", "restore", "two", "--name", "again"][..], &on].concat());
+    assert!(restored.to_string().contains("again"), "{restored}");
+    neon(&stand_in, &[&["snapshots", "finalize", "again", "--name", "replaced"][..], &on].concat());
+    let daily = ["snapshots", "schedule", "set", "--branch", "main", "--frequency", "daily", "--hour", "3"];
+    neon(&stand_in, &[&daily[..], &on].concat());
+    let schedule = neon(&stand_in, &[&["snapshots", "schedule", "get", "--branch", "main"][..], &on].concat());
+    assert_eq!(schedule, json!([{"frequency": "daily", "hour": 3}]));
+    neon(&stand_in, &[&["snapshots", "delete", "two"][..], &on].concat());
+    assert_eq!(neon(&stand_in, &[&["snapshots", "list"][..], &on].concat()), json!([]));
+    let then = neon(&stand_in, &[&["branches", "get", "then"][..], &on].concat());
+    neon(&stand_in, &[&["branches", "delete", "then"][..], &on].concat());
+    let deleted = stand_in.api("GET", &format!("/projects/{id}/branches?include_deleted=true"), None).1;
+    let deleted = deleted["branches"][0].clone();
+    assert_eq!((&deleted["id"], deleted["recovery"].is_object()), (&then["id"], true), "{deleted}");
+    let recover = format!("/projects/{id}/branches/{}/recover", then["id"].as_str().expect("an id"));
+    while stand_in.api("POST", &recover, None).0 == 423 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    neon(&stand_in, &[&["branches", "get", "then"][..], &on].concat());
     neon(&stand_in, &["projects", "delete", id]);
     neon(&stand_in, &["projects", "list", "--recoverable-only", "--org-id", "org-stand-in-00000001"]);
     neon(&stand_in, &["projects", "recover", id]);
@@ -89,6 +111,7 @@ data "neonrep_connection" "reader" {
     let answered = |method: &str, path: &str| {
         exchanges.iter().any(|it| it["method"] == method && it["path"] == path && it["status"] == 200)
     };
+    assert!(answered("POST", &recover));
     assert!(answered("POST", &format!("{branch}/restore")) && answered("POST", &format!("/projects/{id}/recover")));
     assert!(by_provider > 20 && exchanges.len() > by_provider + 4, "{by_provider}, {}", exchanges.len());
     let document = Document::load();

@@ -12,7 +12,7 @@ use crate::compute::ServerState;
 use crate::faults::Fate;
 use crate::operations::{self, Effect, Link};
 use crate::postgres::passing;
-use crate::server;
+use crate::server::{self, Way};
 use crate::world::{EndpointState, Project};
 
 /// How often we look.
@@ -56,20 +56,27 @@ async fn shorten_past(app: &App, id: &str, most: u64) -> Result<()> {
     if peace { app.compute(id)?.shorten_past(most).await } else { Ok(()) }
 }
 
-/// Deletes branches whose time has come; one whose project is busy waits.
+/// Deletes branches and snapshots whose time has come; what is of a busy project waits.
 fn expire(app: &Arc<App>, now: Timestamp) {
     let mut world = app.world();
     for project in world.projects.iter_mut().filter(|project| project.chains == 0) {
         if let Some(branch) = expired(project, now).and_then(|id| project.branch(&id).cloned()) {
             tracing::info!("branch {} has expired", branch.id);
-            server::remove_branch(app, project, &branch, Fate::Finished);
+            server::remove_branch(app, project, &branch, Way::Expired, Fate::Finished);
+        } else if let Some(snapshot) = project.snapshots.iter().find(|it| is_over(it.expires_at.as_ref(), now)).cloned()
+        {
+            tracing::info!("snapshot {} has expired", snapshot.id);
+            server::remove_snapshot(app, project, &snapshot, Fate::Finished);
         }
     }
 }
 
+fn is_over(time: Option<&String>, now: Timestamp) -> bool {
+    time.is_some_and(|time| time.parse::<Timestamp>().is_ok_and(|time| time <= now))
+}
+
 fn expired(project: &Project, now: Timestamp) -> Option<String> {
-    let over = |time: &String| time.parse::<Timestamp>().is_ok_and(|time| time <= now);
-    let mut branches = project.branches.iter().filter(|branch| branch.expires_at.as_ref().is_some_and(over));
+    let mut branches = project.branches.iter().filter(|branch| is_over(branch.expires_at.as_ref(), now));
     let found = branches.find(|branch| branch.id != project.default_branch && !project.has_children(&branch.id))?;
     Some(found.id.clone())
 }

@@ -43,6 +43,11 @@ pub(crate) fn branch_id() -> String {
     format!("br-{}-{}", two_words(), characters(LOWER, 8))
 }
 
+/// A snapshot id: `snap-calm-moon-a1b2c3d4`.
+pub(crate) fn snapshot_id() -> String {
+    format!("snap-{}-{}", two_words(), characters(LOWER, 8))
+}
+
 /// An endpoint id: `ep-late-moon-a1b2c3d4`.
 pub(crate) fn endpoint_id() -> String {
     format!("ep-{}-{}", two_words(), characters(LOWER, 8))

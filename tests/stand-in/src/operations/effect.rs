@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use crate::app::App;
-use crate::compute::ServerState;
+use crate::compute::{Compute, ServerState};
 use crate::postgres::admin;
 use crate::postgres::history::Moment;
 use crate::postgres::roles;
@@ -47,10 +47,21 @@ pub(crate) enum Effect {
     Branch(Origin),
     /// Makes the branch from the schema of another one, without rows.
     CopySchema(Origin),
-    /// Ends the branch's server, and those of its replicas, with their data.
-    DeleteBranch {
-        /// Its read-only endpoints.
-        replicas: Vec<String>,
+    /// Puts servers to sleep, of what was deleted and may come back, and ends others with their data.
+    Retire {
+        /// Computes that keep their data.
+        asleep: Vec<String>,
+        /// Computes that do not.
+        ended: Vec<String>,
+    },
+    /// Makes the data of a snapshot.
+    Snapshot {
+        /// Its id, by which its data are found.
+        id: String,
+        /// What it is made from.
+        origin: Origin,
+        /// Roles with their passwords.
+        roles: Vec<Role>,
     },
     /// Stops the compute.
     Suspend,
@@ -103,10 +114,21 @@ pub(crate) async fn apply(app: &Arc<App>, target: &Target, effect: &Effect) -> R
             }
             Ok(())
         }
-        Effect::DeleteBranch { replicas } => {
-            for compute in replicas.iter().chain([&target.branch]) {
-                app.remove_compute(compute).await?;
+        Effect::Retire { asleep, ended } => {
+            for id in asleep {
+                if let Ok(compute) = app.compute(id) {
+                    compute.halt(ServerState::Asleep, true).await?;
+                }
             }
+            for id in ended {
+                app.remove_compute(id).await?;
+            }
+            Ok(())
+        }
+        Effect::Snapshot { id, origin, roles } => {
+            let made = made_from(app, target, origin, roles, None).await?;
+            made.halt(ServerState::Asleep, false).await?;
+            app.add_compute(id, made);
             Ok(())
         }
         Effect::DeleteReplica => app.remove_compute(&target.compute).await,
@@ -156,23 +178,35 @@ async fn start(app: &Arc<App>, target: &Target) -> Result<()> {
     app.wake(&target.compute).await
 }
 
-/// Gives the branch a server with what it is made from.
-async fn branch(app: &Arc<App>, target: &Target, origin: &Origin) -> Result<()> {
-    let found = branch_of(app, target)?;
+/// A server with the data of `origin`, in place of `before`. It runs.
+async fn made_from(
+    app: &App,
+    target: &Target,
+    origin: &Origin,
+    roles: &[Role],
+    before: Option<&Compute>,
+) -> Result<Compute> {
     let level = app.wal_level(&target.project);
     let source = app.compute(&origin.source)?;
-    let before = app.compute(&target.branch).ok();
-    let roles: Vec<Role> = found.roles.values().cloned().collect();
     // Only a server that runs hands over its WAL.
     let woken = origin.moment.is_some() && source.state() == ServerState::Asleep;
     if woken {
         app.wake(&origin.source).await?;
     }
-    let made = source.branch(&app.lab, level, &roles, origin.moment, before.as_deref()).await;
-    if woken && (made.is_err() || origin.source != target.branch) {
+    let made = source.branch(&app.lab, level, roles, origin.moment, before).await;
+    if woken && (made.is_err() || before.is_none() || origin.source != target.branch) {
         app.halt(&origin.source, ServerState::Asleep, false).await?;
     }
-    let made = made?;
+    made
+}
+
+/// Gives the branch a server with what it is made from.
+async fn branch(app: &Arc<App>, target: &Target, origin: &Origin) -> Result<()> {
+    let found = branch_of(app, target)?;
+    let level = app.wal_level(&target.project);
+    let before = app.compute(&target.branch).ok();
+    let roles: Vec<Role> = found.roles.values().cloned().collect();
+    let made = made_from(app, target, origin, &roles, before.as_deref()).await?;
     let forked_at = made.forked_at();
     app.add_compute(&target.branch, made);
     match (before, &origin.kept) {

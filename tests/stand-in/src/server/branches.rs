@@ -8,14 +8,13 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Refusal, created, member, nothing, object, ok};
+use super::answer::{Answer, Refusal, created, member, object, ok};
 use super::gate::Destined;
-use super::{connection, databases, endpoints, found, history, roles};
+use super::{branch_recovery, connection, databases, endpoints, found, history, roles};
 use crate::app::App;
-use crate::faults::Fate;
 use crate::names;
-use crate::operations::{self, Effect, Link, Origin};
-use crate::world::{Branch, EndpointKind, Project};
+use crate::operations::{Effect, Link, Origin};
+use crate::world::{Branch, Project};
 
 /// The object.
 pub(crate) fn shown(project: &Project, branch: &Branch) -> Value {
@@ -46,6 +45,11 @@ pub(crate) fn shown(project: &Project, branch: &Branch) -> Value {
         shown["parent_id"] = json!(parent);
         shown["init_source"] = json!("parent-data");
     }
+    if let Some(restored) = &branch.restored {
+        shown["restore_status"] = json!(if restored.finalized { "finalized" } else { "restored" });
+        shown["restored_from"] = json!(restored.from);
+        shown["restored_as"] = json!(restored.instead_of);
+    }
     let of_parent = |value: &Option<String>| value.clone().filter(|_| branch.parent.is_some());
     for (key, value) in [
         ("parent_lsn", of_parent(&branch.parent_lsn)),
@@ -73,6 +77,7 @@ pub(crate) struct Page {
     search: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,
+    include_deleted: Option<bool>,
 }
 
 fn fits(branch: &Branch, search: Option<&str>) -> bool {
@@ -83,7 +88,11 @@ fn fits(branch: &Branch, search: Option<&str>) -> bool {
 pub(crate) async fn list(State(app): State<Arc<App>>, Path(project): Path<String>, Query(page): Query<Page>) -> Answer {
     let world = app.world();
     let project = found::project(&world, &project)?;
-    let found: Vec<_> = all(project).into_iter().filter(|branch| fits(branch, page.search.as_deref())).collect();
+    let there = all(project).into_iter().map(|branch| (branch, shown(project, branch)));
+    let deleted = project.deleted.iter().rev().filter(|_| page.include_deleted == Some(true));
+    let deleted = deleted.map(|deleted| (&deleted.was, branch_recovery::listed(project, deleted)));
+    let found = deleted.chain(there).filter(|(branch, _)| fits(branch, page.search.as_deref()));
+    let found: Vec<_> = found.map(|(_, shown)| shown).collect();
     let start: usize = match &page.cursor {
         Some(cursor) => cursor.parse().map_err(|_| Refusal::bad_request("cursor is not one of ours"))?,
         None => 0,
@@ -93,7 +102,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, Path(project): Path<String
     if start + limit < found.len() {
         pagination["next"] = json!((start + limit).to_string());
     }
-    let branches: Vec<_> = found.into_iter().skip(start).take(limit).map(|branch| shown(project, branch)).collect();
+    let branches: Vec<_> = found.into_iter().skip(start).take(limit).collect();
     ok(json!({"branches": branches, "annotations": {}, "pagination": pagination}))
 }
 
@@ -269,47 +278,6 @@ pub(crate) fn connection_uris(app: &App, branch: &Branch) -> Vec<Value> {
         }));
     }
     uris
-}
-
-/// `DELETE …/branches/{branch}`: 204 when there is none.
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    Path((project, id)): Path<(String, String)>,
-    destined: Destined,
-) -> Answer {
-    let mut world = app.world();
-    let project = found::changeable(&mut world, &project)?;
-    let Some(branch) = project.branch(&id).cloned() else {
-        return nothing();
-    };
-    let refused =
-        |why: &str| Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, format!("cannot delete {why} branch")));
-    if branch.protected {
-        return refused("a protected");
-    }
-    if branch.id == project.default_branch {
-        return refused("the default");
-    }
-    // Those that have become roots later go: what a restore has kept, what has another's schema alone.
-    if branch.parent.is_none() && project.branches.first().is_some_and(|first| first.id == id) {
-        return refused("the root");
-    }
-    if project.has_children(&id) {
-        return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "cannot delete branch that has children"));
-    }
-    let shown = shown(project, &branch);
-    let operations = remove(&app, project, &branch, destined.0);
-    ok(json!({"branch": shown, "operations": operations}))
-}
-
-/// Takes the branch out of the project and schedules the end of its servers.
-pub(crate) fn remove(app: &Arc<App>, project: &mut Project, branch: &Branch, fate: Fate) -> Vec<Value> {
-    let replicas = branch.endpoints.iter().filter(|endpoint| endpoint.kind == EndpointKind::ReadOnly);
-    let effect = Effect::DeleteBranch { replicas: replicas.map(|endpoint| endpoint.id.clone()).collect() };
-    let chain = vec![Link::of_branch("delete_timeline", effect, branch)];
-    branch.endpoints.iter().for_each(|endpoint| app.close_endpoint(&endpoint.id));
-    project.branches.retain(|other| other.id != branch.id);
-    operations::schedule(app, project, chain, fate)
 }
 
 /// `POST …/branches/{branch}/set_as_default`.

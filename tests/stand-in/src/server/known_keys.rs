@@ -124,6 +124,14 @@ const CALLS: &[Call] = &[
         "/projects/*/branches/*/restore",
         &[("", &["source_branch_id", "source_lsn", "source_timestamp", "preserve_under_name"])],
     ),
+    ("PATCH", "/projects/*/snapshots/*", &[("snapshot", &["name"])]),
+    ("POST", "/projects/*/snapshots/*/restore", &[("", &["name", "target_branch_id", "finalize_restore"])]),
+    ("POST", "/projects/*/branches/*/finalize_restore", &[("", &["name"])]),
+    (
+        "PUT",
+        "/projects/*/branches/*/backup_schedule",
+        &[("schedule.[]", &["frequency", "hour", "day", "month", "retention_seconds"])],
+    ),
     (
         "POST",
         "/projects/*/endpoints",

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod answer;
+mod branch_recovery;
 mod branches;
 mod connection;
 mod databases;
@@ -21,6 +22,8 @@ mod restore;
 mod roles;
 mod schema;
 mod servers;
+mod snapshot_restore;
+mod snapshots;
 
 use std::sync::Arc;
 
@@ -28,12 +31,14 @@ use anyhow::Result;
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use tokio::net::TcpListener;
 
 use crate::app::App;
 use answer::Refusal;
-pub(crate) use branches::{owner_uri, remove as remove_branch};
+pub(crate) use branch_recovery::{Way, remove as remove_branch};
+pub(crate) use branches::owner_uri;
+pub(crate) use snapshots::remove as remove_snapshot;
 
 /// Folder of the API.
 pub(crate) const API: &str = "/api/v2";
@@ -90,8 +95,15 @@ fn project() -> Router<Arc<App>> {
         .route("/endpoints/{endpoint}/restart", post(endpoints::restart))
         .route("/branches", get(branches::list).post(branches::create))
         .route("/branches/count", get(branches::count))
-        .route("/branches/{branch}", get(branches::get).patch(branches::patch).delete(branches::delete))
+        .route("/branches/{branch}", get(branches::get).patch(branches::patch).delete(branch_recovery::delete))
+        .route("/branches/{branch}/recover", post(branch_recovery::recover))
         .route("/branches/{branch}/restore", post(restore::restore))
+        .route("/branches/{branch}/finalize_restore", post(snapshot_restore::finalize))
+        .route("/branches/{branch}/snapshot", post(snapshots::create))
+        .route("/branches/{branch}/backup_schedule", get(snapshots::schedule).put(snapshots::set_schedule))
+        .route("/snapshots", get(snapshots::list))
+        .route("/snapshots/{snapshot}", patch(snapshots::update).delete(snapshots::delete))
+        .route("/snapshots/{snapshot}/restore", post(snapshot_restore::restore))
         .route("/branches/{branch}/schema", get(schema::get))
         .route("/branches/{branch}/compare_schema", get(schema::compare))
         .route("/branches/{branch}/set_as_default", post(branches::set_as_default))

@@ -106,7 +106,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(quer
     };
     let recoverable = query.recoverable.unwrap_or_default();
     let all: Vec<_> = if recoverable {
-        world.deleted.iter().map(|deleted| &deleted.project).filter(fits).collect()
+        world.deleted.iter().map(|deleted| &deleted.was).filter(fits).collect()
     } else {
         world.projects.iter().filter(fits).collect()
     };
@@ -121,7 +121,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>, caller: Caller, Query(quer
     }
     let whole = |project: &Project| {
         let listed = listed(project, permission.as_deref());
-        let deleted = world.deleted.iter().find(|deleted| deleted.project.id == project.id);
+        let deleted = world.deleted.iter().find(|deleted| deleted.was.id == project.id);
         deleted.map_or_else(|| listed.clone(), |deleted| recovery::listed(deleted, listed.clone()))
     };
     answer["projects"] = page.into_iter().map(whole).collect();

@@ -11,7 +11,7 @@ use super::gate::Caller;
 use super::{branches, found, projects};
 use crate::app::App;
 use crate::compute::ServerState;
-use crate::world::{Deleted, EndpointKind, EndpointState, KeyKind};
+use crate::world::{Deleted, EndpointState, KeyKind, Project};
 
 /// How many are kept: their data take room. On Neon the time alone decides.
 const KEPT: usize = 5;
@@ -30,33 +30,30 @@ pub(crate) async fn delete(State(app): State<Arc<App>>, caller: Caller, Path(pro
             return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message));
         }
         let shown = projects::shown(project, permission.as_deref());
-        let deleted = Deleted::now(project.clone());
-        let id = deleted.project.id.clone();
+        let deleted = Deleted::now(project.clone(), false);
+        let id = deleted.was.id.clone();
         world.projects.retain(|project| project.id != id);
         world.deleted.push(deleted.clone());
         let surplus = world.deleted.len().saturating_sub(KEPT);
         let too_old: Vec<_> = world.deleted.drain(..surplus).collect();
         (shown, deleted, too_old)
     };
-    for branch in &deleted.project.branches {
-        for endpoint in &branch.endpoints {
-            app.close_endpoint(&endpoint.id);
-            if endpoint.kind == EndpointKind::ReadOnly {
-                app.remove_compute(&endpoint.id).await?;
-            }
-        }
-        if let Ok(compute) = app.compute(&branch.id) {
+    for endpoint in deleted.was.branches.iter().flat_map(|branch| &branch.endpoints) {
+        app.close_endpoint(&endpoint.id);
+    }
+    for id in deleted.was.computes() {
+        if let Ok(compute) = app.compute(&id) {
             compute.halt(ServerState::Asleep, true).await?;
         }
     }
-    for branch in too_old.iter().flat_map(|deleted| &deleted.project.branches) {
-        app.remove_compute(&branch.id).await?;
+    for id in too_old.iter().flat_map(|deleted| [deleted.was.computes(), deleted.was.kept()].concat()) {
+        app.remove_compute(&id).await?;
     }
     ok(json!({"project": shown}))
 }
 
 /// What `GET /projects?recoverable=true` shows of one, beside what it shows of every project.
-pub(super) fn listed(deleted: &Deleted, mut shown: Value) -> Value {
+pub(super) fn listed(deleted: &Deleted<Project>, mut shown: Value) -> Value {
     shown["deleted_at"] = json!(deleted.at);
     shown["recoverable_until"] = json!(deleted.until);
     shown
@@ -71,8 +68,8 @@ pub(crate) async fn recover(State(app): State<Arc<App>>, caller: Caller, Path(id
     if world.project(&id).is_some() {
         return Err(Refusal::bad_request("project is not deleted"));
     }
-    let index = world.deleted.iter().position(|deleted| deleted.project.id == id);
-    let mut project = world.deleted.remove(index.ok_or_else(|| Refusal::not_found("project"))?).project;
+    let index = world.deleted.iter().position(|deleted| deleted.was.id == id);
+    let mut project = world.deleted.remove(index.ok_or_else(|| Refusal::not_found("project"))?).was;
     for endpoint in project.branches.iter_mut().flat_map(|branch| &mut branch.endpoints) {
         endpoint.ports = app.open_endpoint(&endpoint.id, endpoint.ports.direct)?;
         endpoint.turned(EndpointState::Idle);

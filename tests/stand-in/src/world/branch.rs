@@ -168,6 +168,21 @@ pub(crate) struct Branch {
     pub(crate) updated_at: String,
     /// When it was restored last.
     pub(crate) last_reset_at: Option<String>,
+    /// The snapshot that it was made from.
+    pub(crate) restored: Option<Restored>,
+    /// When snapshots are to be taken of it, as it was sent.
+    pub(crate) schedule: Vec<Value>,
+}
+
+/// Where a branch comes from that was made from a snapshot.
+#[derive(Debug, Clone)]
+pub(crate) struct Restored {
+    /// The snapshot.
+    pub(crate) from: String,
+    /// The branch that it may take the place of.
+    pub(crate) instead_of: String,
+    /// Whether it has done so.
+    pub(crate) finalized: bool,
 }
 
 impl Branch {
@@ -192,6 +207,8 @@ impl Branch {
             created_at: now.clone(),
             updated_at: now,
             last_reset_at: None,
+            restored: None,
+            schedule: Vec::new(),
         }
     }
 
@@ -212,6 +229,12 @@ impl Branch {
     pub(crate) fn inherit(&mut self, source: &Self) {
         self.roles.clone_from(&source.roles);
         self.databases.clone_from(&source.databases);
+    }
+
+    /// Ids of its computes: its own and its replicas'.
+    pub(crate) fn computes(&self) -> Vec<String> {
+        let replicas = self.endpoints.iter().filter(|endpoint| endpoint.kind == EndpointKind::ReadOnly);
+        replicas.map(|endpoint| endpoint.id.clone()).chain([self.id.clone()]).collect()
     }
 
     /// The endpoint that writes.

@@ -3,10 +3,12 @@
 mod branch;
 mod keys;
 mod project;
+mod snapshot;
 
-pub(crate) use branch::{Branch, Database, Endpoint, EndpointKind, EndpointState, Ports, Role};
+pub(crate) use branch::{Branch, Database, Endpoint, EndpointKind, EndpointState, Ports, Restored, Role};
 pub(crate) use keys::{Key, KeyKind};
 pub(crate) use project::{Deleted, Project};
+pub(crate) use snapshot::Snapshot;
 
 use crate::knobs::Knobs;
 use crate::names;
@@ -23,7 +25,7 @@ pub(crate) struct World {
     /// Projects, oldest first.
     pub(crate) projects: Vec<Project>,
     /// Projects that were deleted, oldest first.
-    pub(crate) deleted: Vec<Deleted>,
+    pub(crate) deleted: Vec<Deleted<Project>>,
     /// Id of the project that was there at the start.
     pub(crate) first: String,
     /// Keys; the first is the one of the start.

@@ -4,13 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::branch::Branch;
+use super::snapshot::Snapshot;
 use crate::names;
 use crate::operations::Operation;
 
 /// The window of paid plans, where nothing else is set.
 pub(crate) const HISTORY_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a deleted project may come back.
+/// How long what was deleted may come back.
 const RECOVERABLE_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A project.
@@ -32,6 +33,10 @@ pub(crate) struct Project {
     pub(crate) default_branch: String,
     /// Branches, oldest first.
     pub(crate) branches: Vec<Branch>,
+    /// Branches that were deleted and may come back, oldest first.
+    pub(crate) deleted: Vec<Deleted<Branch>>,
+    /// Snapshots, oldest first.
+    pub(crate) snapshots: Vec<Snapshot>,
     /// Operations, oldest first.
     pub(crate) operations: Vec<Operation>,
     /// Chains of operations that still run.
@@ -42,22 +47,24 @@ pub(crate) struct Project {
     pub(crate) updated_at: String,
 }
 
-/// A project that was deleted and may come back.
+/// A project or a branch that was deleted and may come back.
 #[derive(Debug, Clone)]
-pub(crate) struct Deleted {
+pub(crate) struct Deleted<T> {
     /// As it was.
-    pub(crate) project: Project,
+    pub(crate) was: T,
     /// When it was deleted.
     pub(crate) at: String,
     /// Until when it may come back.
     pub(crate) until: String,
+    /// Its time was over, and nobody deleted it.
+    pub(crate) expired: bool,
 }
 
-impl Deleted {
+impl<T> Deleted<T> {
     /// Deleted now.
-    pub(crate) fn now(project: Project) -> Self {
+    pub(crate) fn now(was: T, expired: bool) -> Self {
         let now = Timestamp::now();
-        Self { project, at: names::time(now), until: names::time(now + RECOVERABLE_FOR) }
+        Self { was, at: names::time(now), until: names::time(now + RECOVERABLE_FOR), expired }
     }
 }
 
@@ -77,6 +84,8 @@ impl Project {
             patched: Map::new(),
             default_branch: String::new(),
             branches: Vec::new(),
+            deleted: Vec::new(),
+            snapshots: Vec::new(),
             operations: Vec::new(),
             chains: 0,
             created_at: now.clone(),
@@ -103,6 +112,17 @@ impl Project {
     /// The same, to be changed.
     pub(crate) fn branch_mut(&mut self, id: &str) -> Option<&mut Branch> {
         self.branches.iter_mut().find(|branch| branch.id == id)
+    }
+
+    /// Ids of all computes that its branches have.
+    pub(crate) fn computes(&self) -> Vec<String> {
+        self.branches.iter().flat_map(Branch::computes).collect()
+    }
+
+    /// Ids of all data that are kept for it beside those: of deleted branches and of snapshots.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        let deleted = self.deleted.iter().flat_map(|deleted| deleted.was.computes());
+        deleted.chain(self.snapshots.iter().map(|snapshot| snapshot.id.clone())).collect()
     }
 
     /// Whether that branch has children.

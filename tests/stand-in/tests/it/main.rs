@@ -9,5 +9,6 @@ mod life;
 mod powers;
 mod projects;
 mod safety;
+mod snapshots;
 mod support;
 mod time;
