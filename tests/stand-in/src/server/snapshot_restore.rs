@@ -44,7 +44,7 @@ pub(crate) async fn restore(
     branch.restored = Some(Restored { from: snapshot.id.clone(), instead_of: target.clone(), finalized: false });
     "init".clone_into(&mut branch.state);
     let new = branch.id.clone();
-    let origin = Origin { source: snapshot.id, moment: None, kept: None };
+    let origin = Origin { source: snapshot.id, moment: None, kept: None, before: None };
     let mut chain = vec![Link::of_branch("create_branch", Effect::Branch(origin), &branch)];
     let finalize = sent.get("finalize_restore").and_then(Value::as_bool).unwrap_or_default();
     if finalize {

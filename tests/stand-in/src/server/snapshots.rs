@@ -81,7 +81,7 @@ pub(crate) async fn create(
     snapshot.expires_at = expires_at;
     let effect = Effect::Snapshot {
         id: snapshot.id.clone(),
-        origin: Origin { source: id, moment, kept: None },
+        origin: Origin { source: id, moment, kept: None, before: None },
         roles: source.roles.values().cloned().collect(),
     };
     let chain = vec![Link::of_branch("create_branch", effect, &snapshot.source)];
