@@ -177,8 +177,8 @@ fn told(
 
 fn fails(broken: &BTreeMap<TableName, Problem>) -> String {
     match broken.first_key_value() {
-        Some((one, _)) if broken.len() == 1 => format!("Publishing table `{one}` so makes its updates fail"),
-        _ => format!("Publishing {} tables so makes their updates fail", broken.len()),
+        Some((one, _)) if broken.len() == 1 => format!("Updates of table `{one}` fail if it is published like this"),
+        _ => format!("Updates of {} tables fail if they are published like this", broken.len()),
     }
 }
 
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn a_column_list_includes_the_identity() {
         let all = &Operation::ALL[..];
-        let fails = |table: &str| format!("tables Publishing table `public.{table}` so makes its updates fail");
+        let fails = |table: &str| format!("tables Updates of table `public.{table}` fail if it is published like this");
         for (table, columns, publish, is_broken) in [
             ("keyed", "id", all, false),
             ("keyed", "id v", all, false),
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn generated_columns_of_the_identity_are_published() {
         let mut planned = planned("generated", &Operation::ALL, None);
-        let fails = "publish_generated_columns Publishing table `public.generated` so makes its updates fail";
+        let fails = "publish_generated_columns Updates of table `public.generated` fail if it is published like this";
         assert_eq!(said(&planned, published("generated")), [(Severity::Error, fails.to_owned())]);
         let before =
             check(ServerVersion::from_num(170_000), &tables(), &planned, &[published("generated")], &path!(tables));

@@ -9,6 +9,7 @@ use tfplugin::{Attr, AttributePath, Diagnostic, Diagnostics};
 
 use super::db::Db;
 use super::words::{enumerate, sentence};
+use crate::postgres::grant::CLOUD_ADMIN;
 use crate::postgres::membership::{self, Membership};
 use crate::postgres::{self, PublicationName, RoleName, TableName, publication, table};
 
@@ -73,10 +74,19 @@ fn message(doing: &str, error: &postgres::Error, owners: &Owners) -> Option<Diag
     let of_foreign: BTreeSet<&RoleName> = foreign.iter().map(|(_, owner)| *owner).collect();
     let all: BTreeSet<&RoleName> = owners.objects.values().collect();
     let mut ways = Vec::new();
-    if let [owner] = all.iter().collect::<Vec<_>>().as_slice() {
+    if let [owner] = all.iter().collect::<Vec<_>>().as_slice()
+        && owner.as_str() != CLOUD_ADMIN
+    {
         ways.push(format!("Set `connect_as = \"{owner}\"`, if that role can log in."));
     }
     for owner in of_foreign {
+        if owner.as_str() == CLOUD_ADMIN {
+            ways.push(format!(
+                "`{CLOUD_ADMIN}` is Neon's own role, and nobody else can log in as it or become a member. Use objects that `{who}` owns in \
+                 place of those of `{CLOUD_ADMIN}`."
+            ));
+            continue;
+        }
         let grant = membership::grant(owner, who);
         match owners.admins.get(owner).filter(|it| !it.is_empty()) {
             Some(admins) if admins.contains(who) => ways.push(format!("Run as `{who}`, once: {grant};")),
@@ -135,6 +145,8 @@ mod tests {
             nobody.contains("Only a superuser can make `me` a member of `bob`. Use a resource of its own"),
             "{nobody}"
         );
+        let of_neon = told(&[("publication `p`", CLOUD_ADMIN)], &[(CLOUD_ADMIN, &[])]).unwrap();
+        assert!(of_neon.contains("Neon's own role") && !of_neon.contains("connect_as"), "{of_neon}");
     }
 
     #[test]

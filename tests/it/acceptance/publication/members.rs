@@ -2,7 +2,7 @@
 
 use super::{ADDRESS, owner, publication, with_tables};
 use crate::support::terraform::Workspace;
-use crate::support::versions::suite;
+use crate::support::versions::{since, suite};
 
 const COLUMNS_AND_FILTER: &str = r#"tables = [{ name = "wide", columns = ["id", "v"], where = "id>10" }]"#;
 
@@ -98,7 +98,7 @@ fn members_of_others_stay_with_at_least() {
 
 #[test]
 fn schemas_are_published_whole() {
-    let stand_in = with_tables(suite());
+    let stand_in = with_tables(since(15));
     let workspace = Workspace::new(&stand_in);
     owner(&stand_in, "CREATE SCHEMA s; CREATE TABLE s.x(id int PRIMARY KEY); CREATE SCHEMA t");
     workspace.write(&publication(r#"schemas = ["s"]"#));
